@@ -1,0 +1,20 @@
+"""People, workspaces and their keys."""
+
+from accounts.models.api_key import ApiKey, Scope
+from accounts.models.audit import AuditEvent
+from accounts.models.session import ApiSession
+from accounts.models.ssh_key import SshKey
+from accounts.models.user import User
+from accounts.models.workspace import Membership, Role, Workspace
+
+__all__ = [
+    "ApiKey",
+    "ApiSession",
+    "AuditEvent",
+    "Membership",
+    "Role",
+    "Scope",
+    "SshKey",
+    "User",
+    "Workspace",
+]

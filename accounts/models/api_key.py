@@ -1,0 +1,55 @@
+"""API keys: shown once, stored as SHA-256, named afterwards by prefix and last four."""
+
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from accounts.models.workspace import Workspace
+
+
+class Scope(models.TextChoices):
+    """What a key may do; ``billing`` is never combined with the others."""
+
+    READ = "read"
+    RENT = "rent"
+    MANAGE = "manage"
+    BILLING = "billing"
+
+
+class ApiKey(models.Model):
+    """A credential that acts for one user in one workspace."""
+
+    public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="api_keys")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys"
+    )
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    prefix = models.CharField(max_length=8, editable=False)
+    last_four = models.CharField(max_length=4, editable=False)
+    scopes = ArrayField(models.CharField(max_length=10, choices=Scope.choices))
+    pod_visibility = models.CharField(max_length=10, default="account")
+    daily_budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    monthly_budget_usd = models.DecimalField(
+        max_digits=12, decimal_places=2, null=True, blank=True
+    )
+    max_budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(pod_visibility__in=["own", "account"]),
+                name="api_key_visibility_known",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…{self.last_four})"

@@ -1,0 +1,21 @@
+"""A bearer session of the API, from `POST /users/login` or `/auth/login`."""
+
+from django.conf import settings
+from django.db import models
+
+
+class ApiSession(models.Model):
+    """A signed-in API client; the token is stored as SHA-256."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_sessions"
+    )
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    user_agent = models.CharField(max_length=200, blank=True)
+    ip = models.GenericIPAddressField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"session of {self.user} since {self.created_at:%Y-%m-%d}"

@@ -1,0 +1,9 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class BillingConfig(AppConfig):
+    """Configure the billing app."""
+
+    name = "billing"

@@ -1,0 +1,84 @@
+"""Double-entry ledger: append-only entries of one currency whose postings sum to zero (docs/money.md)."""
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Workspace
+
+
+class AccountKind(models.TextChoices):
+    """What an account is for; the sign convention is in docs/money.md."""
+
+    RENTER = "renter"
+    PROVIDER = "provider"
+    FEE = "fee"
+    GRANTS = "grants"
+    TRADING = "trading"
+    CHAIN = "chain"
+    SUSPENSE = "suspense"
+
+
+class Account(models.Model):
+    """A named balance in one currency, e.g. ``renter:<workspace>:USD``.
+
+    ``balance`` is a projection of the postings that the insert trigger keeps and the trial balance proves.
+    """
+
+    code = models.CharField(max_length=120, unique=True)
+    kind = models.CharField(max_length=10, choices=AccountKind.choices)
+    currency = models.CharField(max_length=3)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, null=True, related_name="ledger_accounts"
+    )
+    owner_id = models.UUIDField(null=True)
+    balance = models.DecimalField(max_digits=30, decimal_places=9, default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=AccountKind.values), name="account_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(currency__in=["USD", "TAO"]), name="account_currency_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Entry(models.Model):
+    """One business fact; its key names the fact, so that a repeat changes nothing."""
+
+    idempotency_key = models.CharField(max_length=200, unique=True)
+    fingerprint = models.CharField(max_length=64)
+    kind = models.CharField(max_length=30)
+    subject_kind = models.CharField(max_length=20, blank=True)
+    subject_id = models.UUIDField(null=True)
+    memo = models.CharField(max_length=300, blank=True)
+    occurred_at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True, db_default=models.functions.Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["subject_kind", "subject_id"], name="entry_by_subject")]
+
+    def __str__(self) -> str:
+        return self.idempotency_key
+
+
+class Posting(models.Model):
+    """One leg: a signed amount on an account; positive is owed to the account's holder."""
+
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="postings")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="postings")
+    amount = models.DecimalField(max_digits=30, decimal_places=9)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(amount=0), name="posting_not_zero"),
+        ]
+        indexes = [models.Index(fields=["account", "entry"], name="posting_by_account")]
+
+    def __str__(self) -> str:
+        return f"{self.amount:+} on {self.account}"

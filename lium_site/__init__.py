@@ -1,0 +1,1 @@
+"""The roof: settings, urls, asgi, celery, the API objects and what `./market` runs."""

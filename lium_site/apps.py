@@ -1,0 +1,13 @@
+"""The roof as an installed app: its commands and template tags; loads the Celery app in every process."""
+
+from django.apps import AppConfig
+
+from lium_site.celery import app as celery_app
+
+__all__ = ["LiumSiteConfig", "celery_app"]
+
+
+class LiumSiteConfig(AppConfig):
+    """Configure the roof."""
+
+    name = "lium_site"

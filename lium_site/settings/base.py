@@ -1,0 +1,213 @@
+"""Settings, all from the environment (docs/settings.md). Each line that differs from Django's default has its reason."""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from csp.constants import NONE, SELF
+
+from lium_site.logs import configure as configure_logs
+from lium_site.settings import env
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+STATE_DIR = Path(env.text("MARKET_STATE", str(BASE_DIR / ".market")))
+
+SECRET_KEY = env.text("MARKET_SECRET_KEY")
+FIELD_KEYS = env.words("MARKET_FIELD_KEYS")
+DEBUG = env.boolean("MARKET_DEBUG", False)
+PUBLIC_URL = env.text("MARKET_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+SECURE = PUBLIC_URL.startswith("https://")
+ALLOWED_HOSTS = env.words(
+    "MARKET_ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},127.0.0.1,localhost"
+)
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.usersessions",
+    "channels",
+    "csp",
+    "django_htmx",
+    "django_structlog",
+    "template_partials",
+    "accounts",
+    "billing",
+    "marketplace",
+    "rentals",
+    "lium_site",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "lium_site.middleware.RequestIdMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "lium_site.middleware.DomainErrorMiddleware",
+]
+
+ROOT_URLCONF = "lium_site.urls"
+WSGI_APPLICATION = "lium_site.wsgi.application"
+ASGI_APPLICATION = "lium_site.asgi.application"
+# The client follows redirects by re-sending a POST as a GET: a slash is never appended.
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "lium_site.context.market",
+            ],
+        },
+    }
+]
+
+DATABASES = {"default": dj_database_url.parse(env.text("DATABASE_URL"))}
+# A pool, because a new connection costs more than the query of a page; threads of the web process share it.
+DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+    "min_size": 1,
+    "max_size": env.integer("MARKET_DATABASE_POOL", 16),
+    "timeout": 10,
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.text("REDIS_URL")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_REDIRECT_URL = "/pods"
+LOGIN_URL = "/accounts/login/"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+# Optional: an API sign-up works before its address is verified; the page shows a reminder.
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_LOGOUT_ON_GET = False
+USERSESSIONS_TRACK_ACTIVITY = False
+EMAIL_BACKEND = env.text("MARKET_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+DEFAULT_FROM_EMAIL = env.text("MARKET_FROM_EMAIL", "lium_site <noreply@localhost>")
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = STATE_DIR / "static"
+WHITENOISE_USE_FINDERS = env.boolean("MARKET_STATIC_FROM_SOURCE", True)
+WHITENOISE_AUTOREFRESH = False
+
+SESSION_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SECURE = SECURE
+CSRF_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = env.boolean("MARKET_SSL_REDIRECT", False)
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+SECURE_HSTS_PRELOAD = SECURE
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if env.boolean("MARKET_BEHIND_PROXY", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_IGNORE_RESULT = True
+# Late acks with rejection: a killed pool child otherwise loses the task it ran.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SOFT_TIME_LIMIT = 300
+CELERY_TASK_TIME_LIMIT = 330
+# A dead broker must not hang a web request: the sweep finds what the nudge could not tell.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2, "max_retries": 1}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_TIMEZONE = "UTC"
+
+# The market's own terms; each is shown to users where it applies.
+MARKET_CHAIN = env.one_of("MARKET_CHAIN", {"local", "subtensor"}, "local")
+MARKET_INSTANCE = env.text("MARKET_INSTANCE", "dev")
+MARKET_FEE_RATE = env.decimal("MARKET_FEE_RATE", "0.05")
+MARKET_SIGNUP_CREDIT_USD = env.decimal("MARKET_SIGNUP_CREDIT_USD", "0")
+MARKET_BALANCE_FLOOR = timedelta(minutes=env.integer("MARKET_BALANCE_FLOOR_MINUTES", 15))
+MARKET_QUOTE_LIFE = timedelta(minutes=env.integer("MARKET_QUOTE_MINUTES", 15))
+MARKET_INVOICE_LIFE = timedelta(minutes=env.integer("MARKET_INVOICE_MINUTES", 30))
+MARKET_UNPAID_GRACE = timedelta(minutes=env.integer("MARKET_UNPAID_GRACE_MINUTES", 10))
+MARKET_DATA_GRACE = timedelta(hours=env.integer("MARKET_DATA_GRACE_HOURS", 72))
+MARKET_METERING_SECONDS = env.integer("MARKET_METERING_SECONDS", 60)
+MARKET_LOST_AFTER = timedelta(minutes=env.integer("MARKET_LOST_AFTER_MINUTES", 30))
+MARKET_FAILED_SHOWN = timedelta(minutes=env.integer("MARKET_FAILED_SHOWN_MINUTES", 5))
+# Local chain: blocks by clock, finality this many blocks behind the head.
+LOCALCHAIN_BLOCK_SECONDS = env.integer("LOCALCHAIN_BLOCK_SECONDS", 1)
+LOCALCHAIN_FINALITY_BLOCKS = env.integer("LOCALCHAIN_FINALITY_BLOCKS", 2)
+LOCALCHAIN_USD_PER_TAO = env.decimal("LOCALCHAIN_USD_PER_TAO", "350")
+# Public half of the deposit key: the web process derives addresses from it and can sign nothing.
+DEPOSIT_PUBLIC_KEY = env.text("MARKET_DEPOSIT_PUBLIC_KEY", "")
+
+UNFOLD = {"SITE_TITLE": "lium_site", "SITE_HEADER": "lium_site", "SITE_SYMBOL": "memory"}
+
+configure_logs(json=env.boolean("MARKET_LOG_JSON", True))
+LOGGING_CONFIG = None

@@ -1,0 +1,17 @@
+"""Settings of the test run: safe defaults for every secret, fast password hashes, mail in memory."""
+
+import os
+
+os.environ.setdefault("MARKET_SECRET_KEY", "test-only-secret-key-of-no-value-0123456789-0123456789")
+os.environ.setdefault("MARKET_FIELD_KEYS", "SNgmd1GuTcuWGxcHhmm2lfb2Us5jSvIhZ1xA0GcTRbM=")
+os.environ.setdefault("DATABASE_URL", "postgresql://localhost/lium")
+os.environ.setdefault("REDIS_URL", "redis://localhost:6379/9")
+os.environ.setdefault("MARKET_ALLOWED_HOSTS", "testserver,127.0.0.1,localhost")
+
+from lium_site.settings.base import *  # noqa: E402, F403
+from lium_site.settings.base import DATABASES  # noqa: E402
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# The pool's threads outlive a test database; a plain connection closes with it.
+DATABASES["default"]["OPTIONS"].pop("pool", None)
