@@ -1,0 +1,115 @@
+"""The market's own programs: migrations and seeds first, then web server, worker and clock."""
+
+import http.client
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from lium_site.stack.console import StackError
+from lium_site.stack.paths import ROOT, State
+from lium_site.stack.process import Program, run_to_end
+from lium_site.stack.supervisor import Supervisor
+
+QUEUES = ("provision", "validate", "chain", "metering", "mail", "celery")
+WORKER_PROCESSES = 4
+READY_SECONDS = 60.0
+
+
+def manage(
+    state: State, environment: Mapping[str, str], *arguments: str, data: bytes = b""
+) -> None:
+    """Run one management command to its end.
+
+    :raises StackError: with the end of its log if it fails.
+    """
+    run_to_end(
+        Program(
+            name=arguments[0],
+            command=[sys.executable, ROOT / "manage.py", *arguments],
+            folder=ROOT,
+            environment=environment,
+            input=data,
+        ),
+        log_folder=state.logs,
+    )
+
+
+def web(environment: Mapping[str, str], *, port: int) -> Program:
+    """Describe the web server: pages, API and websockets of one origin."""
+    command: list[str | Path] = [
+        _tool("uvicorn"),
+        "lium_site.asgi:application",
+        "--host",
+        "127.0.0.1",
+    ]
+    command += ["--port", str(port), "--lifespan", "off", "--ws", "websockets-sansio"]
+    command += ["--timeout-graceful-shutdown", "5"]
+    return Program(name="web", command=command, folder=ROOT, environment=environment)
+
+
+def worker(environment: Mapping[str, str]) -> Program:
+    """Describe the Celery worker that serves every queue."""
+    command: list[str | Path] = [
+        _tool("celery"),
+        "-A",
+        "lium_site",
+        "worker",
+        "--queues",
+        ",".join(QUEUES),
+    ]
+    # Gossip and mingle are talk between workers, and there is one; they delay its start by seconds.
+    command += ["--concurrency", str(WORKER_PROCESSES), "--without-gossip", "--without-mingle"]
+    # A task that outlives the grace is repeated at the next start: every one of them may run twice.
+    return Program(
+        name="worker", command=command, folder=ROOT, environment=environment, grace_seconds=10.0
+    )
+
+
+def beat(environment: Mapping[str, str], *, schedule: Path) -> Program:
+    """Describe the clock that rings the periodic tasks."""
+    command: list[str | Path] = [_tool("celery"), "-A", "lium_site", "beat"]
+    command += ["--schedule", schedule, "--pidfile", ""]
+    return Program(name="beat", command=command, folder=ROOT, environment=environment)
+
+
+def wait_until_served(supervisor: Supervisor, *, port: int, path: str = "/readyz") -> None:
+    """Wait until the market says that it is ready.
+
+    :raises StackError: if a program ends, or the time is over, with the last answer.
+    """
+    deadline = time.monotonic() + READY_SECONDS
+    while (answer := _answer(port, path)) != "200":
+        supervisor.ensure_all_running()
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"{path} did not answer 200 within {READY_SECONDS:.0f} s, but: {answer}"
+            )
+        time.sleep(0.1)
+
+
+def _answer(port: int, path: str) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return (
+            "200"
+            if response.status == 200
+            else f"{response.status} {response.read(300).decode(errors='replace')}"
+        )
+    except (OSError, http.client.HTTPException) as error:
+        return repr(error)
+    finally:
+        connection.close()
+
+
+def _tool(name: str) -> Path:
+    """Return a program of the environment that we run in."""
+    return Path(sys.executable).parent / name
+
+
+def base_environment() -> dict[str, str]:
+    """Return what every program of the market inherits from the caller."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}

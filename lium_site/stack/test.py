@@ -1,0 +1,30 @@
+"""`./market test`: an empty database and broker, an engine where one can be had, and pytest."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from lium_site.stack import services
+from lium_site.stack.application import base_environment
+from lium_site.stack.paths import ROOT
+
+SETTINGS = "lium_site.settings.test"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the tests and return pytest's exit status."""
+    status = 1
+    with services.throwaway() as addresses:
+        environment = {**base_environment(), **addresses, "DJANGO_SETTINGS_MODULE": SETTINGS}
+        status = in_foreground([sys.executable, "-m", "pytest", *arguments], environment)
+    return status
+
+
+def in_foreground(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a program that owns the terminal: Ctrl-C is its to handle, not ours."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return subprocess.run(command, cwd=ROOT, env=dict(environment), check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
