@@ -1,0 +1,77 @@
+"""One word, one shape and one colour for each state, the same on every page."""
+
+from typing import Final, NamedTuple
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from lium_site.templatetags.market_format import icon
+
+register = template.Library()
+
+
+class Look(NamedTuple):
+    """How a state is shown: the chip's kind, its icon and its word."""
+
+    kind: str
+    icon: str
+    word: str
+
+
+LOOKS: Final[dict[str, dict[str, Look]]] = {
+    "pod": {
+        "pending": Look("warn", "hourglass", "Starting"),
+        "running": Look("ok", "circle-dot", "Running"),
+        "unreachable": Look("warn", "wifi-off", "Unreachable"),
+        "rebooting": Look("warn", "refresh-cw", "Rebooting"),
+        "reboot_failed": Look("bad", "circle-x", "Reboot failed"),
+        "stopping": Look("warn", "hourglass", "Stopping"),
+        "stopped": Look("", "circle-stop", "Stopped"),
+        "starting": Look("warn", "hourglass", "Starting"),
+        "lost": Look("bad", "octagon-alert", "Lost"),
+        "failed": Look("bad", "circle-x", "Failed to start"),
+        "removing": Look("", "hourglass", "Removing"),
+        "removed": Look("", "circle", "Removed"),
+    },
+    "invoice": {
+        "open": Look("warn", "hourglass", "Waiting for payment"),
+        "seen": Look("warn", "circle-dot", "Payment seen"),
+        "finalized": Look("ok", "circle-dot", "Finalized"),
+        "paid": Look("ok", "circle-check", "Paid"),
+        "credited": Look("ok", "circle-check", "Credited"),
+        "underpaid": Look("warn", "triangle-alert", "Underpaid"),
+        "overpaid": Look("ok", "circle-check", "Overpaid"),
+        "late": Look("warn", "clock", "Paid late"),
+        "double": Look("warn", "triangle-alert", "Paid twice"),
+        "expired": Look("", "clock", "Expired"),
+        "void": Look("", "ban", "Void"),
+    },
+    "deposit": {
+        "seen": Look("warn", "circle-dot", "Seen"),
+        "finalized": Look("ok", "circle-dot", "Finalized"),
+        "credited": Look("ok", "circle-check", "Credited"),
+        "unmatched": Look("warn", "triangle-alert", "Not matched"),
+        "replaced": Look("bad", "circle-x", "Block replaced"),
+    },
+    "check": {
+        "ok": Look("ok", "circle-check", "In order"),
+        "stale": Look("warn", "clock", "Stale"),
+        "failing": Look("bad", "circle-x", "Failing"),
+        "unknown": Look("", "circle-dashed", "Unknown"),
+    },
+}
+
+
+@register.simple_tag
+def state(family: str, value: str) -> SafeString:
+    """Show a state as a chip; a state without a look of its own keeps its plain word."""
+    fallback = Look("", "circle", str(value).replace("_", " ").capitalize())
+    look = LOOKS[family].get(str(value).lower(), fallback)
+    return chip(look.kind, look.icon, look.word)
+
+
+@register.simple_tag
+def chip(kind: str, shape: str, word: str) -> SafeString:
+    """Draw a chip: kind is ok, warn, bad, sim or nothing."""
+    return format_html('<span class="chip {}">{}{}</span>', kind, icon(shape), word)

@@ -1,0 +1,125 @@
+// Draws each plot from the table beside it, and adds live samples to both. The table is the record; the plot is a view.
+/* global uPlot */
+const KEPT = 300;
+const ROWS = 60;
+const plots = new Map();
+
+const css = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
+
+function read(figure) {
+  const times = [];
+  const values = [];
+  for (const row of figure.querySelectorAll("tbody tr")) {
+    times.push(Date.parse(row.querySelector("time").dateTime) / 1000);
+    const value = row.querySelector("data").value;
+    values.push(value === "" ? null : Number(value));
+  }
+  return [times, values];
+}
+
+function colours(canvas) {
+  return {
+    line: getComputedStyle(canvas).color,
+    fill: css(canvas, "--plot-fill"),
+    grid: css(canvas, "--plot-grid"),
+    ink: css(canvas, "--ink-3"),
+  };
+}
+
+function axes(figure, paint) {
+  const font = "11px Inter, sans-serif";
+  const grid = { stroke: () => paint().grid, width: 1 };
+  const quiet = { stroke: () => paint().ink, font, grid, ticks: { show: false } };
+  return [
+    { ...quiet, grid: { show: false }, space: 70, size: 20, values: (_, ticks) => ticks.map(timeOfDay) },
+    { ...quiet, size: 38, space: 28, values: (_, ticks) => ticks.map((tick) => `${tick}`) },
+  ];
+}
+
+const timeOfDay = (seconds) => new Date(seconds * 1000).toISOString().slice(11, 16);
+
+function resolved(canvas) {
+  let kept = colours(canvas);
+  document.addEventListener("market:theme", () => { kept = colours(canvas); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { kept = colours(canvas); });
+  return () => kept;
+}
+
+function draw(figure) {
+  const canvas = figure.querySelector(".plot-canvas");
+  const data = read(figure);
+  const paint = resolved(canvas);
+  const maximum = Number(figure.dataset.max) || null;
+  const plot = new uPlot({
+    width: canvas.clientWidth || 260,
+    height: canvas.clientHeight || 96,
+    legend: { show: false },
+    cursor: { y: false, drag: { setScale: false }, points: { size: 6 } },
+    scales: { y: { range: (_, low, high) => [0, maximum ?? Math.max(1, (high ?? 0) * 1.15)] } },
+    axes: axes(figure, paint),
+    series: [{}, { stroke: () => paint().line, fill: () => paint().fill, width: 1.6, points: { show: false }, spanGaps: false }],
+    hooks: { setCursor: [(self) => point(figure, self)] },
+  }, data, canvas);
+  new ResizeObserver(() => plot.setSize({ width: canvas.clientWidth, height: canvas.clientHeight })).observe(canvas);
+  plots.set(figure.dataset.plot, { figure, plot, data });
+}
+
+function point(figure, plot) {
+  const at = plot.cursor.idx;
+  const [times, values] = plot.data;
+  const shown = at ?? values.length - 1;
+  const value = values[shown];
+  const when = at == null ? "" : ` at ${timeOfDay(times[shown])}`;
+  figure.querySelector("[data-latest]").textContent = value == null ? `—${when}` : words(figure, value) + when;
+}
+
+function words(figure, value) {
+  const digits = Number(figure.dataset.digits ?? 0);
+  return `${value.toFixed(digits)}${figure.dataset.unit ? ` ${figure.dataset.unit}` : ""}`;
+}
+
+function append({ figure, plot, data }, at, value) {
+  data[0].push(Date.parse(at) / 1000);
+  data[1].push(value);
+  if (data[0].length > KEPT) data.forEach((column) => column.shift());
+  plot.setData(data);
+  point(figure, plot);
+  row(figure, at, value);
+  summarise(figure, data[1]);
+}
+
+function row(figure, at, value) {
+  const body = figure.querySelector("tbody");
+  const copy = body.rows.length ? body.rows[0].cloneNode(true) : null;
+  if (!copy) return;
+  const time = copy.querySelector("time");
+  time.dateTime = at;
+  time.textContent = at.slice(11, 19);
+  const cell = copy.querySelector("data");
+  cell.value = value ?? "";
+  cell.textContent = value == null ? "—" : words(figure, value);
+  body.append(copy);
+  while (body.rows.length > ROWS) body.rows[0].remove();
+}
+
+function summarise(figure, values) {
+  const known = values.filter((value) => value != null);
+  if (!known.length) return;
+  const [low, high] = [Math.min(...known), Math.max(...known)].map((value) => words(figure, value));
+  figure.querySelector("[data-summary]").textContent =
+    `${figure.dataset.label}: now ${words(figure, known.at(-1))}, between ${low} and ${high} in the time shown.`;
+}
+
+const start = () => document.querySelectorAll("figure[data-plot]").forEach((figure) => {
+  if (plots.get(figure.dataset.plot)?.figure !== figure) draw(figure);
+});
+
+document.addEventListener("market:sample", ({ detail }) => {
+  for (const [key, value] of Object.entries(detail?.values ?? {})) {
+    const kept = plots.get(key);
+    if (kept) append(kept, detail.at, value);
+  }
+});
+document.addEventListener("market:theme", () => plots.forEach(({ plot }) => plot.redraw(false)));
+document.addEventListener("htmx:after:swap", start);
+start();
