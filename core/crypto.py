@@ -23,13 +23,9 @@ def decrypt(token: str, *, binding: str, keys: Sequence[str]) -> str:
     :raises SecretUnreadable: wrong key ring, or the value was copied from another row.
     """
     try:
-        owner, _, secret = (
-            _ring(keys).decrypt(token.encode("ascii")).partition(SEPARATOR)
-        )
+        owner, _, secret = _ring(keys).decrypt(token.encode("ascii")).partition(SEPARATOR)
     except InvalidToken as error:
-        raise SecretUnreadable(
-            "No key of MARKET_FIELD_KEYS opens this value."
-        ) from error
+        raise SecretUnreadable("No key of MARKET_FIELD_KEYS opens this value.") from error
     if owner != binding.encode():
         raise SecretUnreadable("This value was encrypted for another row.")
     return secret.decode()

@@ -4,10 +4,8 @@ from hashlib import md5
 from typing import Final
 from uuid import UUID
 
-ADJECTIVES: Final = (
-    "swift brave calm eager gentle cosmic golden lunar zesty noble".split()
-)
-NOUNS: Final = "hawk lion eagle fox wolf shark raven matrix comet orbit".split()
+ADJECTIVES: Final = ["swift", "brave", "calm", "eager", "gentle", "cosmic", "golden", "lunar", "zesty", "noble"]
+NOUNS: Final = ["hawk", "lion", "eagle", "fox", "wolf", "shark", "raven", "matrix", "comet", "orbit"]
 
 
 def huid(public_id: UUID | str) -> str:

@@ -10,9 +10,7 @@ from uuid import UUID, uuid4
 from django.db.models import Q, QuerySet
 
 
-def claim(
-    rows: QuerySet[Any], *, pk: int, now: datetime, hold_for: timedelta
-) -> UUID | None:
+def claim(rows: QuerySet[Any], *, pk: int, now: datetime, hold_for: timedelta) -> UUID | None:
     """Take the lease of a row, or give None when somebody else holds it."""
     token = uuid4()
     free = Q(lease_until=None) | Q(lease_until__lt=now)

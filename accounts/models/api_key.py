@@ -34,9 +34,7 @@ class ApiKey(models.Model):
     scopes = ArrayField(models.CharField(max_length=10, choices=Scope.choices))
     pod_visibility = models.CharField(max_length=10, default="account")
     daily_budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
-    monthly_budget_usd = models.DecimalField(
-        max_digits=12, decimal_places=2, null=True, blank=True
-    )
+    monthly_budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
     max_budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True)

@@ -20,7 +20,9 @@ def text(name: str, default: str | None = None) -> str:
     if path := os.environ.get(f"{name}_FILE"):
         return Path(path).read_text().strip()
     if default is None:
-        raise ImproperlyConfigured(f"{name} is not set. `./market up` sets it; see docs/settings.md.")
+        raise ImproperlyConfigured(
+            f"{name} is not set. `./market up` sets it; see docs/settings.md."
+        )
     return default
 
 

@@ -8,8 +8,8 @@ os.environ.setdefault("DATABASE_URL", "postgresql://localhost/lium")
 os.environ.setdefault("REDIS_URL", "redis://localhost:6379/9")
 os.environ.setdefault("MARKET_ALLOWED_HOSTS", "testserver,127.0.0.1,localhost")
 
-from lium_site.settings.base import *  # noqa: E402, F403
-from lium_site.settings.base import DATABASES  # noqa: E402
+from lium_site.settings.base import *  # noqa: F403
+from lium_site.settings.base import DATABASES
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -1,0 +1,41 @@
+"""The one way to a machine: commands, streams and files over SSH with a pinned host key."""
+
+from marketplace.machine.address import MachineAddress
+from marketplace.machine.command import CommandResult
+from marketplace.machine.errors import (
+    AccessDenied,
+    BadKey,
+    CommandFailed,
+    CommandTimeout,
+    HostKeyChanged,
+    MachineError,
+    MachineUnreachable,
+    OutcomeUnknown,
+)
+from marketplace.machine.keys import fingerprint, generate_keypair
+from marketplace.machine.machine import Machine, connect
+from marketplace.machine.probe import banner, scan_host_key
+from marketplace.machine.sessions import Sessions, session
+from marketplace.machine.stream import Stream
+
+__all__ = [
+    "AccessDenied",
+    "BadKey",
+    "CommandFailed",
+    "CommandResult",
+    "CommandTimeout",
+    "HostKeyChanged",
+    "Machine",
+    "MachineAddress",
+    "MachineError",
+    "MachineUnreachable",
+    "OutcomeUnknown",
+    "Sessions",
+    "Stream",
+    "banner",
+    "connect",
+    "fingerprint",
+    "generate_keypair",
+    "scan_host_key",
+    "session",
+]

@@ -1,0 +1,49 @@
+"""What a server shows before anyone logs in: its banner and its host key."""
+
+import socket
+import time
+
+from marketplace.machine.errors import MachineUnreachable
+from marketplace.machine.transport import handshake, presented_key
+
+BANNER_POLL_SECONDS = 0.02
+BANNER_TRY_SECONDS = 2.0
+
+
+def banner(host: str, port: int, *, deadline: float) -> str:
+    """Read the SSH identification line, trying again until `deadline` seconds have passed.
+
+    :raises MachineUnreachable: when no SSH server answered in time.
+    """
+    end = time.monotonic() + deadline
+    why = "no answer"
+    while True:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise MachineUnreachable(where=f"{host}:{port}", why=why)
+        try:
+            return _identification(host, port, timeout=min(left, BANNER_TRY_SECONDS))
+        except OSError as error:
+            why = str(error)
+        time.sleep(BANNER_POLL_SECONDS)
+
+
+def scan_host_key(host: str, port: int, *, timeout: float) -> str:
+    """Give the public line of the ed25519 host key that the server proves to hold.
+
+    :raises MachineUnreachable: when there is no SSH server or it has no ed25519 key.
+    """
+    transport = handshake(host, port, timeout=timeout)
+    try:
+        return presented_key(transport)
+    finally:
+        transport.close()
+
+
+def _identification(host: str, port: int, *, timeout: float) -> str:
+    with socket.create_connection((host, port), timeout=timeout) as sock:
+        line = sock.makefile("rb").readline(255)
+    if not line.startswith(b"SSH-2.0-"):
+        # A published port accepts before the server behind it listens.
+        raise ConnectionError("the port is open, but no SSH server is behind it")
+    return line.decode("ascii", "replace").rstrip()

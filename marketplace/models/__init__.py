@@ -1,0 +1,23 @@
+"""Providers, their nodes and what was measured of them."""
+
+from marketplace.models.fact import Fact, FactSample
+from marketplace.models.gpu_model import GpuModel
+from marketplace.models.node import GpuAccess, Node, NodeGpu, NodeStatus, PortReservation
+from marketplace.models.node_event import NodeEvent
+from marketplace.models.provider import Provider
+from marketplace.models.usage import HandOver, UsageFact
+
+__all__ = [
+    "Fact",
+    "FactSample",
+    "GpuAccess",
+    "GpuModel",
+    "HandOver",
+    "Node",
+    "NodeEvent",
+    "NodeGpu",
+    "NodeStatus",
+    "PortReservation",
+    "Provider",
+    "UsageFact",
+]

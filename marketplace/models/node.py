@@ -1,0 +1,206 @@
+"""A node is one GPU machine of a provider: what it has, what of it is free, and how to reach it."""
+
+from uuid import UUID, uuid4
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from core.huid import huid
+from marketplace.models.gpu_model import GpuModel
+from marketplace.models.provider import Provider
+
+
+class NodeStatus(models.TextChoices):
+    """The life of a node on the market; the table is in marketplace/transitions.py."""
+
+    VALIDATION_PENDING = "validation_pending"
+    AVAILABLE = "available"
+    VALIDATION_FAILED = "validation_failed"
+    OFFLINE = "offline"
+    NOT_DETECTED = "not_detected"
+    RECLAIMING = "reclaiming"
+
+
+class GpuAccess(models.TextChoices):
+    """How GPUs get into a container; decided at enrolment, never guessed at rent."""
+
+    SIMULATED = "simulated"
+    CDI = "cdi"
+    GPUS = "gpus"
+
+
+class NodeQuerySet(models.QuerySet["Node"]):
+    """Read predicates over nodes."""
+
+    def listed(self) -> "NodeQuerySet":
+        """Keep the nodes that renters may see."""
+        return self.filter(status=NodeStatus.AVAILABLE, delisted_at=None, frozen_at=None)
+
+    def rentable(self) -> "NodeQuerySet":
+        """Keep the listed nodes with a free GPU."""
+        return self.listed().filter(free_gpu_count__gt=0)
+
+
+class Node(models.Model):
+    """One GPU machine. Figures are measured unless the fact beside them says claimed; null is unknown."""
+
+    public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="nodes")
+    name = models.CharField(max_length=100, blank=True)
+    status = models.CharField(
+        max_length=20, choices=NodeStatus.choices, default=NodeStatus.VALIDATION_PENDING
+    )
+    status_reason = models.CharField(max_length=300, blank=True)
+    simulated = models.BooleanField(default=False)
+
+    gpu_model = models.ForeignKey(GpuModel, on_delete=models.PROTECT, related_name="nodes")
+    gpu_count = models.PositiveSmallIntegerField()
+    free_gpu_count = models.PositiveSmallIntegerField(
+        help_text="kept by marketplace.services.reservations under the row lock"
+    )
+    min_gpu_count = models.PositiveSmallIntegerField(default=1, help_text="smallest pod")
+    price_per_gpu_usd = models.DecimalField(max_digits=30, decimal_places=9)
+    tier = models.CharField(max_length=10, default="secure")
+
+    host = models.CharField(max_length=253, help_text="where the platform reaches sshd")
+    ssh_port = models.PositiveIntegerField(default=22)
+    ssh_user = models.CharField(max_length=32, default="lium")
+    host_key = models.TextField(help_text="pinned openssh public key line")
+    public_host = models.CharField(max_length=253, help_text="where renters reach pods")
+    bind_address = models.GenericIPAddressField(
+        default="0.0.0.0", help_text="address on the node that pods' ports are published on"
+    )
+    first_port = models.PositiveIntegerField(default=40000)
+    last_port = models.PositiveIntegerField(default=40999)
+    state_dir = models.CharField(max_length=300, default="/var/lib/lium-node")
+    gpu_access = models.CharField(max_length=10, choices=GpuAccess.choices)
+
+    cpu_count = models.PositiveIntegerField(null=True, blank=True, help_text="threads")
+    ram_mib = models.PositiveIntegerField(null=True, blank=True)
+    disk_gib = models.PositiveIntegerField(null=True, blank=True, help_text="rentable")
+    download_mbps = models.FloatField(null=True, blank=True)
+    upload_mbps = models.FloatField(null=True, blank=True)
+    driver_version = models.CharField(max_length=30, blank=True)
+    cuda_version = models.DecimalField(max_digits=4, decimal_places=1, null=True, blank=True)
+    nvlink = models.BooleanField(null=True, blank=True)
+    power_limited = models.BooleanField(null=True, blank=True)
+    country_code = models.CharField(max_length=2, blank=True)
+    country = models.CharField(max_length=60, blank=True)
+    city = models.CharField(max_length=60, blank=True)
+    latitude = models.FloatField(null=True, blank=True)
+    longitude = models.FloatField(null=True, blank=True)
+
+    starts_proven = models.PositiveIntegerField(default=0, help_text="pods that became ready")
+    starts_failed = models.PositiveIntegerField(default=0, help_text="starts the node failed")
+    typical_ready_seconds = models.FloatField(null=True, blank=True)
+    last_verified_at = models.DateTimeField(null=True, blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    boot_id = models.CharField(max_length=40, blank=True)
+    prepared_digest = models.CharField(
+        max_length=64, blank=True, help_text="of the runtime, network and base image put there"
+    )
+    cached_images = ArrayField(models.CharField(max_length=300), default=list, blank=True)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    delisted_at = models.DateTimeField(null=True, blank=True)
+    frozen_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NodeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["host", "ssh_port"],
+                condition=Q(delisted_at=None),
+                name="node_one_per_address",
+            ),
+            models.CheckConstraint(
+                condition=Q(free_gpu_count__lte=F("gpu_count")), name="node_free_within_count"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=NodeStatus.values), name="node_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(gpu_access__in=GpuAccess.values), name="node_gpu_access_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(price_per_gpu_usd__gt=0), name="node_price_positive"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                "gpu_model",
+                "price_per_gpu_usd",
+                "id",
+                include=["free_gpu_count"],
+                condition=Q(
+                    status="available",
+                    delisted_at=None,
+                    frozen_at=None,
+                    free_gpu_count__gt=0,
+                ),
+                name="node_rentable_by_model",
+            ),
+            models.Index(
+                "price_per_gpu_usd",
+                "id",
+                condition=Q(
+                    status="available",
+                    delisted_at=None,
+                    frozen_at=None,
+                    free_gpu_count__gt=0,
+                ),
+                name="node_rentable_by_price",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.huid} ({self.gpu_count} x {self.gpu_model_id})"
+
+    @property
+    def huid(self) -> str:
+        """The human id that the client shows too."""
+        return huid(self.public_id)
+
+    def gpu_counts(self) -> list[int]:
+        """Give the pod sizes this node can be split into right now."""
+        return list(range(self.min_gpu_count, self.free_gpu_count + 1))
+
+
+class NodeGpu(models.Model):
+    """One GPU of a node by UUID; ``holder`` is the pod that has it."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="gpus")
+    uuid = models.CharField(max_length=64)
+    position = models.PositiveSmallIntegerField(help_text="nvidia-smi index, for people only")
+    holder: "models.UUIDField[UUID | None, UUID | None]" = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["node", "uuid"], name="node_gpu_once"),
+        ]
+        indexes = [
+            models.Index(fields=["holder"], condition=Q(holder__isnull=False), name="gpu_by_holder")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.uuid} on {self.node_id}"
+
+
+class PortReservation(models.Model):
+    """An external port of a node that a pod holds."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="port_reservations")
+    port = models.PositiveIntegerField()
+    holder = models.UUIDField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["node", "port"], name="node_port_once"),
+        ]
+        indexes = [models.Index(fields=["holder"], name="port_by_holder")]
+
+    def __str__(self) -> str:
+        return f"port {self.port} of {self.node_id}"

@@ -1,0 +1,50 @@
+"""Facts that rentals writes and validation reads; the two apps meet only here."""
+
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import F, Q
+
+from marketplace.models.node import Node
+
+
+class UsageFact(models.Model):
+    """A stretch of proven, paid use of a node."""
+
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="usage_facts")
+    holder = models.UUIDField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    gpu_count = models.PositiveSmallIntegerField()
+    paid_usd = models.DecimalField(max_digits=30, decimal_places=9)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["holder", "started_at"], name="usage_fact_once"),
+            models.CheckConstraint(
+                condition=Q(ended_at__gte=F("started_at")), name="usage_fact_forward"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gpu_count} GPUs of {self.node_id} from {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class HandOver(models.Model):
+    """A node's GPUs changed hands: the moment to prove them again."""
+
+    class Direction(models.TextChoices):
+        """Which way the GPUs went."""
+
+        TO_RENTER = "to_renter"
+        TO_MARKET = "to_market"
+
+    public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="hand_overs")
+    holder = models.UUIDField()
+    direction = models.CharField(max_length=10, choices=Direction.choices)
+    gpu_count = models.PositiveSmallIntegerField()
+    occurred_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.gpu_count} GPUs of {self.node_id} {self.direction}"

@@ -1,0 +1,24 @@
+"""Quotes, pods and what is known of them."""
+
+from rentals.models.idempotency import IdempotentRequest
+from rentals.models.meter import PodMeter, ReadyInterval
+from rentals.models.pod import Phase, Pod, PodPort, PodStatus
+from rentals.models.pod_event import PodEvent
+from rentals.models.quote import Quote
+from rentals.models.receipt import Receipt
+from rentals.models.template import Template, TemplateStatus
+
+__all__ = [
+    "IdempotentRequest",
+    "Phase",
+    "Pod",
+    "PodEvent",
+    "PodMeter",
+    "PodPort",
+    "PodStatus",
+    "Quote",
+    "ReadyInterval",
+    "Receipt",
+    "Template",
+    "TemplateStatus",
+]
