@@ -1,6 +1,6 @@
 """People, workspaces and their keys."""
 
-from accounts.models.api_key import ApiKey, Scope
+from accounts.models.api_key import ApiKey, BudgetRefusal, PodVisibility, Scope
 from accounts.models.audit import AuditEvent
 from accounts.models.session import ApiSession
 from accounts.models.ssh_key import SshKey
@@ -11,7 +11,9 @@ __all__ = [
     "ApiKey",
     "ApiSession",
     "AuditEvent",
+    "BudgetRefusal",
     "Membership",
+    "PodVisibility",
     "Role",
     "Scope",
     "SshKey",

@@ -19,6 +19,13 @@ class Scope(models.TextChoices):
     BILLING = "billing"
 
 
+class PodVisibility(models.TextChoices):
+    """Which pods a key sees: those it rented, or all of its workspace."""
+
+    OWN = "own"
+    ACCOUNT = "account"
+
+
 class ApiKey(models.Model):
     """A credential that acts for one user in one workspace."""
 
@@ -32,7 +39,9 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=8, editable=False)
     last_four = models.CharField(max_length=4, editable=False)
     scopes = ArrayField(models.CharField(max_length=10, choices=Scope.choices))
-    pod_visibility = models.CharField(max_length=10, default="account")
+    pod_visibility = models.CharField(
+        max_length=10, choices=PodVisibility.choices, default=PodVisibility.ACCOUNT
+    )
     daily_budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
     monthly_budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
     max_budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
@@ -44,10 +53,44 @@ class ApiKey(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(pod_visibility__in=["own", "account"]),
+                condition=Q(pod_visibility__in=PodVisibility.values),
                 name="api_key_visibility_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(scopes__len__gt=0)
+                & Q(scopes__contained_by=Scope.values)
+                & (~Q(scopes__contains=[Scope.BILLING]) | Q(scopes=[Scope.BILLING])),
+                name="api_key_scopes_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint})"
+
+    @property
+    def hint(self) -> str:
+        """Name the key without giving it away, e.g. ``sk_aB3…x9Qz``."""
+        return f"{self.prefix}…{self.last_four}"
+
+
+class BudgetRefusal(models.Model):
+    """A request that a key's budget refused; the key's owner reads them."""
+
+    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="refusals")
+    window = models.CharField(max_length=10)
+    route = models.CharField(max_length=200)
+    amount_usd = models.DecimalField(max_digits=30, decimal_places=9)
+    budget_usd = models.DecimalField(max_digits=12, decimal_places=2)
+    spent_usd = models.DecimalField(max_digits=30, decimal_places=9)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(window__in=["daily", "monthly", "max"]),
+                name="budget_refusal_window_known",
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.prefix}…{self.last_four})"
+        return f"{self.api_key} refused ${self.amount_usd} ({self.window})"

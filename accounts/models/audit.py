@@ -27,6 +27,8 @@ class AuditEvent(models.Model):
     ip = models.GenericIPAddressField(null=True, blank=True)
     user_agent = models.CharField(max_length=200, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
+    method = models.CharField(max_length=10, blank=True)
+    route = models.CharField(max_length=200, blank=True)
     resource_type = models.CharField(max_length=30, blank=True)
     resource_id = models.CharField(max_length=64, blank=True)
     summary = models.JSONField(default=dict, blank=True)
