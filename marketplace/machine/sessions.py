@@ -27,6 +27,10 @@ class Sessions:
 
     def __init__(self, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._idle_seconds = idle_seconds
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop every connection without closing it: after a fork they are the parent's."""
         self._lock = threading.Lock()
         self._entries: dict[tuple[MachineAddress, str], _Entry] = {}
         self._sweeper: threading.Timer | None = None
@@ -95,10 +99,4 @@ class Sessions:
 _shared = Sessions()
 session = _shared.session
 
-
-def _forget_after_fork() -> None:
-    # A forked worker must neither use nor close its parent's sockets.
-    _shared.__init__()  # type: ignore[misc]
-
-
-os.register_at_fork(after_in_child=_forget_after_fork)
+os.register_at_fork(after_in_child=_shared.forget)

@@ -1,0 +1,96 @@
+"""Looks at containers without changing them. An answer is evidence; no answer is an exception."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from marketplace.machine import Machine
+from rentals.engine.docker import LOOK_SECONDS, attempt, complaint, docker
+from rentals.engine.errors import ForeignContainer, GpuUnavailable, PodMissing
+from rentals.engine.spec import (
+    MARKET_LABEL,
+    POD_LABEL,
+    Observed,
+    check_market_id,
+    container_name,
+)
+
+_LISTED_GPU = re.compile(r"^GPU \d+: .*\(UUID: ([A-Za-z0-9-]+)\)$", re.MULTILINE)
+_NEVER = "0001-01-01"
+
+
+def look(machine: Machine, *, market_id: str, pod_id: UUID) -> Observed:
+    """See one pod's container.
+
+    :raises ForeignContainer: when the name is taken by something that is not this market's.
+    :raises EngineDown, OutcomeUnknown: when nothing can be said.
+    """
+    args = ["container", "inspect", container_name(pod_id)]
+    result = attempt(machine, args, timeout=LOOK_SECONDS)
+    if result.exit_status:
+        error = complaint(result)
+        if isinstance(error, PodMissing):
+            return Observed(exists=False)
+        raise error
+    raw = json.loads(result.stdout)[0]
+    labels = raw["Config"]["Labels"] or {}
+    if (labels.get(MARKET_LABEL), labels.get(POD_LABEL)) != (market_id, str(pod_id)):
+        raise ForeignContainer(container_name(pod_id))
+    return _observed(raw)
+
+
+def list_pods(machine: Machine, *, market_id: str) -> dict[UUID, Observed]:
+    """See all containers that bear this market's label, running or not."""
+    label = f"label={MARKET_LABEL}={check_market_id(market_id)}"
+    ids = docker(
+        machine, ["ps", "--all", "--quiet", "--no-trunc", "--filter", label], timeout=LOOK_SECONDS
+    )
+    if not ids.split():
+        return {}
+    # One that vanished since makes inspect exit 1; the rest is still printed.
+    args = ["container", "inspect", *ids.decode().split()]
+    result = attempt(machine, args, timeout=LOOK_SECONDS, max_output=64 << 20)
+    if result.exit_status and not isinstance(complaint(result), PodMissing):
+        raise complaint(result)
+    rows = json.loads(result.stdout)
+    return {UUID(row["Config"]["Labels"][POD_LABEL]): _observed(row) for row in rows}
+
+
+def visible_gpus(machine: Machine, *, pod_id: UUID) -> tuple[str, ...]:
+    """List the UUIDs of the GPUs that a program inside the pod sees.
+
+    :raises GpuUnavailable: when the pod's nvidia-smi cannot tell.
+    """
+    args = ["exec", container_name(pod_id), "nvidia-smi", "-L"]
+    result = attempt(machine, args, timeout=LOOK_SECONDS)
+    if result.exit_status:
+        error = complaint(result)
+        raise error if type(error).reason.startswith("pod_") else GpuUnavailable(error.detail)
+    return tuple(_LISTED_GPU.findall(result.stdout.decode("utf-8", "replace")))
+
+
+def _observed(raw: Mapping[str, Any]) -> Observed:
+    state = raw["State"]
+    status = state["Status"]
+    ended = status in {"exited", "dead"}
+    return Observed(
+        exists=True,
+        running=state["Running"],
+        status=status,
+        exit_code=state["ExitCode"] if ended else None,
+        oom_killed=state["OOMKilled"],
+        started_at=_moment(state["StartedAt"]),
+        finished_at=_moment(state["FinishedAt"]),
+        restart_count=raw["RestartCount"],
+        image_digest=raw["Image"],
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    """Read docker's RFC 3339 time, which has nanoseconds and year 1 for never."""
+    if not text or text.startswith(_NEVER):
+        return None
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text).replace("Z", "+00:00"))

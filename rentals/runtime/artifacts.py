@@ -1,0 +1,22 @@
+"""What is made once on the platform and copied to machines."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuntimeBundle:
+    """The SSH server and init that every pod gets; `version` is the hash of its content."""
+
+    version: str
+    architecture: str
+    archive: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaseImage:
+    """The image assembled from packages; `name` holds a hash of their versions."""
+
+    name: str
+    architecture: str
+    archive: Path
