@@ -4,8 +4,30 @@ from hashlib import md5
 from typing import Final
 from uuid import UUID
 
-ADJECTIVES: Final = ["swift", "brave", "calm", "eager", "gentle", "cosmic", "golden", "lunar", "zesty", "noble"]
-NOUNS: Final = ["hawk", "lion", "eagle", "fox", "wolf", "shark", "raven", "matrix", "comet", "orbit"]
+ADJECTIVES: Final = [
+    "swift",
+    "brave",
+    "calm",
+    "eager",
+    "gentle",
+    "cosmic",
+    "golden",
+    "lunar",
+    "zesty",
+    "noble",
+]
+NOUNS: Final = [
+    "hawk",
+    "lion",
+    "eagle",
+    "fox",
+    "wolf",
+    "shark",
+    "raven",
+    "matrix",
+    "comet",
+    "orbit",
+]
 
 
 def huid(public_id: UUID | str) -> str:

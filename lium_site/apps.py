@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from core import live
+from lium_site import live as carrier
 from lium_site.celery import app as celery_app
 
 __all__ = ["LiumSiteConfig", "celery_app"]
@@ -11,3 +13,7 @@ class LiumSiteConfig(AppConfig):
     """Configure the roof."""
 
     name = "lium_site"
+
+    def ready(self) -> None:
+        """Wire what the lower floors leave to the roof."""
+        live.set_publisher(carrier.send)

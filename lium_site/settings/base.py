@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_structlog",
+    "ninja",
     "template_partials",
     "accounts",
     "billing",
@@ -153,7 +154,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-if env.boolean("MARKET_BEHIND_PROXY", False):
+BEHIND_PROXY = env.boolean("MARKET_BEHIND_PROXY", False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 CONTENT_SECURITY_POLICY = {
@@ -170,6 +172,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+HTTP_THREADS = env.integer("MARKET_HTTP_THREADS", 8)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 

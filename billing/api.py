@@ -1,0 +1,5 @@
+"""The renter API of billing."""
+
+from ninja import Router
+
+router = Router(tags=["billing"])

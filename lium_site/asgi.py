@@ -1,0 +1,43 @@
+"""One origin, two ways in: sockets and followed logs are ASGI, all else goes through the WSGI bridge."""
+
+import os
+import re
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lium_site.settings.base")
+django.setup()
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+from lium_site.bridge import Receive, Scope, Send, WsgiBridge  # noqa: E402
+from lium_site.wsgi import application as wsgi_application  # noqa: E402
+from rentals.log_stream import follow_logs  # noqa: E402
+from rentals.routing import websocket_urlpatterns  # noqa: E402
+
+FOLLOWED_LOG = re.compile(r"/api/pods/(?P<pod_id>[0-9a-fA-F-]{36})/logs")
+
+pages = WsgiBridge(
+    wsgi_application,
+    threads=settings.HTTP_THREADS,
+    max_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE + (64 << 10),
+)
+sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send each connection the way that serves it best."""
+    if scope["type"] == "websocket":
+        await sockets(scope, receive, send)
+    elif match := _followed_log(scope):
+        await follow_logs(scope, receive, send, pod_id=match["pod_id"])
+    else:
+        await pages(scope, receive, send)
+
+
+def _followed_log(scope: Scope) -> re.Match[str] | None:
+    wants = scope["method"] == "GET" and b"follow=true" in scope["query_string"].lower()
+    return FOLLOWED_LOG.fullmatch(scope["path"]) if wants else None

@@ -1,0 +1,35 @@
+"""What every page shows: the kind of market, and the signed-in workspace's balance and runway."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from accounts.models import Workspace
+from billing.selectors import balance_usd
+from core import request_context
+from rentals.selectors import burn_usd_per_hour
+
+
+def market(request: HttpRequest) -> dict[str, Any]:
+    """Give the frame of a page; balance and runway are read only when a template shows them."""
+    user = getattr(request, "user", None)
+    signed_in = user is not None and user.is_authenticated
+    return {
+        "chain_simulated": settings.MARKET_CHAIN == "local",
+        "request_id": request_context.current().request_id,
+        "wallet": SimpleLazyObject(lambda: wallet(user)) if signed_in else None,
+    }
+
+
+def wallet(user: Any) -> dict[str, Decimal | None]:
+    """Give balance, burn an hour and hours left (None while nothing runs), in USD."""
+    workspace = Workspace.objects.get(owner=user, is_personal=True)
+    balance, burn = balance_usd(workspace), burn_usd_per_hour(workspace)
+    return {
+        "balance_usd": balance,
+        "burn_usd": burn,
+        "hours_left": balance / burn if burn else None,
+    }

@@ -1,0 +1,82 @@
+"""Request ids on every answer, and refusals rendered once at the edge."""
+
+import re
+from collections.abc import Callable
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from core import request_context
+from core.errors import DomainError, Unauthenticated
+from core.request_context import RequestContext
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+SOURCES: Final = {"sdk", "cli", "mcp"}
+
+
+class RequestIdMiddleware:
+    """Name each request, tell the logs, the audit trail and the client."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Serve one request under its id."""
+        context = describe(request)
+        request_context.enter(context)
+        structlog.contextvars.bind_contextvars(request_id=context.request_id)
+        response = self.get_response(request)
+        response["X-Request-Id"] = context.request_id
+        return response
+
+
+class DomainErrorMiddleware:
+    """Render a refusal that a page did not handle as a readable page or fragment."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass through; `process_exception` does the work."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Turn a `DomainError` into its status and words."""
+        if not isinstance(error, DomainError):
+            return None
+        if isinstance(error, Unauthenticated) and not request.path.startswith("/api/"):
+            return HttpResponse(
+                status=302, headers={"Location": f"{reverse('account_login')}?next={request.path}"}
+            )
+        template = "error_fragment.html" if request.headers.get("HX-Request") else "error.html"
+        response = render(request, template, {"error": error}, status=error.status)
+        if retry_after := error.data.get("retry_after"):
+            response["Retry-After"] = str(retry_after)
+        return response
+
+
+def describe(request: HttpRequest) -> RequestContext:
+    """Read id, address and source of a request; a malformed id from outside is replaced."""
+    sent = request.headers.get("X-Request-Id", "")
+    source = request.headers.get("X-Source", "")
+    fallback = "api" if request.path.startswith("/api/") else "portal"
+    return RequestContext(
+        request_id=sent if SAFE_ID.fullmatch(sent) else uuid4().hex,
+        ip=client_ip(request),
+        user_agent=request.headers.get("User-Agent", "")[:200],
+        source=source if source in SOURCES else fallback,
+    )
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """Give the peer's address; a proxy's word counts only when one is configured."""
+    if settings.BEHIND_PROXY:
+        forwarded = request.headers.get("X-Forwarded-For", "").split(",")[-1].strip()
+        return forwarded or request.META.get("REMOTE_ADDR") or None
+    return request.META.get("REMOTE_ADDR") or None

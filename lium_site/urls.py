@@ -1,0 +1,30 @@
+"""The market's addresses. None of ours ends in a slash, and none is redirected to one."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+from lium_site import views
+from lium_site.api import api
+
+handler400 = "lium_site.views.bad_request"
+handler403 = "lium_site.views.forbidden"
+handler404 = "lium_site.views.not_found"
+handler500 = "lium_site.views.server_error"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("status", views.status, name="status"),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("api/", api.urls),
+    path("accounts/", include("allauth.urls")),
+    path("accounts/sessions/", include("allauth.usersessions.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("accounts.urls")),
+    path("", include("marketplace.urls")),
+    path("", include("rentals.urls")),
+    path("", include("billing.urls")),
+]
+if settings.MARKET_CHAIN == "local":
+    urlpatterns.append(path("localchain/", include("billing.localchain_urls")))

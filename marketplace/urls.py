@@ -1,0 +1,5 @@
+"""Pages of marketplace."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
