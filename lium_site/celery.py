@@ -1,11 +1,46 @@
-"""The Celery app. A message is a doorbell: the state in the database is the queue."""
+"""The Celery app. A message is a doorbell: the state in the database is the queue.
+
+Each app's ``tasks.py`` may name its periodic tasks in ``SCHEDULE``: {name: (task, seconds, queue)}.
+"""
 
 import os
+from importlib import import_module
+from typing import Any, Final
 
 from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+from django.db import connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lium_site.settings.base")
 
+APPS_WITH_TASKS: Final = ("accounts", "billing", "marketplace", "rentals")
+QUEUES: Final = ("provision", "validate", "chain", "metering", "mail", "celery")
+
 app = Celery("lium_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+app.autodiscover_tasks(list(APPS_WITH_TASKS))
+
+
+@app.on_after_finalize.connect
+def schedule(sender: Celery, **_: Any) -> None:
+    """Collect every app's periodic tasks; a message that waited a whole period is dropped."""
+    for name in APPS_WITH_TASKS:
+        entries = getattr(import_module(f"{name}.tasks"), "SCHEDULE", {})
+        for title, (task, seconds, queue) in entries.items():
+            sender.conf.beat_schedule[title] = {
+                "task": task,
+                "schedule": seconds,
+                "options": {"queue": queue, "expires": seconds},
+            }
+
+
+@setup_logging.connect
+def keep_our_logs(**_: Any) -> None:
+    """Stop Celery from replacing the log set-up of the settings."""
+
+
+@worker_process_init.connect
+def forget_inherited_connections(**_: Any) -> None:
+    """Give each pool child its own database connections: a forked pool shares sockets."""
+    for connection in connections.all(initialized_only=True):
+        connection.close_pool() if hasattr(connection, "close_pool") else connection.close()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from core import request_context
 from core.errors import DomainError, Unauthenticated
 from core.request_context import RequestContext
 
+log = structlog.get_logger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 SOURCES: Final = {"sdk", "cli", "mcp"}
@@ -29,9 +31,19 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Serve one request under its id."""
         context = describe(request)
-        request_context.enter(context)
-        structlog.contextvars.bind_contextvars(request_id=context.request_id)
-        response = self.get_response(request)
+        started = perf_counter()
+        with (
+            request_context.serving(context),
+            structlog.contextvars.bound_contextvars(request_id=context.request_id),
+        ):
+            response = self.get_response(request)
+            log.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                milliseconds=round((perf_counter() - started) * 1000, 1),
+            )
         response["X-Request-Id"] = context.request_id
         return response
 
@@ -71,6 +83,8 @@ def describe(request: HttpRequest) -> RequestContext:
         ip=client_ip(request),
         user_agent=request.headers.get("User-Agent", "")[:200],
         source=source if source in SOURCES else fallback,
+        method=request.method or "",
+        route=request.path,
     )
 
 

@@ -1,7 +1,5 @@
 """Pages that belong to no app: home, status, health, and what an error looks like."""
 
-from typing import Any
-
 import redis
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -11,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from billing import ledger
 from core.errors import DomainError, Forbidden, Invalid, NotFound
+from lium_site.api import envelope
 
 
 @require_safe
@@ -65,8 +64,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _error(request: HttpRequest, error: DomainError, status: int) -> HttpResponse:
     if request.path.startswith("/api/"):
-        from_api: dict[str, Any] = {"message": error.message, "detail": error.message}
-        return JsonResponse(from_api, status=status)
+        return JsonResponse(envelope(error), status=status)
     return render(request, "error.html", {"error": error, "status": status}, status=status)
 
 

@@ -39,7 +39,6 @@ INSTALLED_APPS = [
     "channels",
     "csp",
     "django_htmx",
-    "django_structlog",
     "ninja",
     "template_partials",
     "accounts",
@@ -50,10 +49,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "lium_site.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
-    "lium_site.middleware.RequestIdMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -1,0 +1,5 @@
+"""Celery tasks of accounts: thin, named, safe to repeat."""
+
+from typing import Final
+
+SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {}
