@@ -20,6 +20,10 @@ log = structlog.get_logger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 SOURCES: Final = {"sdk", "cli", "mcp"}
+ADMIN_POLICY: Final = {
+    "script-src": ["'self'", "'unsafe-eval'", "'unsafe-inline'"],
+    "style-src": ["'self'", "'unsafe-inline'"],
+}
 
 
 class RequestIdMiddleware:
@@ -45,6 +49,20 @@ class RequestIdMiddleware:
                 milliseconds=round((perf_counter() - started) * 1000, 1),
             )
         response["X-Request-Id"] = context.request_id
+        return response
+
+
+class AdminPolicyMiddleware:
+    """Widen the content policy under /admin, for the theme's own scripts (ADR 0003)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Leave the decision to the policy middleware, told what differs."""
+        response = self.get_response(request)
+        if request.path.startswith("/admin/"):
+            response._csp_update = ADMIN_POLICY  # type: ignore[attr-defined]
         return response
 
 
