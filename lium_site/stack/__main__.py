@@ -1,15 +1,94 @@
 """The command line of `./market`."""
 
+import argparse
+import os
 import sys
 
-from lium_site.stack import test
+from lium_site.stack import bench, check, demo, down, lock, test, up
+from lium_site.stack.claim import running_in
+from lium_site.stack.console import StackError, say
+from lium_site.stack.credentials import credentials_of
 from lium_site.stack.guard import guarded
+from lium_site.stack.paths import ROOT, open_state
+
+# What follows these commands belongs to another program, options included.
+PASSED_ON = ("test", "manage", "bench")
 
 
 def main(arguments: list[str]) -> int:
-    if arguments[0] == "test":
-        return guarded(lambda: test.run(arguments[1:]), keep_terminal=True)
-    return 2
+    """Run one command and return its exit status."""
+    try:
+        if arguments and arguments[0] in PASSED_ON:
+            return _pass_on(arguments[0], arguments[1:])
+        return _run(_parser().parse_args(arguments))
+    except StackError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
-sys.exit(main(sys.argv[1:]))
+def _run(chosen: argparse.Namespace) -> int:
+    if chosen.command == "up":
+        options = up.Options(port=chosen.port, install=chosen.install, show_card=chosen.card)
+        return guarded(lambda: up.run(options))
+    return {
+        "down": lambda: guarded(down.run),
+        "demo": lambda: guarded(lambda: demo.run(as_json=chosen.json)),
+        "check": lambda: guarded(check.run, keep_terminal=True),
+        "lock": lock.run,
+    }[chosen.command]()
+
+
+def _pass_on(command: str, arguments: list[str]) -> int:
+    if command == "test":
+        return guarded(lambda: test.run(arguments), keep_terminal=True)
+    if command == "bench":
+        name, *rest = arguments or ["--help"]
+        return guarded(lambda: bench.run(name, rest), keep_terminal=True)
+    return _manage(arguments)
+
+
+def _manage(arguments: list[str]) -> int:
+    """Run a management command against the market that runs."""
+    state = open_state()
+    running = running_in(state)
+    if running is None:
+        raise StackError("the market is not running. Start it in another terminal: ./market up")
+    environment = up.environment_of(
+        state,
+        url=running.url,
+        credentials=credentials_of(state),
+        addresses=running.addresses,
+    )
+    os.chdir(ROOT)
+    os.execve(  # noqa: S606 - the command gets our terminal
+        sys.executable, [sys.executable, "manage.py", *arguments], environment
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./market", description="An open GPU marketplace.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    start = commands.add_parser("up", help="run the market here, set-up included; Ctrl-C stops it")
+    start.add_argument("--port", type=int, default=up.DEFAULT_PORT, help="default: %(default)s")
+    start.add_argument(
+        "--no-install", dest="install", action="store_false", help="install no system packages"
+    )
+    start.add_argument("--no-card", dest="card", action="store_false", help=argparse.SUPPRESS)
+    commands.add_parser("down", help="stop the market and remove its pods; data stays")
+    show = commands.add_parser("demo", help="do the main job from outside, timed")
+    show.add_argument("--json", action="store_true", help="print the outcome as the last line")
+    for name, text in (
+        ("test", "run the tests (arguments go to pytest)"),
+        ("check", "do what CI does: format, lint, types, imports, migrations, tests"),
+        ("lock", "pin the packages of pyproject.toml anew"),
+        ("manage", "run a management command against the running market"),
+        ("bench", "measure NAME against a reference"),
+    ):
+        commands.add_parser(name, help=text)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

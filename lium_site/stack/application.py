@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -113,3 +114,10 @@ def _tool(name: str) -> Path:
 def base_environment() -> dict[str, str]:
     """Return what every program of the market inherits from the caller."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

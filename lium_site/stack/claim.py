@@ -4,9 +4,9 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from lium_site.stack.console import StackError
@@ -20,6 +20,7 @@ class Running:
     pid: int
     url: str
     phase: str = "starting"
+    addresses: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,10 @@ class Claim:
     file: Path
     running: Running
 
-    def announce(self, phase: str) -> None:
-        """Tell other commands how far this market is."""
-        write_private(self.file, json.dumps(asdict(replace(self.running, phase=phase))))
+    def announce(self, phase: str, *, addresses: Mapping[str, str] | None = None) -> None:
+        """Tell other commands how far this market is, and where its services are."""
+        known = replace(self.running, phase=phase, addresses=dict(addresses or {}))
+        write_private(self.file, json.dumps(asdict(known)))
 
 
 @contextmanager

@@ -42,6 +42,8 @@ class Supervisor:
     ) -> bool:
         # From here on a signal only counts: an exception must not break the stopping off.
         self._requests = max(self._requests, 1)
+        if error is not None and kind is not StopRequested:
+            say("stopping, because something failed")
         self._teardown.close()
         return kind is StopRequested
 

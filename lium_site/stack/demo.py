@@ -1,0 +1,137 @@
+"""`./market demo`: the main job from outside, with the time of each step."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+from lium_site.stack import demo_steps
+from lium_site.stack.application import base_environment, free_port
+from lium_site.stack.claim import running_in
+from lium_site.stack.console import StackError, say
+from lium_site.stack.credentials import credentials_of
+from lium_site.stack.demo_steps import Journey
+from lium_site.stack.kernel import die_with_parent
+from lium_site.stack.paths import ROOT, State, open_state
+from lium_site.stack.renter import Renter
+
+READY_SECONDS = 600.0
+STOP_SECONDS = 90.0
+
+
+class Clock:
+    """Run steps by name and remember how long each took."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Any]] = []
+
+    def __call__(self, name: str, step: Callable[[], str]) -> None:
+        started = time.monotonic()
+        told = step()
+        seconds = time.monotonic() - started
+        self.steps.append({"name": name, "seconds": round(seconds, 3)})
+        say(f"{seconds:7.2f} s  {name}{': ' if told else ''}{told}")
+
+
+def run(*, as_json: bool) -> int:
+    """Do the main job; return 0 if every step held."""
+    clock, started = Clock(), time.monotonic()
+    state = open_state()
+    error = ""
+    journey: Journey | None = None
+    with _market(state, clock):
+        try:
+            journey = _open_journey(state)
+            _walk(journey, clock)
+        except StackError as failure:
+            error = str(failure)
+            say(error)
+        finally:
+            _leave_nothing(journey)
+    say(f"{'failed' if error else 'done'} after {time.monotonic() - started:.1f} s")
+    if as_json:
+        print(json.dumps(_summary(journey, clock, error=error)), flush=True)
+    return 1 if error else 0
+
+
+@contextmanager
+def _market(state: State, clock: Clock) -> Iterator[None]:
+    """Use the market that runs, else run one for the demo alone."""
+    if running_in(state) is not None:
+        clock("wait for the market", lambda: _await_ready(state, None))
+        yield
+        return
+    command = [
+        sys.executable,
+        "-m",
+        "lium_site.stack",
+        "up",
+        "--port",
+        str(free_port()),
+        "--no-card",
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=base_environment(),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: die_with_parent(signal.SIGTERM),
+    )
+    try:
+        clock("start the market", lambda: _await_ready(state, process))
+        yield
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+def _await_ready(state: State, process: "subprocess.Popen[bytes] | None") -> str:
+    deadline = time.monotonic() + READY_SECONDS
+    while (running := running_in(state)) is None or running.phase != "ready":
+        if process is not None and process.poll() is not None:
+            raise StackError("the market did not start; its words are above")
+        if time.monotonic() > deadline:
+            raise StackError(f"the market was not ready within {READY_SECONDS:.0f} s")
+        time.sleep(0.1)
+    return running.url
+
+
+def _open_journey(state: State) -> Journey:
+    running = running_in(state)
+    if running is None:
+        raise StackError("the market ended before the demo began")
+    return Journey(Renter(url=running.url, api_key=credentials_of(state).renter_api_key))
+
+
+def _walk(journey: Journey, clock: Clock) -> None:
+    for name, step in demo_steps.STEPS:
+        clock(name, partial(step, journey))
+
+
+def _leave_nothing(journey: Journey | None) -> None:
+    """Remove the pod of a demo that broke off."""
+    if journey is not None and journey.pod_id and not journey.receipt:
+        with suppress(StackError):
+            demo_steps.remove(journey)
+
+
+def _summary(journey: Journey | None, clock: Clock, *, error: str) -> dict[str, Any]:
+    outcome: dict[str, Any] = {"ok": not error, "steps": clock.steps}
+    if error:
+        outcome["error"] = error
+    if journey is not None:
+        outcome |= {
+            "pod_id": journey.pod_id,
+            "ssh_output": journey.ssh_output,
+            "ready_seconds": journey.receipt.get("ready_seconds"),
+            "charged_usd": journey.receipt.get("charged_usd"),
+            "receipt": journey.receipt,
+            "trial_balance": journey.trial_balance,
+        }
+    return outcome

@@ -1,0 +1,147 @@
+"""The Docker engine: the one that answers already, else one of our own that ends with us.
+
+Our own has its own data, socket and container namespace: it neither starts nor sees the containers of an engine that
+the user merely has not started. Its pods outlive it (live restore) and are found again by the next one.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lium_site.stack.console import StackError, say
+from lium_site.stack.paths import State, private_folder
+from lium_site.stack.predecessor import await_end
+from lium_site.stack.process import Child, Program, wait_until_ready
+from rentals.engine.spec import MARKET_LABEL
+
+START_SECONDS = 60.0
+ASK_SECONDS = 15.0
+WORK_SECONDS = 120.0
+
+
+class NoEngine(StackError):
+    """There is no engine and we cannot start one; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that answers, at its DOCKER_HOST, or at the client's default where that is None."""
+
+    host: str | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return what makes the docker client talk to this engine."""
+        return {**os.environ, **({"DOCKER_HOST": self.host} if self.host else {})}
+
+    def docker(self, *arguments: str) -> str:
+        """Run the docker client and return what it printed.
+
+        :raises StackError: with its words if it fails.
+        """
+        try:
+            done = subprocess.run(
+                ["docker", *arguments],
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=WORK_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StackError(
+                f"the Docker engine did not finish `docker {arguments[0]}` within {WORK_SECONDS:.0f} s"
+            ) from error
+        if done.returncode:
+            raise StackError(f"docker {arguments[0]} failed: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def labelled(self, kind: str, instance: str) -> list[str]:
+        """Return the ids of a market's own "container"s, "volume"s or "network"s."""
+        everything = ("--all",) if kind == "container" else ()
+        chosen = ("--quiet", "--filter", f"label={MARKET_LABEL}={instance}")
+        return self.docker(kind, "ls", *everything, *chosen).split()
+
+
+def find_or_start(state: State, *, take_charge: Callable[[Child], object]) -> Engine:
+    """Return the engine to use, started if need be; one that we start is handed to the supervisor.
+
+    :raises NoEngine: with the reason and what to do.
+    """
+    if shutil.which("docker") is None:
+        raise NoEngine("the docker client is not installed")
+    found = Engine(host=os.environ.get("DOCKER_HOST"))
+    complaint = _complaint_of(found)
+    if complaint is None:
+        return found
+    if os.geteuid() != 0:
+        raise NoEngine(
+            f"the Docker engine does not answer ({complaint}). Start it, and let your user use it: "
+            "sudo usermod -aG docker $USER, then log in again"
+        )
+    if shutil.which("dockerd") is None:
+        raise NoEngine("the Docker engine (dockerd) is not installed")
+    return _start(state, take_charge=take_charge)
+
+
+def _complaint_of(engine: Engine) -> str | None:
+    """Return why the engine cannot be used, or None."""
+    try:
+        done = subprocess.run(
+            ["docker", "info", "--format", "{{.ServerVersion}}"],
+            env=engine.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ASK_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {ASK_SECONDS:.0f} s"
+    # A client without an engine exits with 0 in some versions: only a version is an answer.
+    version = done.stdout.strip()
+    return None if done.returncode == 0 and version else done.stderr.strip() or "no version"
+
+
+def _start(state: State, *, take_charge: Callable[[Child], object]) -> Engine:
+    started = time.monotonic()
+    # On /run, which a reboot empties: what is in here refers to running processes.
+    runtime = private_folder(Path(f"/run/market-{state.instance}"))
+    data = private_folder(state.folder / "docker")
+    socket, pid_file = runtime / "docker.sock", runtime / "docker.pid"
+    await_end(pid_file, mark=str(data))
+    await_end(runtime / "exec" / "containerd" / "containerd.pid", mark=str(runtime))
+    child = Child(
+        Program(
+            name="dockerd",
+            command=[
+                "dockerd",
+                *("--host", f"unix://{socket}", "--group", "root"),
+                *("--data-root", data, "--exec-root", runtime / "exec", "--pidfile", pid_file),
+                *("--containerd-namespace", f"market-{state.instance}"),
+                *("--containerd-plugins-namespace", f"market-{state.instance}-plugins"),
+                # Pods have a network of their own; the default bridge would only be left behind.
+                *("--bridge", "none", "--live-restore", "--log-level", "warn"),
+            ],
+            folder=Path("/"),
+            environment=dict(os.environ),
+            stop_signal=signal.SIGTERM,
+            grace_seconds=30.0,
+        ),
+        log_folder=state.logs,
+    )
+    take_charge(child)
+    engine = Engine(host=f"unix://{socket}")
+    wait_until_ready(
+        child,
+        probe=["docker", "--host", f"unix://{socket}", "version"],
+        within_seconds=START_SECONDS,
+    )
+    say(
+        f"started a Docker engine of our own ({time.monotonic() - started:.1f} s); it stops with the market"
+    )
+    return engine

@@ -1,0 +1,80 @@
+"""The local machine: this computer as a miner's node, reached as any other would be, over SSH."""
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lium_site.stack import application, engine, packages, sshd
+from lium_site.stack.console import StackError, say
+from lium_site.stack.engine import Engine
+from lium_site.stack.paths import State
+from lium_site.stack.supervisor import Supervisor
+
+NAME = "local"
+SIMULATED_GPUS = 4
+PROGRAMS = ("docker", "dockerd", "sshd", "ssh-keygen", "iptables", "ip")
+
+# Pods' ports, below what the kernel gives to outgoing connections (from 32768).
+FIRST_PORT = 20000
+PORTS_A_MARKET = 100
+MARKETS = 120
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A local machine that is up."""
+
+    engine: Engine
+    door: sshd.Door
+
+
+def start(supervisor: Supervisor, state: State, *, install: bool) -> Machine | None:
+    """Bring the local machine up; where that cannot be, say why and what to do, and return None."""
+    try:
+        _ensure_programs(install=install)
+        found = engine.find_or_start(state, take_charge=supervisor.watch)
+        host = {"DOCKER_HOST": found.host} if found.host else {}
+        child, door = sshd.start(state, environment=host)
+        supervisor.watch(child)
+    except StackError as reason:
+        say(f"the market starts without the local machine, so nothing can be rented yet: {reason}")
+        return None
+    return Machine(engine=found, door=door)
+
+
+def enrol(machine: Machine, state: State, environment: Mapping[str, str]) -> None:
+    """Put the local machine on the market, or bring its entry up to date.
+
+    :raises StackError: with the end of the log if the market refuses it.
+    """
+    first = FIRST_PORT + zlib.crc32(state.instance.encode()) % MARKETS * PORTS_A_MARKET
+    description = {
+        "name": NAME,
+        "host": machine.door.host,
+        "port": machine.door.port,
+        "user": machine.door.user,
+        "host_key": machine.door.host_key,
+        "private_key": machine.door.private_key,
+        "state_dir": str(state.node),
+        "public_host": "127.0.0.1",
+        "port_range": [first, first + PORTS_A_MARKET - 1],
+        "gpus": SIMULATED_GPUS,
+    }
+    data = json.dumps(description).encode()
+    application.manage(state, environment, "enrol_local_machine", data=data)
+
+
+def _ensure_programs(*, install: bool) -> None:
+    # An ordinary user can only use an engine that runs already.
+    needed = PROGRAMS if os.geteuid() == 0 else ("docker", "sshd", "ssh-keygen")
+    lacking = packages.missing(needed)
+    if not lacking:
+        return
+    if not install:
+        raise StackError(f"{', '.join(lacking)} are missing, and --no-install was given")
+    try:
+        packages.install(lacking)
+    except StackError as reason:
+        raise StackError(f"{', '.join(lacking)} are missing; {reason}") from reason

@@ -1,0 +1,116 @@
+"""A renter's view of the market: its HTTP API with a key, and its pods over SSH. Nothing of ours is imported."""
+
+import io
+import json
+import urllib.error
+import urllib.request
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import paramiko
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from lium_site.stack.console import StackError
+
+TIMEOUT_SECONDS = 30.0
+
+
+class Renter:
+    """Someone with an API key."""
+
+    def __init__(self, *, url: str, api_key: str) -> None:
+        self.base = f"{url}/api"
+        self.api_key = api_key
+
+    def get(self, path: str) -> Any:
+        """Read something."""
+        return self._call("GET", path)
+
+    def post(self, path: str, body: Mapping[str, Any], *, idempotency_key: str = "") -> Any:
+        """Ask for something; the key makes a repeat harmless."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return self._call("POST", path, body=body, headers=headers)
+
+    def delete(self, path: str) -> Any:
+        """Remove something."""
+        return self._call("DELETE", path)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - the scheme is ours
+            f"{self.base}/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "X-API-KEY": self.api_key,
+                "Content-Type": "application/json",
+                **(headers or {}),
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+                return json.loads(response.read() or b"null")
+        except urllib.error.HTTPError as error:
+            answer = error.read(2000).decode(errors="replace")
+            raise StackError(f"{method} /api/{path} answered {error.code}: {answer}") from error
+        except OSError as error:
+            raise StackError(f"{method} /api/{path} got no answer: {error}") from error
+
+
+@dataclass(frozen=True)
+class SshIdentity:
+    """An SSH key pair made for one purpose."""
+
+    private: paramiko.Ed25519Key
+    public_line: str
+
+
+def make_identity(comment: str) -> SshIdentity:
+    """Make a fresh ed25519 key pair."""
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    return SshIdentity(paramiko.Ed25519Key(file_obj=io.StringIO(text)), f"{line} {comment}")
+
+
+def run_inside(
+    ssh_command: str, command: str, *, identity: SshIdentity, host_key: str
+) -> tuple[int, str]:
+    """Run a command in a pod as its `ssh user@host -p port` says; accept only the host key that the market published."""
+    user, _, rest = ssh_command.removeprefix("ssh ").partition("@")
+    host, _, port = rest.partition(" -p ")
+    with paramiko.SSHClient() as client:
+        kind, encoded = host_key.split()[:2]
+        name = f"[{host}]:{port}" if port != "22" else host
+        client.get_host_keys().add(
+            name, kind, paramiko.PKey.from_type_string(kind, b64decode(encoded))
+        )
+        client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        client.connect(
+            host,
+            port=int(port),
+            username=user,
+            pkey=identity.private,
+            look_for_keys=False,
+            allow_agent=False,
+            timeout=TIMEOUT_SECONDS,
+            banner_timeout=TIMEOUT_SECONDS,
+            auth_timeout=TIMEOUT_SECONDS,
+        )
+        _, output, errors = client.exec_command(command, timeout=TIMEOUT_SECONDS)
+        text = output.read().decode() + errors.read().decode()
+        return output.channel.recv_exit_status(), text
