@@ -62,7 +62,7 @@ class AdminPolicyMiddleware:
         """Leave the decision to the policy middleware, told what differs."""
         response = self.get_response(request)
         if request.path.startswith("/admin/"):
-            response._csp_update = ADMIN_POLICY  # type: ignore[attr-defined]
+            response._csp_replace = ADMIN_POLICY  # type: ignore[attr-defined]
         return response
 
 
@@ -95,7 +95,8 @@ def describe(request: HttpRequest) -> RequestContext:
     """Read id, address and source of a request; a malformed id from outside is replaced."""
     sent = request.headers.get("X-Request-Id", "")
     source = request.headers.get("X-Source", "")
-    fallback = "api" if request.path.startswith("/api/") else "portal"
+    areas = {"api": "api", "admin": "admin"}
+    fallback = areas.get(request.path.split("/")[1], "portal")
     return RequestContext(
         request_id=sent if SAFE_ID.fullmatch(sent) else uuid4().hex,
         ip=client_ip(request),
