@@ -2,7 +2,8 @@
 
 from marketplace.models.fact import Fact, FactSample
 from marketplace.models.gpu_model import GpuModel
-from marketplace.models.node import GpuAccess, Node, NodeGpu, NodeStatus, PortReservation
+from marketplace.models.machine_request import MachineRequest
+from marketplace.models.node import GpuAccess, Node, NodeGpu, NodeStatus, PortReservation, Tier
 from marketplace.models.node_event import NodeEvent
 from marketplace.models.provider import Provider
 from marketplace.models.usage import HandOver, UsageFact
@@ -13,11 +14,13 @@ __all__ = [
     "GpuAccess",
     "GpuModel",
     "HandOver",
+    "MachineRequest",
     "Node",
     "NodeEvent",
     "NodeGpu",
     "NodeStatus",
     "PortReservation",
     "Provider",
+    "Tier",
     "UsageFact",
 ]

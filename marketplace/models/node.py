@@ -22,6 +22,13 @@ class NodeStatus(models.TextChoices):
     RECLAIMING = "reclaiming"
 
 
+class Tier(models.TextChoices):
+    """What a renter may expect: a spot node can be reclaimed with notice."""
+
+    SECURE = "secure"
+    SPOT = "spot"
+
+
 class GpuAccess(models.TextChoices):
     """How GPUs get into a container; decided at enrolment, never guessed at rent."""
 
@@ -61,7 +68,7 @@ class Node(models.Model):
     )
     min_gpu_count = models.PositiveSmallIntegerField(default=1, help_text="smallest pod")
     price_per_gpu_usd = models.DecimalField(max_digits=30, decimal_places=9)
-    tier = models.CharField(max_length=10, default="secure")
+    tier = models.CharField(max_length=10, choices=Tier.choices, default=Tier.SECURE)
 
     host = models.CharField(max_length=253, help_text="where the platform reaches sshd")
     ssh_port = models.PositiveIntegerField(default=22)
@@ -69,7 +76,8 @@ class Node(models.Model):
     host_key = models.TextField(help_text="pinned openssh public key line")
     public_host = models.CharField(max_length=253, help_text="where renters reach pods")
     bind_address = models.GenericIPAddressField(
-        default="0.0.0.0", help_text="address on the node that pods' ports are published on"
+        default="0.0.0.0",  # noqa: S104  # renters reach pods from outside
+        help_text="address on the node that pods' ports are published on",
     )
     first_port = models.PositiveIntegerField(default=40000)
     last_port = models.PositiveIntegerField(default=40999)
@@ -97,6 +105,9 @@ class Node(models.Model):
     last_verified_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     boot_id = models.CharField(max_length=40, blank=True)
+    next_probe_at = models.DateTimeField(null=True, blank=True, help_text="heartbeat; null is now")
+    missed_probes = models.PositiveSmallIntegerField(default=0, help_text="in a row")
+    missing_since = models.DateTimeField(null=True, blank=True, help_text="first missed probe")
     prepared_digest = models.CharField(
         max_length=64, blank=True, help_text="of the runtime, network and base image put there"
     )
@@ -106,6 +117,9 @@ class Node(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     delisted_at = models.DateTimeField(null=True, blank=True)
     frozen_at = models.DateTimeField(null=True, blank=True)
+    offer_json = models.TextField(
+        default="", editable=False, help_text="the row of GET /executors; the database writes it"
+    )
 
     objects = NodeQuerySet.as_manager()
 
@@ -115,6 +129,11 @@ class Node(models.Model):
                 fields=["host", "ssh_port"],
                 condition=Q(delisted_at=None),
                 name="node_one_per_address",
+            ),
+            models.UniqueConstraint(
+                fields=["host_key"],
+                condition=Q(delisted_at=None),
+                name="node_one_per_host_key",
             ),
             models.CheckConstraint(
                 condition=Q(free_gpu_count__lte=F("gpu_count")), name="node_free_within_count"
@@ -127,6 +146,15 @@ class Node(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(price_per_gpu_usd__gt=0), name="node_price_positive"
+            ),
+            models.CheckConstraint(condition=Q(tier__in=Tier.values), name="node_tier_known"),
+            models.CheckConstraint(
+                condition=Q(min_gpu_count__gte=1, min_gpu_count__lte=F("gpu_count")),
+                name="node_smallest_pod_within_count",
+            ),
+            models.CheckConstraint(
+                condition=Q(first_port__gte=1, first_port__lte=F("last_port"), last_port__lt=65536),
+                name="node_ports_in_order",
             ),
         ]
         indexes = [
@@ -153,6 +181,9 @@ class Node(models.Model):
                     free_gpu_count__gt=0,
                 ),
                 name="node_rentable_by_price",
+            ),
+            models.Index(
+                fields=["next_probe_at"], condition=Q(delisted_at=None), name="node_probe_due"
             ),
         ]
 

@@ -16,7 +16,7 @@ class NodeEvent(models.Model):
     actor_kind = models.CharField(max_length=10)
     actor_id = models.CharField(max_length=64, blank=True)
     actor_name = models.CharField(max_length=120, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField()
 
     class Meta:
         indexes = [models.Index("node", models.F("id").desc(), name="node_event_latest")]
