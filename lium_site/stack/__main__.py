@@ -62,9 +62,7 @@ def _manage(arguments: list[str]) -> int:
         addresses=running.addresses,
     )
     os.chdir(ROOT)
-    os.execve(  # noqa: S606 - the command gets our terminal
-        sys.executable, [sys.executable, "manage.py", *arguments], environment
-    )
+    os.execve(sys.executable, [sys.executable, "manage.py", *arguments], environment)
 
 
 def _parser() -> argparse.ArgumentParser:

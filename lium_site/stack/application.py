@@ -13,8 +13,7 @@ from lium_site.stack.paths import ROOT, State
 from lium_site.stack.process import Program, run_to_end
 from lium_site.stack.supervisor import Supervisor
 
-QUEUES = ("provision", "validate", "chain", "metering", "mail", "celery")
-WORKER_PROCESSES = 4
+QUEUES = ("validate", "chain", "metering", "mail", "celery")
 READY_SECONDS = 60.0
 
 
@@ -46,25 +45,29 @@ def web(environment: Mapping[str, str], *, port: int) -> Program:
         "127.0.0.1",
     ]
     command += ["--port", str(port), "--lifespan", "off", "--ws", "websockets-sansio"]
-    command += ["--timeout-graceful-shutdown", "5"]
+    # Nothing stands before it, so nobody else's word on the client's address counts.
+    command += ["--timeout-graceful-shutdown", "5", "--no-proxy-headers"]
     return Program(name="web", command=command, folder=ROOT, environment=environment)
 
 
 def worker(environment: Mapping[str, str]) -> Program:
-    """Describe the Celery worker that serves every queue."""
-    command: list[str | Path] = [
-        _tool("celery"),
-        "-A",
-        "lium_site",
-        "worker",
-        "--queues",
-        ",".join(QUEUES),
-    ]
-    # Gossip and mingle are talk between workers, and there is one; they delay its start by seconds.
-    command += ["--concurrency", str(WORKER_PROCESSES), "--without-gossip", "--without-mingle"]
+    """Describe the Celery worker for everything that computes: processes, with time limits enforced."""
+    return _celery("worker", environment, "--queues", ",".join(QUEUES), "--concurrency", "2")
+
+
+def provisioner(environment: Mapping[str, str]) -> Program:
+    """Describe the Celery worker for machines: threads, which share SSH connections and wait cheaply."""
+    chosen = ("--queues", "provision", "--pool", "threads", "--concurrency", "16")
+    return _celery("provisioner", environment, *chosen)
+
+
+def _celery(name: str, environment: Mapping[str, str], *options: str) -> Program:
+    command: list[str | Path] = [_tool("celery"), "-A", "lium_site", "worker", *options]
+    # Gossip and mingle are talk between workers that know each other's queues anyway; they delay the start by seconds.
+    command += ["--hostname", f"{name}@%h", "--without-gossip", "--without-mingle"]
     # A task that outlives the grace is repeated at the next start: every one of them may run twice.
     return Program(
-        name="worker", command=command, folder=ROOT, environment=environment, grace_seconds=10.0
+        name=name, command=command, folder=ROOT, environment=environment, grace_seconds=10.0
     )
 
 

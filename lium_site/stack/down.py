@@ -43,7 +43,7 @@ def _may_have_pods(state: State) -> bool:
 
 def _remove_pods(state: State, supervisor: Supervisor) -> None:
     try:
-        found = engine.find_or_start(state, take_charge=supervisor.watch)
+        found = engine.find_or_start(state, supervisor)
     except engine.NoEngine as reason:
         say(f"cannot look for pods: {reason}")
         return

@@ -6,17 +6,18 @@ the user merely has not started. Its pods outlive it (live restore) and are foun
 
 import os
 import shutil
-import signal
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lium_site.stack import netfilter
 from lium_site.stack.console import StackError, say
+from lium_site.stack.kernel import POD_KEEPER, pids_with
 from lium_site.stack.paths import State, private_folder
 from lium_site.stack.predecessor import await_end
 from lium_site.stack.process import Child, Program, wait_until_ready
+from lium_site.stack.supervisor import Supervisor
 from rentals.engine.spec import MARKET_LABEL
 
 START_SECONDS = 60.0
@@ -68,8 +69,8 @@ class Engine:
         return self.docker(kind, "ls", *everything, *chosen).split()
 
 
-def find_or_start(state: State, *, take_charge: Callable[[Child], object]) -> Engine:
-    """Return the engine to use, started if need be; one that we start is handed to the supervisor.
+def find_or_start(state: State, supervisor: Supervisor) -> Engine:
+    """Return the engine to use, started if need be; one that we start ends with the supervisor.
 
     :raises NoEngine: with the reason and what to do.
     """
@@ -86,7 +87,7 @@ def find_or_start(state: State, *, take_charge: Callable[[Child], object]) -> En
         )
     if shutil.which("dockerd") is None:
         raise NoEngine("the Docker engine (dockerd) is not installed")
-    return _start(state, take_charge=take_charge)
+    return _start(state, supervisor)
 
 
 def _complaint_of(engine: Engine) -> str | None:
@@ -107,41 +108,45 @@ def _complaint_of(engine: Engine) -> str | None:
     return None if done.returncode == 0 and version else done.stderr.strip() or "no version"
 
 
-def _start(state: State, *, take_charge: Callable[[Child], object]) -> Engine:
+def _start(state: State, supervisor: Supervisor) -> Engine:
     started = time.monotonic()
     # On /run, which a reboot empties: what is in here refers to running processes.
     runtime = private_folder(Path(f"/run/market-{state.instance}"))
     data = private_folder(state.folder / "docker")
-    socket, pid_file = runtime / "docker.sock", runtime / "docker.pid"
-    await_end(pid_file, mark=str(data))
+    await_end(runtime / "docker.pid", mark=str(data))
     await_end(runtime / "exec" / "containerd" / "containerd.pid", mark=str(runtime))
-    child = Child(
-        Program(
-            name="dockerd",
-            command=[
-                "dockerd",
-                *("--host", f"unix://{socket}", "--group", "root"),
-                *("--data-root", data, "--exec-root", runtime / "exec", "--pidfile", pid_file),
-                *("--containerd-namespace", f"market-{state.instance}"),
-                *("--containerd-plugins-namespace", f"market-{state.instance}-plugins"),
-                # Pods have a network of their own; the default bridge would only be left behind.
-                *("--bridge", "none", "--live-restore", "--log-level", "warn"),
-            ],
-            folder=Path("/"),
-            environment=dict(os.environ),
-            stop_signal=signal.SIGTERM,
-            grace_seconds=30.0,
-        ),
-        log_folder=state.logs,
-    )
-    take_charge(child)
-    engine = Engine(host=f"unix://{socket}")
-    wait_until_ready(
-        child,
-        probe=["docker", "--host", f"unix://{socket}", "version"],
-        within_seconds=START_SECONDS,
-    )
-    say(
-        f"started a Docker engine of our own ({time.monotonic() - started:.1f} s); it stops with the market"
-    )
+    netfilter.remember(state.folder / "netfilter.json")
+    supervisor.at_exit(lambda: _tidy(state, runtime))
+    child = supervisor.watch(Child(_program(state, runtime, data), log_folder=state.logs))
+    engine = Engine(host=f"unix://{runtime / 'docker.sock'}")
+    probe = ["docker", "--host", f"unix://{runtime / 'docker.sock'}", "version"]
+    wait_until_ready(child, probe=probe, within_seconds=START_SECONDS)
+    seconds = time.monotonic() - started
+    say(f"started a Docker engine of our own ({seconds:.1f} s); it stops with the market")
     return engine
+
+
+def _program(state: State, runtime: Path, data: Path) -> Program:
+    namespace = f"market-{state.instance}"
+    command: list[str | Path] = ["dockerd", "--log-level", "warn", "--live-restore"]
+    command += ["--host", f"unix://{runtime / 'docker.sock'}", "--group", "root"]
+    command += ["--data-root", data, "--exec-root", runtime / "exec"]
+    command += ["--pidfile", runtime / "docker.pid"]
+    command += ["--containerd-namespace", namespace]
+    command += ["--containerd-plugins-namespace", f"{namespace}-plugins"]
+    # Pods have a network of their own; the default bridge would only be left behind.
+    command += ["--bridge", "none"]
+    return Program(
+        name="dockerd",
+        command=command,
+        folder=Path("/"),
+        environment=dict(os.environ),
+        grace_seconds=30.0,
+    )
+
+
+def _tidy(state: State, runtime: Path) -> None:
+    """After our engine: where no pod lives on, leave the machine as it was found."""
+    if not pids_with(POD_KEEPER, f"market-{state.instance}"):
+        netfilter.restore(state.folder / "netfilter.json")
+        shutil.rmtree(runtime, ignore_errors=True)

@@ -86,6 +86,12 @@ def command_line(pid: int) -> str:
         return ""
 
 
+def pids_with(*marks: str) -> list[int]:
+    """Return the processes whose command line contains every mark."""
+    pids = (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
+    return [pid for pid in pids if all(mark in command_line(pid) for mark in marks)]
+
+
 def end(processes: Iterable[ProcessRef], *, grace_seconds: float) -> None:
     """Terminate processes, and kill those that are still there after the grace."""
     remaining = [process for process in processes if process.is_alive()]

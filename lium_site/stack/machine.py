@@ -34,7 +34,7 @@ def start(supervisor: Supervisor, state: State, *, install: bool) -> Machine | N
     """Bring the local machine up; where that cannot be, say why and what to do, and return None."""
     try:
         _ensure_programs(install=install)
-        found = engine.find_or_start(state, take_charge=supervisor.watch)
+        found = engine.find_or_start(state, supervisor)
         host = {"DOCKER_HOST": found.host} if found.host else {}
         child, door = sshd.start(state, environment=host)
         supervisor.watch(child)

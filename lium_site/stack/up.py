@@ -80,6 +80,7 @@ def _start(
     for program in (
         application.web(environment, port=options.port),
         application.worker(environment),
+        application.provisioner(environment),
         application.beat(environment, schedule=state.folder / "beat-schedule"),
     ):
         supervisor.watch(Child(program, log_folder=state.logs))
