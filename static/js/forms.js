@@ -24,6 +24,16 @@ document.addEventListener("submit", guard, true);
 document.addEventListener("htmx:finally:request", release);
 addEventListener("pageshow", release);
 
+// An empty filter is no filter: it stays out of the address.
+document.addEventListener("formdata", (event) => {
+  if (!("tidy" in event.target.dataset)) return;
+  for (const name of new Set(event.formData.keys())) {
+    const given = event.formData.getAll(name).filter((value) => value !== "");
+    event.formData.delete(name);
+    given.forEach((value) => event.formData.append(name, value));
+  }
+});
+
 // A menu closes when the person turns elsewhere, and gives the focus back on Escape.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
