@@ -2,6 +2,7 @@
 
 from rentals.models.idempotency import IdempotentRequest
 from rentals.models.meter import PodMeter, ReadyInterval
+from rentals.models.node_watch import NodeWatch
 from rentals.models.pod import Phase, Pod, PodPort, PodStatus
 from rentals.models.pod_event import PodEvent
 from rentals.models.quote import Quote
@@ -10,6 +11,7 @@ from rentals.models.template import Template, TemplateStatus
 
 __all__ = [
     "IdempotentRequest",
+    "NodeWatch",
     "Phase",
     "Pod",
     "PodEvent",

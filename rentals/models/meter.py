@@ -22,6 +22,9 @@ class PodMeter(models.Model):
     hourly_price_usd = models.DecimalField(max_digits=30, decimal_places=9)
     fee_rate = models.DecimalField(max_digits=6, decimal_places=5)
     counted_seconds = models.DecimalField(max_digits=16, decimal_places=6, default=0)
+    counted_until = models.DateTimeField(
+        null=True, blank=True, help_text="end of the last closed interval"
+    )
     ready_since = models.DateTimeField(null=True, blank=True)
     posted_usd = models.DecimalField(max_digits=30, decimal_places=9, default=0)
     posted_fee_usd = models.DecimalField(max_digits=30, decimal_places=9, default=0)

@@ -72,12 +72,17 @@ class Pod(models.Model):
     status_since = models.DateTimeField()
     phase = models.CharField(max_length=12, choices=Phase.choices, default=Phase.RESERVED)
     phase_since = models.DateTimeField()
+    phase_seconds = models.JSONField(
+        default=dict, blank=True, help_text="how long each phase of the last start took"
+    )
 
     gpu_count = models.PositiveSmallIntegerField()
     gpu_uuids = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     price_per_gpu_usd = models.DecimalField(max_digits=30, decimal_places=9)
     hourly_price_usd = models.DecimalField(max_digits=30, decimal_places=9)
     fee_rate = models.DecimalField(max_digits=6, decimal_places=5)
+    cpus = models.FloatField(help_text="its share of the node's threads")
+    memory_mib = models.PositiveIntegerField(help_text="its share of the node's memory")
     image = models.CharField(max_length=400, help_text="full reference, fixed at rent")
     environment = models.JSONField(default=dict, blank=True)
     startup_commands = models.TextField(blank=True)
@@ -99,7 +104,13 @@ class Pod(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     next_look_at = models.DateTimeField(help_text="when reconciliation looks again")
     deadline_at = models.DateTimeField(null=True, blank=True, help_text="of the present phase")
-    attempt = models.PositiveSmallIntegerField(default=0)
+    attempt = models.PositiveSmallIntegerField(
+        default=0, help_text="tries of the present step, or probes that failed in a row"
+    )
+    last_error = models.TextField(blank=True, help_text="why the present step is tried again")
+    gone_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the machine showed that no container is left"
+    )
 
     objects = PodQuerySet.as_manager()
 
@@ -114,7 +125,7 @@ class Pod(models.Model):
         indexes = [
             models.Index(
                 fields=["next_look_at"],
-                condition=~Q(status__in=["removed", "failed"]),
+                condition=~Q(status="removed"),
                 name="pod_due",
             ),
             models.Index("workspace", models.F("created_at").desc(), name="pod_by_workspace"),
