@@ -19,9 +19,9 @@ class AccountKind(models.TextChoices):
 
 
 class Account(models.Model):
-    """A named balance in one currency, e.g. ``renter:<workspace>:USD``.
+    """A named balance in one currency, e.g. ``renter:<workspace>:USD``; never deleted, never renamed.
 
-    ``balance`` is a projection of the postings that the insert trigger keeps and the trial balance proves.
+    ``balance`` is a projection of the postings: the insert trigger alone moves it, `ledger_check` proves it.
     """
 
     code = models.CharField(max_length=120, unique=True)
@@ -68,14 +68,32 @@ class Entry(models.Model):
 
 
 class Posting(models.Model):
-    """One leg: a signed amount on an account; positive is owed to the account's holder."""
+    """One leg: a signed amount on an account; positive is owed to the account's holder.
 
-    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="postings")
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="postings")
+    Legs are numbered from 1 and all come in one statement, so the unique number seals the entry. The insert
+    trigger proves both references for the whole set at once: a foreign key would ask twice for each row.
+    """
+
+    entry = models.ForeignKey(
+        Entry,
+        on_delete=models.PROTECT,
+        related_name="postings",
+        db_constraint=False,
+        db_index=False,
+    )
+    leg = models.PositiveSmallIntegerField()
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.PROTECT,
+        related_name="postings",
+        db_constraint=False,
+        db_index=False,
+    )
     amount = models.DecimalField(max_digits=30, decimal_places=9)
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["entry", "leg"], name="posting_leg_once"),
             models.CheckConstraint(condition=~Q(amount=0), name="posting_not_zero"),
         ]
         indexes = [models.Index(fields=["account", "entry"], name="posting_by_account")]
