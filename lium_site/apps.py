@@ -3,8 +3,8 @@
 from django.apps import AppConfig
 
 from core import live
-from lium_site import live as carrier
 from lium_site.celery import app as celery_app
+from lium_site.live import hub
 
 __all__ = ["LiumSiteConfig", "celery_app"]
 
@@ -16,4 +16,4 @@ class LiumSiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Wire what the lower floors leave to the roof."""
-        live.set_publisher(carrier.send)
+        live.install(hub)

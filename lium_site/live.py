@@ -4,9 +4,7 @@ A group layer of its own queue per socket collapses at a few thousand messages a
 """
 
 import asyncio
-import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import redis
@@ -14,22 +12,11 @@ import redis.asyncio
 import structlog
 from django.conf import settings
 
+from core.live import Listener
+
 log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "market:live"
-Listener = Callable[[str], Awaitable[None]]
-
-_writer = redis.Redis.from_url(
-    settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, health_check_interval=30
-)
-
-
-def send(topic: str, message: str) -> None:
-    """Tell every process; Redis being away costs a page some seconds of freshness, nothing else."""
-    try:
-        _writer.publish(CHANNEL, f"{topic}\n{message}")
-    except redis.RedisError as error:
-        log.warning("live.lost", topic=topic, error=str(error))
 
 
 class Hub:
@@ -38,6 +25,16 @@ class Hub:
     def __init__(self) -> None:
         self.listeners: defaultdict[str, set[Listener]] = defaultdict(set)
         self.reader: asyncio.Task[None] | None = None
+        self.writer = redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, health_check_interval=30
+        )
+
+    def send(self, topic: str, message: str) -> None:
+        """Tell every process; Redis being away costs a page some seconds of freshness, no more."""
+        try:
+            self.writer.publish(CHANNEL, f"{topic}\n{message}")
+        except redis.RedisError as error:
+            log.warning("live.lost", topic=topic, error=str(error))
 
     def subscribe(self, topic: str, listener: Listener) -> None:
         """Call ``listener`` for each message of ``topic`` until `unsubscribe`."""
@@ -49,7 +46,7 @@ class Hub:
         """Stop; harmless when it was not subscribed."""
         self.listeners[topic].discard(listener)
         if not self.listeners[topic]:
-            del self.listeners[topic]
+            self.listeners.pop(topic)
 
     async def _read(self) -> None:
         while self.listeners:
@@ -73,8 +70,10 @@ class Hub:
 
     async def _deliver(self, topic: str, message: str) -> None:
         for listener in tuple(self.listeners.get(topic, ())):
-            with contextlib.suppress(Exception):
+            try:
                 await listener(message)
+            except Exception as error:  # one broken socket must not starve the others
+                log.warning("live.listener_failed", topic=topic, error=repr(error))
 
 
 hub = Hub()
