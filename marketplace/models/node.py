@@ -81,6 +81,9 @@ class Node(models.Model):
     )
     first_port = models.PositiveIntegerField(default=40000)
     last_port = models.PositiveIntegerField(default=40999)
+    free_port_count = models.PositiveIntegerField(
+        default=1000, help_text="kept by marketplace.services.reservations, as the GPUs are"
+    )
     state_dir = models.CharField(max_length=300, default="/var/lib/lium-node")
     gpu_access = models.CharField(max_length=10, choices=GpuAccess.choices)
 
