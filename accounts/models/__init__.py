@@ -5,13 +5,14 @@ from accounts.models.audit import AuditEvent
 from accounts.models.session import ApiSession
 from accounts.models.ssh_key import SshKey
 from accounts.models.user import User
-from accounts.models.workspace import Membership, Role, Workspace
+from accounts.models.workspace import Invitation, Membership, Role, Workspace
 
 __all__ = [
     "ApiKey",
     "ApiSession",
     "AuditEvent",
     "BudgetRefusal",
+    "Invitation",
     "Membership",
     "PodVisibility",
     "Role",

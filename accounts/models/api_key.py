@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models.workspace import Workspace
+from core import clock
 
 
 class Scope(models.TextChoices):
@@ -45,7 +46,7 @@ class ApiKey(models.Model):
     daily_budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
     monthly_budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
     max_budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -82,7 +83,7 @@ class BudgetRefusal(models.Model):
     amount_usd = models.DecimalField(max_digits=30, decimal_places=9)
     budget_usd = models.DecimalField(max_digits=12, decimal_places=2)
     spent_usd = models.DecimalField(max_digits=30, decimal_places=9)
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         constraints = [

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from accounts.models.workspace import Workspace
+from core import clock
 
 
 class AuditEvent(models.Model):
@@ -32,7 +33,7 @@ class AuditEvent(models.Model):
     resource_type = models.CharField(max_length=30, blank=True)
     resource_id = models.CharField(max_length=64, blank=True)
     summary = models.JSONField(default=dict, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         indexes = [models.Index("workspace", models.F("id").desc(), name="audit_by_workspace")]

@@ -5,6 +5,8 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import models
 
+from core import clock
+
 
 class ApiSession(models.Model):
     """A signed-in API client; the token is stored as SHA-256."""
@@ -16,7 +18,7 @@ class ApiSession(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     user_agent = models.CharField(max_length=200, blank=True)
     ip = models.GenericIPAddressField(null=True, blank=True)
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=clock.now, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from accounts.models.workspace import Workspace
+from core import clock
 
 
 class SshKey(models.Model):
@@ -19,7 +20,7 @@ class SshKey(models.Model):
     name = models.CharField(max_length=100)
     public_key = models.TextField()
     fingerprint = models.CharField(max_length=60)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         constraints = [

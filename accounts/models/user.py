@@ -4,28 +4,48 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.db import models
-from django.db.models import Q
+from django.db import models, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+
+from accounts.models.workspace import Membership, Role, Workspace
+from core import clock
 
 
 class UserManager(BaseUserManager["User"]):
-    """Make users; e-mail addresses compare without case."""
+    """Make users, each with a personal workspace; e-mail addresses compare without case."""
 
     def create_user(
         self, email: str | None = None, password: str | None = None, **fields: Any
     ) -> "User":
         """Create an account; ``email`` None means a fingerprint account."""
-        user = self.model(email=self.normalize_email(email).lower() if email else None, **fields)
+        user = self.model(email=email.lower() if email else None, **fields)
         user.set_password(password)
-        user.save(using=self._db)
-        return user
+        return self.establish(user)
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create an admin."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
+    def establish(self, user: "User") -> "User":
+        """Save a new account with its personal workspace: nobody is without one."""
+        with transaction.atomic(using=self._db):
+            user.save(using=self._db)
+            workspace = Workspace.objects.create(
+                name="Personal", owner=user, is_personal=True, created_at=user.created_at
+            )
+            Membership.objects.create(
+                workspace=workspace, user=user, role=Role.OWNER, created_at=user.created_at
+            )
+        return user
+
+    def with_email(self, email: str) -> "QuerySet[User]":
+        """Filter by address, by the index on its lower case."""
+        return self.alias(email_lower=Lower("email")).filter(email_lower=email.lower())
+
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email__iexact=username)
+        """Find the user who signs in with this address."""
+        return self.with_email(username or "").get()
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -37,7 +57,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     fingerprint_digest = models.CharField(max_length=64, null=True, unique=True, editable=False)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -46,7 +66,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(models.functions.Lower("email"), name="user_email_unique"),
+            models.UniqueConstraint(Lower("email"), name="user_email_unique"),
             models.CheckConstraint(
                 condition=Q(email__isnull=False) | Q(fingerprint_digest__isnull=False),
                 name="user_has_a_login",
@@ -54,4 +74,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         ]
 
     def __str__(self) -> str:
-        return self.email or f"fingerprint account {self.public_id}"
+        return self.email or self.display_name
+
+    @property
+    def display_name(self) -> str:
+        """Name the person to others without giving their address away."""
+        return self.name or (self.email or "").split("@")[0] or "fingerprint account"

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core import clock
+
 
 class Role(models.TextChoices):
     """What a member may do."""
@@ -15,19 +17,30 @@ class Role(models.TextChoices):
     MEMBER = "member"
 
 
+INVITABLE = (Role.ADMIN, Role.MEMBER)
+
+
 class Workspace(models.Model):
-    """A team with one balance; ``owner`` pays."""
+    """A team with one balance; ``owner`` pays. A closed one keeps its records and refuses its keys."""
 
     public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
     name = models.CharField(max_length=100)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_workspaces"
     )
+    pending_owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+    )
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces"
     )
     is_personal = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -35,7 +48,11 @@ class Workspace(models.Model):
                 fields=["owner"],
                 condition=Q(is_personal=True),
                 name="workspace_one_personal_per_owner",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(is_personal=False) | Q(closed_at=None),
+                name="workspace_personal_stays_open",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -50,7 +67,7 @@ class Membership(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
     )
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         constraints = [
@@ -60,3 +77,27 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} is {self.role} of {self.workspace}"
+
+
+class Invitation(models.Model):
+    """An offer, sent by e-mail, to join a workspace; whoever holds the link and that address may take it."""
+
+    public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=[(r.value, r.label) for r in INVITABLE])
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(role__in=[r.value for r in INVITABLE]),
+                name="invitation_role_known",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} invited to {self.workspace}"
