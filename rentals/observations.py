@@ -1,0 +1,85 @@
+"""What is known of a pod: its row as far as decisions need it, and what was seen on the machine."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from rentals.engine import Observed
+from rentals.models import Phase, PodStatus
+from rentals.reasons import Reason
+
+
+class Contact(StrEnum):
+    """How the machine answered."""
+
+    UNTRIED = "untried"
+    ANSWERED = "answered"
+    SILENT = "silent"
+    REFUSED = "refused"
+    ENGINE_SILENT = "engine_silent"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """What a probe of the published port and of the GPUs showed; None means unknown."""
+
+    banner: str | None = None
+    host_key_matches: bool | None = None
+    gpus: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """All that one pass has learnt; None means not looked at, or unknown."""
+
+    contact: Contact = Contact.UNTRIED
+    container: Observed | None = None
+    image_missing: bool = False
+    proof: Proof | None = None
+    trouble: Reason | None = None
+    error: str = ""
+
+    def without_proof(self) -> "Seen":
+        """Forget the probe, which was of the pod as it was."""
+        return replace(self, proof=None)
+
+
+UNSEEN: Final = Seen()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """The part of a pod's row that decisions rest on."""
+
+    status: PodStatus
+    status_since: datetime
+    phase: Phase = Phase.RESERVED
+    deadline_at: datetime | None = None
+    attempt: int = 0
+    last_proof_at: datetime | None = None
+    removal_scheduled_at: datetime | None = None
+    container_started_at: str = ""
+    gpus: frozenset[str] = frozenset()
+    image_built_on_node: bool = False
+
+
+def proves(pod: Subject, proof: Proof) -> bool:
+    """Say whether a probe proves readiness: banner, host key, and exactly the GPUs that were sold."""
+    return bool(proof.banner) and proof.host_key_matches is True and proof.gpus == pod.gpus
+
+
+def started_mark(container: Observed) -> str:
+    """Give the mark by which one run of a container is told from the next."""
+    return container.started_at.isoformat() if container.started_at else ""
+
+
+def exit_text(container: Observed) -> str:
+    """Say how a container ended."""
+    return "" if container.exit_code is None else f"The exit status was {container.exit_code}."
+
+
+def gpu_text(pod: Subject, proof: Proof) -> str:
+    """Say how many GPUs are visible and how many were sold."""
+    visible = len(proof.gpus or ()) if proof.gpus is not None else 0
+    return f"{visible} visible, {len(pod.gpus)} sold."

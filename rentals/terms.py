@@ -1,0 +1,48 @@
+"""How long things may take: deadlines, intervals and patience of the pod's life. All are settings."""
+
+from datetime import timedelta
+from typing import Final
+
+from django.conf import settings
+
+from rentals.models import Phase
+
+PHASE_DEADLINES: Final = {
+    Phase.RESERVED: timedelta(seconds=60),
+    Phase.CONNECTING: timedelta(seconds=60),
+    Phase.IMAGE: timedelta(minutes=30),
+    Phase.CONTAINER: timedelta(seconds=120),
+    Phase.SSH: timedelta(seconds=90),
+} | {
+    Phase(name): timedelta(seconds=seconds)
+    for name, seconds in getattr(settings, "MARKET_PHASE_SECONDS", {}).items()
+}
+REBOOT_DEADLINE: Final = timedelta(minutes=5)
+START_DEADLINE: Final = timedelta(minutes=5)
+
+LEASE: Final = timedelta(seconds=30)
+LEASE_RENEWAL_SECONDS: Final = 10.0
+# A worker gives way after this; the sweep goes on with the pod.
+WORK_SECONDS: Final = 60.0
+BANNER_SECONDS: Final = 5.0
+PROBE_BANNER_SECONDS: Final = 3.0
+CONNECT_SECONDS: Final = 10.0
+
+PROBE_INTERVAL: Final = timedelta(seconds=getattr(settings, "MARKET_PROBE_SECONDS", 15))
+DOUBT_INTERVAL: Final = timedelta(seconds=getattr(settings, "MARKET_DOUBT_SECONDS", 10))
+SILENT_LOOKS: Final = 3
+# GPUs of a running pod are counted again this often.
+RECOUNT_INTERVAL: Final = timedelta(hours=1)
+IDLE_NODE_INTERVAL: Final = timedelta(minutes=5)
+LONGEST_BACKOFF: Final = timedelta(minutes=1)
+FAR: Final = timedelta(days=1)
+
+# Blast radius: this many nodes, and this share of those looked at, silent within the window.
+SUSPECT_NODES: Final = 3
+SUSPECT_SHARE: Final = 0.5
+SUSPECT_WINDOW: Final = timedelta(minutes=1)
+
+
+def backoff(attempt: int) -> timedelta:
+    """Give the wait before the next try: 1, 2, 4 ... seconds, a minute at most."""
+    return min(timedelta(seconds=2 ** min(attempt, 10)), LONGEST_BACKOFF)
