@@ -17,14 +17,9 @@ function read(figure) {
   return [times, values];
 }
 
-function colours(canvas) {
-  return {
-    line: getComputedStyle(canvas).color,
-    fill: css(canvas, "--plot-fill"),
-    grid: css(canvas, "--plot-grid"),
-    ink: css(canvas, "--ink-3"),
-  };
-}
+const colours = (canvas) => Object.fromEntries(
+  ["line", "fill", "grid", "ink"].map((name) => [name, css(canvas, `--plot-${name}`)]),
+);
 
 function axes(figure, paint) {
   const font = "11px Inter, sans-serif";
