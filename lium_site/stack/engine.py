@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lium_site.stack import netfilter
 from lium_site.stack.console import StackError, say
-from lium_site.stack.kernel import POD_KEEPER, pids_with
+from lium_site.stack.kernel import POD_KEEPER, is_named, pids_with
 from lium_site.stack.paths import State, private_folder
 from lium_site.stack.predecessor import await_end
 from lium_site.stack.process import Child, Program, wait_until_ready
@@ -23,6 +23,8 @@ from rentals.engine.spec import MARKET_LABEL
 START_SECONDS = 60.0
 ASK_SECONDS = 15.0
 WORK_SECONDS = 120.0
+# A reboot empties this folder: what is in it refers to running processes.
+RUNTIMES = Path("/run")
 
 
 class NoEngine(StackError):
@@ -76,18 +78,27 @@ def find_or_start(state: State, supervisor: Supervisor) -> Engine:
     """
     if shutil.which("docker") is None:
         raise NoEngine("the docker client is not installed")
-    found = Engine(host=os.environ.get("DOCKER_HOST"))
-    complaint = _complaint_of(found)
+    usual = Engine(host=os.environ.get("DOCKER_HOST"))
+    complaint = _complaint_of(usual)
     if complaint is None:
-        return found
+        return usual
     if os.geteuid() != 0:
         raise NoEngine(
             f"the Docker engine does not answer ({complaint}). Start it, and let your user use it: "
             "sudo usermod -aG docker $USER, then log in again"
         )
+    for borrowed in _engines_of_other_markets():
+        if _complaint_of(borrowed) is None:
+            say(f"using the Docker engine of another market here ({borrowed.host})")
+            return borrowed
     if shutil.which("dockerd") is None:
         raise NoEngine("the Docker engine (dockerd) is not installed")
     return _start(state, supervisor)
+
+
+def _engines_of_other_markets() -> list[Engine]:
+    """List engines that other checkouts started: two on one machine would undo each other's packet filter rules."""
+    return [Engine(host=f"unix://{path}") for path in RUNTIMES.glob("market-*/docker.sock")]
 
 
 def _complaint_of(engine: Engine) -> str | None:
@@ -110,8 +121,7 @@ def _complaint_of(engine: Engine) -> str | None:
 
 def _start(state: State, supervisor: Supervisor) -> Engine:
     started = time.monotonic()
-    # On /run, which a reboot empties: what is in here refers to running processes.
-    runtime = private_folder(Path(f"/run/market-{state.instance}"))
+    runtime = private_folder(RUNTIMES / f"market-{state.instance}")
     data = private_folder(state.folder / "docker")
     await_end(runtime / "docker.pid", mark=str(data))
     await_end(runtime / "exec" / "containerd" / "containerd.pid", mark=str(runtime))
@@ -147,6 +157,9 @@ def _program(state: State, runtime: Path, data: Path) -> Program:
 
 def _tidy(state: State, runtime: Path) -> None:
     """After our engine: where no pod lives on, leave the machine as it was found."""
-    if not pids_with(POD_KEEPER, f"market-{state.instance}"):
+    if pids_with(POD_KEEPER, f"market-{state.instance}"):
+        return
+    shutil.rmtree(runtime, ignore_errors=True)
+    # Another engine may have come since, and the chains are its as well.
+    if not any(is_named(pid, "dockerd") for pid in pids_with("dockerd")):
         netfilter.restore(state.folder / "netfilter.json")
-        shutil.rmtree(runtime, ignore_errors=True)

@@ -1,7 +1,8 @@
 """The outermost process of a market: it forwards signals, adopts orphans, and leaves nothing behind.
 
-Two processes watch each other. The guard is the one that the terminal sees; the work (supervisor) is its child.
-Kill -9 of the work: the guard, as the adoptive parent of every orphan, ends what is left.
+Two processes watch each other. The guard is the one that the terminal sees; the work (supervisor) is its child, and
+orphans below it become its children, so that none slips away.
+Kill -9 of the work: they become the guard's, which ends them.
 Kill -9 of the guard: the kernel tells the work to terminate, which stops everything in order.
 """
 
@@ -33,8 +34,7 @@ def guarded(work: Callable[[], int], *, keep_terminal: bool = False) -> int:
         _become_work(work, guard=guard, keep_terminal=keep_terminal)
     _forward_signals(to=child, except_from_terminal=keep_terminal)
     status = _wait_for(child)
-    leftovers = descendants(guard)
-    end(leftovers, grace_seconds=LEFTOVER_GRACE_SECONDS)
+    _end_leftovers()
     return status
 
 
@@ -46,6 +46,7 @@ def _become_work(work: Callable[[], int], *, guard: int, keep_terminal: bool) ->
             os.setsid()
         # The guard may have died before the kernel was asked to tell us.
         if os.getppid() == guard:
+            adopt_orphans()
             status = work()
     except StackError as error:
         say(str(error))
@@ -56,6 +57,7 @@ def _become_work(work: Callable[[], int], *, guard: int, keep_terminal: bool) ->
     except BaseException:
         traceback.print_exc()
     finally:
+        _end_leftovers()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
@@ -77,3 +79,7 @@ def _wait_for(child: int) -> int:
         if pid == child:
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else 128 - code
+
+
+def _end_leftovers() -> None:
+    end(descendants(os.getpid()), grace_seconds=LEFTOVER_GRACE_SECONDS)

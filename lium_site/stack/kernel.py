@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ PR_SET_CHILD_SUBREAPER = 36
 
 # A pod's shim outlives the engine on purpose: pods stay when the market stops.
 POD_KEEPER = "containerd-shim"
+# The kernel keeps this much of a program's name.
+NAME_LENGTH = 15
 
 # Loaded before any fork: a dynamic load between fork and exec may deadlock.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -52,6 +55,16 @@ def adopt_orphans() -> None:
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
+def reap_orphans(*, except_for: Collection[int]) -> None:
+    """Let go of adopted processes that have ended; the others' ends are theirs to see who started them."""
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, options):
+            if ended.si_pid in except_for:
+                return
+            os.waitpid(ended.si_pid, 0)
+
+
 def descendants(pid: int) -> list[ProcessRef]:
     """List the processes below a pid, nearest first, leaving out pods and what keeps them."""
     below: dict[int, list[tuple[int, str, str]]] = {}
@@ -64,7 +77,7 @@ def descendants(pid: int) -> list[ProcessRef]:
     queue = [pid]
     while queue:
         for child, started, name in below.get(queue.pop(0), []):
-            if not name.startswith(POD_KEEPER[:15]):
+            if not name.startswith(POD_KEEPER[:NAME_LENGTH]):
                 found.append(ProcessRef(child, started))
                 queue.append(child)
     return found
@@ -90,6 +103,11 @@ def pids_with(*marks: str) -> list[int]:
     """Return the processes whose command line contains every mark."""
     pids = (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
     return [pid for pid in pids if all(mark in command_line(pid) for mark in marks)]
+
+
+def is_named(pid: int, program: str) -> bool:
+    """Say whether a process runs a program of this name."""
+    return _name(pid) == program[:NAME_LENGTH]
 
 
 def end(processes: Iterable[ProcessRef], *, grace_seconds: float) -> None:

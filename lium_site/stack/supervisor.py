@@ -9,7 +9,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from lium_site.stack.console import say
-from lium_site.stack.kernel import descendants
+from lium_site.stack.kernel import descendants, reap_orphans
 from lium_site.stack.process import Child
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -72,6 +72,7 @@ class Supervisor:
         """
         while True:
             self.ensure_all_running()
+            reap_orphans(except_for={child.process.pid for child in self.children})
             time.sleep(WATCH_INTERVAL_SECONDS)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:

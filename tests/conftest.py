@@ -1,0 +1,50 @@
+"""What holds for every test: no address beyond this machine, and a plain word where something is missing."""
+
+import os
+import shutil
+
+import pytest
+import pytest_socket
+
+from tests.machines import why_no_engine
+
+# Loopback, and the networks that test machines use among themselves (RFC 2544).
+THIS_MACHINE = ["127.0.0.0/8", "::1", "localhost", "198.18.0.0/15"]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Block the network, and skip what this machine cannot run; in CI nothing may be missing."""
+    pytest_socket.socket_allow_hosts(THIS_MACHINE, allow_unix_socket=True)
+    for marker, why_not in (("engine", why_no_engine), ("browser", why_no_browser)):
+        reason = why_not() if item.get_closest_marker(marker) else None
+        if reason and os.environ.get("CI"):
+            pytest.fail(f"CI must be able to run this: {reason}", pytrace=False)
+        if reason:
+            pytest.skip(reason)
+
+
+def pytest_runtest_teardown() -> None:
+    """Lift the block, for what runs between tests."""
+    pytest_socket._remove_restrictions()
+
+
+def why_no_browser() -> str | None:
+    """Say why no browser test can run here, or None."""
+    return None if chromium() else "Chromium is not installed; MARKET_CHROMIUM may name its path"
+
+
+def chromium() -> str | None:
+    """Return the browser's path, which MARKET_CHROMIUM overrides."""
+    found = (shutil.which(name) for name in BROWSERS)
+    return os.environ.get("MARKET_CHROMIUM") or next((path for path in found if path), None)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(
+    browser_type_launch_args: dict[str, object],
+) -> dict[str, object]:
+    """Launch the system's Chromium, with nothing that calls home."""
+    quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking"]
+    quiet += ["--disable-component-update", "--disable-sync", "--disable-gpu", "--no-sandbox"]
+    return {**browser_type_launch_args, "executable_path": chromium(), "args": ["--headless", *quiet]}
