@@ -1,0 +1,1 @@
+"""Use cases of rentals: lock, decide, write, enqueue."""
