@@ -4,12 +4,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from accounts.models import Workspace
 from billing.selectors import balance_usd
 from core import request_context
+from marketplace.models import Node
 from rentals.selectors import burn_usd_per_hour
 
 
@@ -19,9 +21,18 @@ def market(request: HttpRequest) -> dict[str, Any]:
     signed_in = user is not None and user.is_authenticated
     return {
         "chain_simulated": settings.MARKET_CHAIN == "local",
+        "gpus_simulated": SimpleLazyObject(some_gpus_are_simulated),
+        "incident": settings.MARKET_INCIDENT,
         "request_id": request_context.current().request_id,
         "wallet": SimpleLazyObject(lambda: wallet(user)) if signed_in else None,
     }
+
+
+def some_gpus_are_simulated() -> bool:
+    """Say whether a simulated node is on the market; asked once a minute a process."""
+    return bool(
+        cache.get_or_set("market:simulated", Node.objects.filter(simulated=True).exists, 60)
+    )
 
 
 def wallet(user: Any) -> dict[str, Decimal | None]:

@@ -1,14 +1,13 @@
 """Pages that belong to no app: home, status, health, and what an error looks like."""
 
-import redis
-from django.conf import settings
-from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from billing import ledger
+from core import clock
 from core.errors import DomainError, Forbidden, Invalid, NotFound
+from lium_site import operations
 from lium_site.api import envelope
 
 
@@ -20,8 +19,22 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
-    """Show what the market rests on: the ledger's sum, the chain's height, the queues."""
-    return render(request, "status.html", {"trial_balance": ledger.trial_balance()})
+    """Show what the market rests on: its parts, the ledger's sum, the chain's height, the queues."""
+    now = clock.now()
+    found = operations.checks(now=now)
+    balances = [
+        {"currency": currency, "total": total}
+        for currency, total in sorted(ledger.trial_balance().items())
+    ]
+    context = {
+        "checks": found,
+        "overall": operations.overall(found),
+        "read_at": now,
+        "queues": operations.queues(),
+        "trial_balance": balances,
+        "chain": None,
+    }
+    return render(request, "status.html", context)
 
 
 @require_safe
@@ -33,9 +46,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """Say whether what this process needs answers too."""
-    checks = {"database": _database(), "redis": _redis()}
-    ready = all(value == "ok" for value in checks.values())
-    return JsonResponse({"ok": ready, "checks": checks}, status=200 if ready else 503)
+    found = operations.checks(now=clock.now())
+    ready = operations.overall(found) == "ok"
+    answers = {check.label: check.detail for check in found}
+    return JsonResponse({"ok": ready, "checks": answers}, status=200 if ready else 503)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -66,21 +80,3 @@ def _error(request: HttpRequest, error: DomainError, status: int) -> HttpRespons
     if request.path.startswith("/api/"):
         return JsonResponse(envelope(error), status=status)
     return render(request, "error.html", {"error": error, "status": status}, status=status)
-
-
-def _database() -> str:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select 1")
-    except OperationalError as error:
-        return f"does not answer: {error}"
-    return "ok"
-
-
-def _redis() -> str:
-    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
-    try:
-        client.ping()
-    except redis.RedisError as error:
-        return f"does not answer: {error}"
-    return "ok"

@@ -197,6 +197,7 @@ CELERY_TIMEZONE = "UTC"
 
 # The market's own terms; each is shown to users where it applies.
 MARKET_CHAIN = env.one_of("MARKET_CHAIN", {"local", "subtensor"}, "local")
+MARKET_INCIDENT = env.text("MARKET_INCIDENT", "")
 MARKET_INSTANCE = env.text("MARKET_INSTANCE", "dev")
 MARKET_FEE_RATE = env.decimal("MARKET_FEE_RATE", "0.05")
 MARKET_SIGNUP_CREDIT_USD = env.decimal("MARKET_SIGNUP_CREDIT_USD", "0")
