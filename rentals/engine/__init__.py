@@ -16,7 +16,7 @@ from rentals.engine.errors import (
     PortTaken,
 )
 from rentals.engine.images import Image, image_present, pull
-from rentals.engine.node import NodeFacts, prepare_node
+from rentals.engine.node import NodeFacts, lower_firewall, prepare_node, raise_firewall
 from rentals.engine.observe import list_pods, look, visible_gpus
 from rentals.engine.output import follow, logs
 from rentals.engine.pods import create_and_start, remove, restart, start, stop
@@ -64,8 +64,10 @@ __all__ = [
     "list_pods",
     "logs",
     "look",
+    "lower_firewall",
     "prepare_node",
     "pull",
+    "raise_firewall",
     "remove",
     "restart",
     "run_argv",

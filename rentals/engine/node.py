@@ -1,10 +1,40 @@
-"""Makes a machine ready for pods; may be repeated at any time."""
+"""Makes a machine ready for pods; may be repeated at any time, and costs little then."""
 
+import json
 from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
 
-from marketplace.machine import Machine
-from rentals.engine.spec import GpuAccess, NodeLayout
-from rentals.runtime.artifacts import BaseImage, RuntimeBundle
+from marketplace.machine import CommandFailed, Machine
+from marketplace.simulated import NVIDIA_SMI
+from rentals.engine.docker import ACT_SECONDS, LOOK_SECONDS, docker
+from rentals.engine.errors import EngineError, NodeUnfit
+from rentals.engine.images import image_present
+from rentals.engine.spec import MARKET_LABEL, GpuAccess, NodeLayout
+from rentals.runtime import BaseImage, RuntimeBundle
+
+COPY_SECONDS = 600
+CONFIGURE_SECONDS = 300
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+IMAGE_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_DIRECTORIES = """\
+umask 077
+mkdir -p "$1" "$1/runtime" "$1/pods" "$1/simulated" && chmod 700 "$1"
+uname -m; nproc; awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo
+df -P -B1G "$1" | awk 'NR == 2 {print $4}'"""
+_INSTALL_RUNTIME = """\
+set -eu
+part=$(mktemp -d "$1.XXXXXX")
+trap 'rm -rf "$part"' EXIT
+umask 022
+chmod 755 "$part"
+tar -x -z -f - -C "$part" --no-same-owner
+mv -T "$part" "$1" 2>/dev/null || [ -x "$1/init" ]
+trap - EXIT
+[ ! -e "$part" ] || rm -rf "$part\""""
+# apt and dpkg write their journal to memory: on disk each of its many entries waits for the disk.
+_CONFIGURE = ("dpkg", "--force-unsafe-io", "--configure", "-a")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,4 +70,135 @@ def prepare_node(
     :raises NodeUnfit: when the machine can host no pods.
     :raises EngineError, MachineError: when it could not be finished; repeat it later.
     """
-    raise NotImplementedError
+    layout = NodeLayout(market_id=market_id, directory=directory, runtime=bundle.version)
+    engine = json.loads(docker(machine, ["info", "-f", "{{json .}}"], timeout=LOOK_SECONDS))
+    architecture, cpus, memory, disk = _directories(machine, layout)
+    if architecture != bundle.architecture:
+        raise NodeUnfit(
+            f"it is {architecture}, and the runtime was built for {bundle.architecture}"
+        )
+    _install_runtime(machine, layout, bundle)
+    if simulated_gpus is not None:
+        _install_simulated(machine, layout, simulated_gpus)
+    ensure_network(machine, layout=layout)
+    raise_firewall(machine, layout=layout, published_ports=published_ports)
+    _ensure_base_image(machine, layout, base_image)
+    return NodeFacts(
+        layout=layout,
+        base_image=base_image.name,
+        architecture=architecture,
+        engine_version=engine["ServerVersion"],
+        gpu_access=GpuAccess.SIMULATED if simulated_gpus else gpu_access(machine, engine=engine),
+        cpus=cpus,
+        memory_mib=memory,
+        disk_free_gib=disk,
+        disk_quota=_has_quota(engine),
+    )
+
+
+def ensure_network(machine: Machine, *, layout: NodeLayout) -> None:
+    """Make the network of this market's pods: pods on it do not see each other."""
+    args = ["network", "create", "--driver", "bridge"]
+    args += ["--opt", "com.docker.network.bridge.enable_icc=false"]
+    args += ["--opt", f"com.docker.network.bridge.name={layout.bridge}"]
+    args += ["--label", f"{MARKET_LABEL}={layout.market_id}", layout.network]
+    try:
+        docker(machine, args, timeout=ACT_SECONDS)
+    except EngineError as error:
+        if "already exists" not in error.detail:
+            raise
+
+
+def raise_firewall(
+    machine: Machine, *, layout: NodeLayout, published_ports: tuple[int, int]
+) -> None:
+    """Keep pods from other pods, the machine, its LAN and metadata services.
+
+    :raises NodeUnfit: when rules cannot be set: pods must not run there.
+    """
+    first, last = published_ports
+    try:
+        _firewall(machine, "up", layout.bridge, f"{first}:{last}")
+        _firewall(machine, "check", layout.bridge)
+    except CommandFailed as error:
+        raise NodeUnfit(f"its firewall could not be set up, {error.stderr}") from error
+
+
+def lower_firewall(machine: Machine, *, layout: NodeLayout) -> None:
+    """Take this market's rules away; only for a machine without its pods."""
+    _firewall(machine, "down", layout.bridge)
+
+
+def gpu_access(machine: Machine, *, engine: dict[str, Any]) -> GpuAccess | None:
+    """Find how the machine gives GPUs to containers, or None when it cannot.
+
+    `engine` is what `docker info` says.
+    """
+    version = tuple(int(part) for part in engine["ServerVersion"].split(".")[:2])
+    listed = machine.run(["nvidia-ctk", "cdi", "list"], timeout=LOOK_SECONDS)
+    if version >= (28, 2) and b"nvidia.com/gpu=GPU-" in listed.stdout:
+        return GpuAccess.CDI
+    hook = machine.run(["sh", "-c", "command -v nvidia-container-runtime-hook"], timeout=10)
+    if hook.exit_status == 0 or "nvidia" in engine["Runtimes"]:
+        return GpuAccess.GPUS
+    return None
+
+
+def _directories(machine: Machine, layout: NodeLayout) -> tuple[str, int, int, int | None]:
+    argv = ["sh", "-c", _DIRECTORIES, "sh", layout.directory]
+    kind, cpus, memory, *disk = machine.check(argv, timeout=LOOK_SECONDS).decode().split()
+    free = int(disk[0]) if disk and disk[0].isdigit() else None
+    return ARCHITECTURES.get(kind, kind), int(cpus), int(memory), free
+
+
+def _install_runtime(machine: Machine, layout: NodeLayout, bundle: RuntimeBundle) -> None:
+    there = machine.run(["test", "-x", f"{layout.runtime_directory}/init"], timeout=LOOK_SECONDS)
+    if there.exit_status != 0:
+        argv = ["sh", "-c", _INSTALL_RUNTIME, "sh", layout.runtime_directory]
+        with bundle.archive.open("rb") as stream:
+            machine.check(argv, timeout=COPY_SECONDS, stdin=stream)
+
+
+def _install_simulated(machine: Machine, layout: NodeLayout, table: str) -> None:
+    machine.put(f"{layout.simulated_directory}/nvidia-smi", NVIDIA_SMI.read_bytes(), mode=0o755)
+    machine.put(f"{layout.simulated_directory}/gpus.tsv", table.encode(), mode=0o644)
+
+
+def _ensure_base_image(machine: Machine, layout: NodeLayout, base_image: BaseImage) -> None:
+    if image_present(machine, image=base_image.name) is not None:
+        return
+    unpacked = f"{base_image.name}-unpacked"
+    limited = ["timeout", "-k", "5", str(COPY_SECONDS), "docker", "import"]
+    argv = [*limited, "--change", f"ENV {IMAGE_PATH}", "-", unpacked]
+    with base_image.archive.open("rb") as stream:
+        machine.check(argv, timeout=COPY_SECONDS + 10, stdin=stream)
+    _configure(machine, layout, unpacked, base_image.name)
+    # The finished image keeps the layers that it shares with this one.
+    docker(machine, ["image", "rm", "--no-prune", unpacked], timeout=ACT_SECONDS)
+
+
+def _configure(machine: Machine, layout: NodeLayout, unpacked: str, name: str) -> None:
+    """Let the packages set themselves up, once, in a container without network."""
+    container = f"lium-base-{layout.market_id}"
+    docker(machine, ["rm", "--force", container], timeout=ACT_SECONDS)
+    options = ["--name", container, "--network", "none", "--tmpfs", "/var/lib/dpkg/updates"]
+    options += ["--label", f"{MARKET_LABEL}={layout.market_id}"]
+    options += ["--env", "DEBIAN_FRONTEND=noninteractive"]
+    docker(machine, ["run", *options, unpacked, *_CONFIGURE], timeout=CONFIGURE_SECONDS)
+    changes = ["--change", 'CMD ["sleep", "infinity"]', "--change", f"ENV {IMAGE_PATH}"]
+    docker(machine, ["commit", *changes, container, name], timeout=ACT_SECONDS)
+    docker(machine, ["rm", "--force", "--volumes", container], timeout=ACT_SECONDS)
+
+
+def _firewall(machine: Machine, *arguments: str) -> None:
+    script = files("marketplace.machine") / "scripts" / "firewall.sh"
+    machine.check(["sh", "-s", "--", *arguments], timeout=ACT_SECONDS, stdin=script.read_bytes())
+
+
+def _has_quota(engine: dict[str, Any]) -> bool:
+    """Say whether `--storage-opt size=` is enforced: elsewhere the engine refuses it."""
+    status = dict(engine.get("DriverStatus") or ())
+    driver = engine["Driver"]
+    return driver in {"btrfs", "zfs"} or (
+        driver == "overlay2" and status.get("Backing Filesystem") == "xfs"
+    )

@@ -1,5 +1,6 @@
 """What to run, in values that cannot turn into flags or shell text."""
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -24,8 +25,10 @@ _MARKET = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _VOLUME = re.compile(r"[a-z0-9][a-z0-9_.-]{1,62}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _KEY = re.compile(r"(?:ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+(?: [^\r\n]*)?")
-# They change what other programs load or which devices a hook opens.
-_ENV_REFUSED = re.compile(r"LD_.*|NVIDIA_VISIBLE_DEVICES|NVIDIA_DRIVER_CAPABILITIES|GCONV_PATH")
+# They change what other programs load, which devices a hook opens, or how our init reads on.
+_ENV_REFUSED = re.compile(
+    r"LD_.*|NVIDIA_VISIBLE_DEVICES|NVIDIA_DRIVER_CAPABILITIES|GCONV_PATH|OPTIND"
+)
 _OUR_PATHS = ("/.lium", "/proc", "/sys", "/dev", "/run/docker.sock", "/var/run/docker.sock")
 
 
@@ -66,6 +69,11 @@ class NodeLayout:
     def network(self) -> str:
         """Name the engine network that all pods of this market join."""
         return f"lium-{self.market_id}"
+
+    @property
+    def bridge(self) -> str:
+        """Name the network's bridge; interface names have at most 15 characters."""
+        return f"lm-{hashlib.sha256(self.market_id.encode()).hexdigest()[:10]}"
 
     @property
     def runtime_directory(self) -> str:

@@ -1,5 +1,7 @@
 """What pods run on: an SSH server for any image, and the base image, both from Debian packages."""
 
-from rentals.runtime.artifacts import BaseImage, RuntimeBundle
+from rentals.runtime.artifacts import Artifacts, BaseImage, RuntimeBundle
+from rentals.runtime.build import artifacts
+from rentals.runtime.packages import PackagesUnavailable
 
-__all__ = ["BaseImage", "RuntimeBundle"]
+__all__ = ["Artifacts", "BaseImage", "PackagesUnavailable", "RuntimeBundle", "artifacts"]

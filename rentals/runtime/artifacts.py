@@ -20,3 +20,11 @@ class BaseImage:
     name: str
     architecture: str
     archive: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifacts:
+    """Both of them."""
+
+    runtime: RuntimeBundle
+    base_image: BaseImage

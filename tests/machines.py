@@ -1,0 +1,230 @@
+"""Real machines for tests: an sshd on loopback, and a network namespace with sshd and engine.
+
+The engine's namespace keeps its bridges and firewall rules apart from any engine that runs on
+this computer already.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from marketplace.machine import MachineAddress, fingerprint, generate_keypair
+
+SSHD_CONFIG = """\
+Port {port}
+ListenAddress {host}
+HostKey {home}/host_key
+PidFile {home}/sshd.pid
+AuthorizedKeysFile {home}/authorized_keys
+StrictModes no
+UsePAM no
+UseDNS no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+MaxStartups 100:30:200
+Subsystem sftp internal-sftp
+{environment}
+"""
+# A range for tests of networks (RFC 2544): no real host is behind it.
+HOST_ADDRESS = "198.18.77.1"
+MACHINE_ADDRESS = "198.18.77.2"
+METADATA_ADDRESS = "169.254.169.254"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sshd:
+    """A running sshd; `command` enters the namespace that it runs in."""
+
+    address: MachineAddress
+    home: Path
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineMachine:
+    """A machine with an engine of its own, reachable at its own address."""
+
+    sshd: Sshd
+    directory: str
+    socket: str
+
+    @property
+    def address(self) -> MachineAddress:
+        return self.sshd.address
+
+    def run(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command on the machine without SSH."""
+        return _run(*self.sshd.command, *argv, check=check)
+
+    def docker(self, *args: str, check: bool = True) -> str:
+        """Run docker on the machine without SSH."""
+        return self.run("docker", "-H", self.socket, *args, check=check).stdout.strip()
+
+
+@contextmanager
+def loopback_sshd(
+    home: Path, *, host: str = "127.0.0.1", port: int, environment: Mapping[str, str] | None = None
+) -> Iterator[Sshd]:
+    """Run an sshd as the current user, with a key pair made for it."""
+    with _sshd(home, host=host, port=port, environment=environment or {}, command=()) as sshd:
+        yield sshd
+
+
+@contextmanager
+def engine_machine(home: Path) -> Iterator[EngineMachine]:
+    """Run sshd and dockerd in a network namespace that is reached through a pair of devices."""
+    name = f"lium{os.getpid()}"
+    with _namespace(name), _engine(home, name) as socket:
+        environment = {"DOCKER_HOST": socket}
+        command = ("nsenter", f"--net=/run/netns/{name}")
+        with _sshd(
+            home, host=MACHINE_ADDRESS, port=22, environment=environment, command=command
+        ) as sshd:
+            yield EngineMachine(sshd=sshd, directory=str(home / "node"), socket=socket)
+
+
+def why_no_engine() -> str | None:
+    """Say what keeps an engine of our own from running here, or None."""
+    if os.geteuid() != 0:
+        return "an engine of our own needs root"
+    missing = [tool for tool in ("dockerd", "sshd", "ip", "nsenter", "iptables") if not _find(tool)]
+    return f"not installed: {', '.join(missing)}" if missing else None
+
+
+@contextmanager
+def _sshd(
+    home: Path, *, host: str, port: int, environment: Mapping[str, str], command: tuple[str, ...]
+) -> Iterator[Sshd]:
+    home.mkdir(parents=True, exist_ok=True)
+    private, public = generate_keypair()
+    host_private, host_public = generate_keypair()
+    (home / "authorized_keys").write_text(public + "\n")
+    (home / "host_key").touch(mode=0o600)
+    (home / "host_key").write_text(host_private)
+    values = " ".join(f'"{name}={value}"' for name, value in environment.items())
+    config = SSHD_CONFIG.format(
+        host=host, port=port, home=home, environment=f"SetEnv {values}" if values else ""
+    )
+    (home / "sshd_config").write_text(config)
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    process = subprocess.Popen(
+        [
+            *command,
+            str(_find("sshd")),
+            "-D",
+            "-f",
+            str(home / "sshd_config"),
+            "-E",
+            str(home / "sshd.log"),
+        ]
+    )
+    address = MachineAddress(
+        host=host,
+        port=port,
+        user=getpass.getuser(),
+        host_key_sha256=fingerprint(host_public),
+        private_key=private,
+    )
+    try:
+        _wait(lambda: (home / "sshd.pid").exists(), "sshd", home / "sshd.log")
+        yield Sshd(address=address, home=home, command=command)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
+def _namespace(name: str) -> Iterator[None]:
+    link = f"v{name}"[:15]
+    try:
+        _run("ip", "netns", "add", name)
+        _run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
+        _run("ip", "addr", "add", f"{HOST_ADDRESS}/24", "dev", link)
+        _run("ip", "addr", "add", f"{METADATA_ADDRESS}/32", "dev", link)
+        _run("ip", "link", "set", link, "up")
+        _run("ip", "-n", name, "addr", "add", f"{MACHINE_ADDRESS}/24", "dev", "eth0")
+        _run("ip", "-n", name, "link", "set", "eth0", "up")
+        _run("ip", "-n", name, "link", "set", "lo", "up")
+        _run("ip", "-n", name, "route", "add", "default", "via", HOST_ADDRESS)
+        yield
+    finally:
+        _run("ip", "netns", "del", name, check=False)
+        _run("ip", "link", "del", link, check=False)
+
+
+@contextmanager
+def _engine(home: Path, name: str) -> Iterator[str]:
+    run = Path(tempfile.mkdtemp(prefix="lium-engine-", dir="/run"))
+    log = home / "dockerd.log"
+    home.mkdir(parents=True, exist_ok=True)
+    socket = f"unix://{run}/docker.sock"
+    arguments = [
+        "--data-root",
+        f"{home}/docker",
+        "--exec-root",
+        f"{run}/exec",
+        "--log-level",
+        "warn",
+    ]
+    arguments += ["--pidfile", f"{run}/docker.pid", "--host", socket]
+    with log.open("wb") as output:
+        # `ip netns exec` would remount /sys and lose the control groups.
+        process = subprocess.Popen(
+            ["nsenter", f"--net=/run/netns/{name}", "dockerd", *arguments],
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        _wait(
+            lambda: _run("docker", "-H", socket, "info", check=False).returncode == 0,
+            "dockerd",
+            log,
+        )
+        yield socket
+    finally:
+        _stop_engine(process, socket)
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.rmtree(home / "docker", ignore_errors=True)
+
+
+def _stop_engine(process: subprocess.Popen[bytes], socket: str) -> None:
+    containers = _run("docker", "-H", socket, "ps", "-aq", check=False).stdout.split()
+    if containers:
+        _run("docker", "-H", socket, "rm", "-f", "-v", *containers, check=False)
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _find(tool: str) -> str | None:
+    return shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+
+
+def _run(*argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, check=check, capture_output=True, text=True, timeout=120)
+
+
+def _wait(ready, what: str, log: Path, *, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            pytest.fail(f"{what} did not start: {log.read_text()[-2000:]}")
+        time.sleep(0.02)
