@@ -1,7 +1,52 @@
-"""How allauth makes accounts here."""
+"""How allauth's pages make accounts, sign people in and change passwords: through the services of the API."""
+
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest
+
+from accounts import limits
+from accounts.models import User
+from accounts.services import passwords, sessions, signup
+from core import clock, request_context
 
 
-class AccountAdapter(DefaultAccountAdapter):
-    """Use our own sign-up service."""
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Lead every page of allauth to our services and limits."""
+
+    def save_user(
+        self, request: HttpRequest, user: User, form: Any, commit: bool = True
+    ) -> AbstractBaseUser:
+        """Make the account with workspace, credit and audit."""
+        limits.signup()
+        super().save_user(request, user, form, commit=False)
+        signup.open_account(user=user, now=clock.now())
+        return user
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count the try in the same windows as the API, in place of allauth's own."""
+        limits.login(credentials.get("email", ""))
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """Forgive the account's earlier tries after a right password."""
+        user: AbstractBaseUser | None = super().authenticate(request, **credentials)
+        if user is not None:
+            limits.login_succeeded(credentials.get("email", ""))
+        return user
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        """Leave allauth's windows alone: they are not used."""
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> Any:
+        """Note the sign-in in the audit trail."""
+        sessions.note_login(user=user, now=clock.now())
+        return super().post_login(request, user, **kwargs)
+
+    def set_password(self, user: User, password: str) -> None:
+        """Change the password and end the sessions that the old one opened."""
+        passwords.set_password(user=user, password=password, now=clock.now())
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Give the address that the rest of the market sees."""
+        return request_context.current().ip or "0.0.0.0"  # noqa: S104 - a column, not a socket

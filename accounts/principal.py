@@ -15,6 +15,11 @@ class MissingScope(Forbidden):
     code = "missing_scope"
 
 
+def person(user: User) -> Actor:
+    """Name a signed-in person in events and audit."""
+    return Actor(kind=ActorKind.USER, id=str(user.public_id), name=user.display_name)
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A person or a key of theirs, acting in one workspace; ``session`` is a signed-in person."""

@@ -358,15 +358,6 @@ class Migration(migrations.Migration):
                 ("summary", models.JSONField(blank=True, default=dict)),
                 ("created_at", models.DateTimeField(default=core.clock.now, editable=False)),
                 (
-                    "user",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
                     "workspace",
                     models.ForeignKey(
                         null=True,

@@ -5,9 +5,10 @@ from accounts.models.audit import AuditEvent
 from accounts.models.session import ApiSession
 from accounts.models.ssh_key import SshKey
 from accounts.models.user import User
-from accounts.models.workspace import Invitation, Membership, Role, Workspace
+from accounts.models.workspace import INVITABLE, Invitation, Membership, Role, Workspace
 
 __all__ = [
+    "INVITABLE",
     "ApiKey",
     "ApiSession",
     "AuditEvent",

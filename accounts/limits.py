@@ -1,0 +1,58 @@
+"""How often one may try: by address of the network, and by account."""
+
+from hashlib import sha256
+from typing import Final
+
+from core import ratelimit, request_context
+
+LOGIN_PER_ADDRESS: Final = "60/minute"
+LOGIN_PER_ACCOUNT: Final = "10/15 minute"
+SIGNUP_PER_ADDRESS: Final = "60/hour"
+KEYS_PER_ACCOUNT: Final = "60/hour"
+INVITATIONS_PER_ACCOUNT: Final = "20/hour"
+
+
+def login(account: str) -> None:
+    """Count a try to sign in to ``account`` (an e-mail address or a fingerprint).
+
+    :raises RateLimited: too many from this address, or to this account.
+    """
+    ratelimit.check("login-address", _address(), LOGIN_PER_ADDRESS)
+    ratelimit.check("login-account", _hidden(account), LOGIN_PER_ACCOUNT)
+
+
+def login_succeeded(account: str) -> None:
+    """Forgive the account's earlier tries; the address's stay, or one good account would buy guesses at others."""
+    ratelimit.forgive("login-account", _hidden(account), LOGIN_PER_ACCOUNT)
+
+
+def signup() -> None:
+    """Count a new account.
+
+    :raises RateLimited: too many from this address.
+    """
+    ratelimit.check("signup", _address(), SIGNUP_PER_ADDRESS)
+
+
+def key_creation(account: object) -> None:
+    """Count a new API or SSH key.
+
+    :raises RateLimited: too many of this account.
+    """
+    ratelimit.check("keys", str(account), KEYS_PER_ACCOUNT)
+
+
+def invitation(account: object) -> None:
+    """Count an invitation, which is a mail to a stranger.
+
+    :raises RateLimited: too many of this account.
+    """
+    ratelimit.check("invitations", str(account), INVITATIONS_PER_ACCOUNT)
+
+
+def _address() -> str:
+    return request_context.current().ip or "unknown"
+
+
+def _hidden(account: str) -> str:
+    return sha256(account.strip().lower().encode()).hexdigest()

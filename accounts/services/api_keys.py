@@ -1,0 +1,185 @@
+"""API keys: made, capped and revoked; the secret leaves once and only its SHA-256 stays."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import Final
+
+from django.db import transaction
+
+from accounts.models import ApiKey, PodVisibility, Scope, User, Workspace
+from accounts.services import audit
+from core.actors import Actor
+from core.errors import Conflict, Invalid, NotFound
+from core.tokens import digest, new_token
+
+BUDGET_FIELDS: Final = ("daily_budget_usd", "monthly_budget_usd", "max_budget_usd")
+DEFAULT_SCOPES: Final = (Scope.READ, Scope.RENT, Scope.MANAGE)
+MIN_BUDGET_USD: Final = Decimal(1)
+MAX_BUDGET_USD: Final = Decimal(10) ** 9
+MAX_LIVE_KEYS: Final = 100
+CENT: Final = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRequest:
+    """What a new key is to be; budgets are USD by field name, None or absent is no cap."""
+
+    name: str
+    scopes: Collection[str] = DEFAULT_SCOPES
+    pod_visibility: str = PodVisibility.ACCOUNT
+    budgets: Mapping[str, Decimal | None] = field(default_factory=dict)
+
+
+def mint(
+    *, user: User, workspace: Workspace, request: KeyRequest, actor: Actor, now: datetime
+) -> tuple[ApiKey, str]:
+    """Make a key and give it with its secret, which cannot be read again.
+
+    :raises Invalid: name, scopes, visibility or budgets will not do.
+    :raises Conflict: the workspace holds as many keys as it may.
+    """
+    scopes = check_scopes(request.scopes)
+    name = _checked_name(request.name)
+    budgets = _checked_budgets(dict.fromkeys(BUDGET_FIELDS) | dict(request.budgets))
+    secret = new_token("sk")
+    with transaction.atomic():
+        _refuse_too_many(workspace)
+        key = ApiKey.objects.create(
+            workspace=workspace,
+            user=user,
+            name=name,
+            digest=digest(secret),
+            prefix=secret[:6],
+            last_four=secret[-4:],
+            scopes=scopes,
+            pod_visibility=_checked_visibility(request.pod_visibility),
+            created_at=now,
+            **budgets,
+        )
+        _record("key.create", key, actor=actor, now=now, scopes=scopes)
+    return key, secret
+
+
+def set_budgets(
+    *, key: ApiKey, changes: Mapping[str, Decimal | None], actor: Actor, now: datetime
+) -> ApiKey:
+    """Change the named budgets of a live key; None removes one.
+
+    :raises Invalid: an amount will not do, or a wider window would hold less than a narrower one.
+    :raises NotFound: the key was revoked meanwhile.
+    """
+    with transaction.atomic():
+        locked = _lock(key)
+        current = {name: getattr(locked, name) for name in BUDGET_FIELDS}
+        for name, amount in _checked_budgets(current | dict(changes)).items():
+            setattr(locked, name, amount)
+        locked.save(update_fields=BUDGET_FIELDS)
+        said = {name: str(amount) for name, amount in changes.items()}
+        _record("key.update", locked, actor=actor, now=now, **said)
+    return locked
+
+
+def revoke(*, key: ApiKey, actor: Actor, now: datetime, reason: str = "") -> ApiKey:
+    """End a key; it stops working at once.
+
+    :raises NotFound: it was revoked before.
+    """
+    with transaction.atomic():
+        locked = _lock(key)
+        locked.revoked_at = now
+        locked.save(update_fields=["revoked_at"])
+        _record("key.delete", locked, actor=actor, now=now, reason=reason)
+    return locked
+
+
+def check_scopes(scopes: Collection[str]) -> list[str]:
+    """Give the scopes in their usual order.
+
+    :raises Invalid: none, unknown ones, or ``billing`` with others.
+    """
+    unknown = sorted(set(scopes) - set(Scope.values))
+    if unknown or not scopes:
+        raise Invalid(
+            f"Unknown scopes: {', '.join(unknown)}." if unknown else "A key needs a scope.",
+            hint=f"Choose from {', '.join(Scope.values)}.",
+        )
+    if Scope.BILLING in scopes and len(set(scopes)) > 1:
+        raise Invalid(
+            "The 'billing' scope stands alone: a key that moves money does nothing else.",
+            hint="Make a second key for billing.",
+        )
+    return [scope for scope in Scope.values if scope in scopes]
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not name or len(name) > 100 or not name.isprintable():
+        raise Invalid(
+            "A key needs a name of 1 to 100 printable characters.",
+            hint="Name it after what uses it, e.g. 'ci'.",
+        )
+    return name
+
+
+def _checked_visibility(visibility: str) -> str:
+    if visibility not in PodVisibility.values:
+        raise Invalid(
+            f"{visibility!r} is not a pod visibility.",
+            hint=f"Choose from {', '.join(PodVisibility.values)}.",
+        )
+    return visibility
+
+
+def _checked_budgets(budgets: Mapping[str, Decimal | None]) -> dict[str, Decimal | None]:
+    given = [(name, amount) for name in BUDGET_FIELDS if (amount := budgets[name]) is not None]
+    for name, amount in given:
+        _check_amount(name, amount)
+    for (narrow, low), (wide, high) in pairwise(given):
+        if high < low:
+            raise Invalid(
+                f"{wide} ({high} USD) is below {narrow} ({low} USD).",
+                hint="A wider window cannot hold less than a narrower one: daily <= monthly <= max.",
+            )
+    return dict(budgets)
+
+
+def _check_amount(name: str, amount: Decimal) -> None:
+    whole_cents = amount.is_finite() and amount < MAX_BUDGET_USD and amount % CENT == 0
+    if not whole_cents or amount < MIN_BUDGET_USD:
+        raise Invalid(
+            f"{name} is {amount}; a budget is at least {MIN_BUDGET_USD} USD, in whole cents.",
+            hint="Leave it out for no budget.",
+        )
+
+
+def _refuse_too_many(workspace: Workspace) -> None:
+    if ApiKey.objects.filter(workspace=workspace, revoked_at=None).count() >= MAX_LIVE_KEYS:
+        raise Conflict(
+            f"This workspace has {MAX_LIVE_KEYS} live API keys, the most it may have.",
+            hint="Revoke keys that are not used.",
+        )
+
+
+def _lock(key: ApiKey) -> ApiKey:
+    live = ApiKey.objects.select_for_update(no_key=True).filter(revoked_at=None)
+    locked = live.filter(pk=key.pk).first()
+    if locked is None:
+        raise NotFound(f"The API key {key.hint} was revoked.", hint="Revoked keys are not listed.")
+    return locked
+
+
+def _record(
+    action: str, key: ApiKey, *, actor: Actor, now: datetime, reason: str = "", **result: object
+) -> None:
+    audit.record(
+        action=action,
+        actor=actor,
+        workspace_id=key.workspace_id,
+        resource=("api_key", key.public_id),
+        reason=reason,
+        result={"name": key.name, "key": key.hint, **result},
+        now=now,
+    )

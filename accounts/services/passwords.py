@@ -1,0 +1,28 @@
+"""Changing a password: whoever knew the old one is signed out everywhere."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import User
+from accounts.principal import person
+from accounts.services import audit, sessions
+from accounts.services.signup import personal_workspace
+
+
+def set_password(*, user: User, password: str, now: datetime) -> None:
+    """Store a new password and end the API sessions; Django ends the browser sessions by itself.
+
+    API keys stay: they are credentials of their own, and each is revoked on the Keys page.
+    """
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        audit.record(
+            action="password.change",
+            actor=person(user),
+            workspace_id=personal_workspace(user).pk,
+            resource=("user", user.public_id),
+            now=now,
+        )
+        sessions.end_all(user=user, actor=person(user), reason="password changed", now=now)

@@ -1,0 +1,129 @@
+"""Signing in to the API: a bearer token for a password or a fingerprint, ended by time or by hand."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+
+from accounts import limits
+from accounts.models import ApiSession, User
+from accounts.principal import person
+from accounts.services import audit
+from accounts.services.signup import personal_workspace
+from core import request_context
+from core.actors import Actor
+from core.errors import Forbidden, NotFound, Unauthenticated
+from core.tokens import digest, new_token
+
+SESSION_LIFE: Final = timedelta(days=14)
+
+
+class WrongCredentials(Unauthenticated):
+    """No account opens with this; which half was wrong is not said."""
+
+    code = "wrong_credentials"
+
+
+def sign_in(*, email: str, password: str, now: datetime) -> str:
+    """Open a session for an e-mail address and its password, and give its token.
+
+    :raises WrongCredentials: no such pair; an unknown address takes as long as a wrong password.
+    :raises RateLimited: too many tries.
+    """
+    limits.login(email)
+    user = User.objects.with_email(email.strip()).first()
+    if user is None:
+        make_password(password)
+        raise _wrong()
+    if not user.check_password(password):
+        _audit_login(user, "login.refused", now=now)
+        raise _wrong()
+    limits.login_succeeded(email)
+    return _open(user, now=now)
+
+
+def sign_in_by_fingerprint(*, fingerprint: str, now: datetime) -> str:
+    """Open a session for a fingerprint account and give its token.
+
+    :raises WrongCredentials: no account has this fingerprint.
+    :raises RateLimited: too many tries.
+    """
+    limits.login(fingerprint)
+    user = User.objects.filter(fingerprint_digest=digest(fingerprint.strip())).first()
+    if user is None:
+        raise _wrong()
+    return _open(user, now=now)
+
+
+def end(*, session: ApiSession, actor: Actor, now: datetime, reason: str = "") -> None:
+    """End one API session; its token stops working at once.
+
+    :raises NotFound: it ended before.
+    """
+    with transaction.atomic():
+        alive = ApiSession.objects.filter(pk=session.pk, revoked_at=None)
+        if not alive.update(revoked_at=now):
+            raise NotFound("This session has ended already.")
+        _audit_end(session.user, actor=actor, reason=reason, now=now)
+
+
+def end_all(*, user: User, actor: Actor, now: datetime, reason: str = "") -> int:
+    """End every API session of a person and say how many there were; browser sessions are allauth's."""
+    with transaction.atomic():
+        alive = ApiSession.objects.filter(user=user, revoked_at=None, expires_at__gt=now)
+        ended = alive.update(revoked_at=now)
+        if ended:
+            _audit_end(user, actor=actor, reason=reason, now=now)
+    return ended
+
+
+def note_login(*, user: User, now: datetime) -> None:
+    """Note a sign-in on the website in the audit trail."""
+    _audit_login(user, "login", now=now)
+
+
+def _open(user: User, *, now: datetime) -> str:
+    if not user.is_active:
+        raise Forbidden("This account is suspended.", hint="Write to the operator of this market.")
+    token = new_token("ss")
+    request = request_context.current()
+    with transaction.atomic():
+        ApiSession.objects.create(
+            user=user,
+            digest=digest(token),
+            user_agent=request.user_agent[:200],
+            ip=request.ip,
+            created_at=now,
+            expires_at=now + SESSION_LIFE,
+        )
+        _audit_login(user, "login", now=now)
+    return token
+
+
+def _audit_login(user: User, action: str, *, now: datetime) -> None:
+    audit.record(
+        action=action,
+        actor=person(user),
+        workspace_id=personal_workspace(user).pk,
+        resource=("user", user.public_id),
+        now=now,
+    )
+
+
+def _audit_end(user: User, *, actor: Actor, reason: str, now: datetime) -> None:
+    audit.record(
+        action="session.end",
+        actor=actor,
+        workspace_id=personal_workspace(user).pk,
+        resource=("user", user.public_id),
+        reason=reason,
+        now=now,
+    )
+
+
+def _wrong() -> WrongCredentials:
+    return WrongCredentials(
+        "No account opens with these credentials.",
+        hint="Check both, or reset the password on the sign-in page.",
+    )
