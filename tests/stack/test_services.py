@@ -1,15 +1,17 @@
 """PostgreSQL and Valkey come up, again and over what a killed run left behind."""
 
+import os
 import socket
-import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
 
-from lium_site.stack import services
+from lium_site.stack import postgres, services
 from lium_site.stack.paths import State
+from lium_site.stack.postgres import Cluster
 from lium_site.stack.supervisor import Supervisor
 
 
@@ -23,29 +25,36 @@ def start(supervisor: Supervisor, state: State) -> dict[str, str]:
     return services.start(supervisor, folder=state.folder, sockets=state.run, logs=state.logs)
 
 
-def test_data_survives_a_restart_and_stale_files(state: State) -> None:
-    with Supervisor() as supervisor:
-        addresses = start(supervisor, state)
-        with psycopg.connect(addresses["DATABASE_URL"], autocommit=True) as connection:
-            connection.execute("CREATE TABLE kept (n int)")
-    leave_what_a_killed_server_leaves(state)
+@pytest.mark.parametrize("forbidden", ["0", "1"], ids=["user-namespaces", "as-nobody"])
+def test_data_survives_a_restart_and_stale_files(
+    state: State, monkeypatch: pytest.MonkeyPatch, forbidden: str
+) -> None:
+    monkeypatch.setenv("MARKET_NO_USERNS", forbidden)
+    cluster = postgres.cluster_in(state.folder, sockets=state.run)
+    with ExitStack() as cleanup:
+        cleanup.callback(cluster.remove)
+        with Supervisor() as supervisor:
+            addresses = start(supervisor, state)
+            with psycopg.connect(addresses["DATABASE_URL"], autocommit=True) as connection:
+                connection.execute("CREATE TABLE kept (n int)")
+        leave_what_a_killed_server_leaves(cluster, state.run)
 
-    with Supervisor() as supervisor:
-        assert start(supervisor, state) == addresses
-        with psycopg.connect(addresses["DATABASE_URL"]) as connection:
-            connection.execute("SELECT n FROM kept")
-        assert redis.Redis.from_url(addresses["REDIS_URL"]).ping()
+        with Supervisor() as supervisor:
+            assert start(supervisor, state) == addresses
+            with psycopg.connect(addresses["DATABASE_URL"]) as connection:
+                connection.execute("SELECT n FROM kept")
+            assert redis.Redis.from_url(addresses["REDIS_URL"]).ping()
 
 
-def leave_what_a_killed_server_leaves(state: State) -> None:
+def leave_what_a_killed_server_leaves(cluster: Cluster, run: Path) -> None:
     """Leave sockets that nobody listens on, and lock files with the pid of another program (ours)."""
-    cluster = next(state.folder.glob("pg*"))
-    pid = subprocess.run(["sh", "-c", "echo $PPID"], capture_output=True, text=True).stdout
-    (cluster / "postmaster.pid").write_text(f"{pid}{cluster}\n1\n5432\n{state.run}\n\n0 0\n")
-    (state.run / ".s.PGSQL.5432.lock").write_text(pid)
-    for name in (".s.PGSQL.5432", "redis.sock"):
+    (cluster.data / "postmaster.pid").write_text(
+        f"{os.getpid()}\n{cluster.data}\n1\n5432\n\n\n0 0\n"
+    )
+    (cluster.sockets / ".s.PGSQL.5432.lock").write_text(str(os.getpid()))
+    for path in (cluster.sockets / ".s.PGSQL.5432", run / "redis.sock"):
         with socket.socket(socket.AF_UNIX) as dead:
-            dead.bind(str(state.run / name))
+            dead.bind(str(path))
 
 
 def test_killed_first_start_leaves_no_half_cluster(state: State) -> None:
