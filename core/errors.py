@@ -1,17 +1,20 @@
 """Refusals that a person can act on: what is wrong, why, what to do."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 
 class DomainError(Exception):
     """A refusal with a stable code, an HTTP status and words for the person who caused it.
 
-    ``message`` says what and why, ``hint`` says what to do, ``data`` carries the figures.
+    ``message`` says what and why, ``hint`` says what to do, ``data`` carries the figures;
+    ``headers`` go out with the answer.
     """
 
     code = "refused"
     status = 400
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self, message: str, *, hint: str = "", data: Mapping[str, Any] | None = None
@@ -72,6 +75,7 @@ class RateLimited(DomainError):
     def __init__(self, message: str, *, retry_after: int, hint: str = "") -> None:
         super().__init__(message, hint=hint, data={"retry_after": retry_after})
         self.retry_after = retry_after
+        self.headers = {"Retry-After": str(retry_after)}
 
 
 class Unavailable(DomainError):

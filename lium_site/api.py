@@ -10,7 +10,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from accounts.api import router as accounts_router
 from billing.api import router as billing_router
 from core import request_context
-from core.errors import DomainError, Invalid, NotFound, RateLimited, Unauthenticated
+from core.errors import DomainError, Invalid, NotFound, Unauthenticated
 from marketplace.api import router as marketplace_router
 from rentals.api import router as rentals_router
 
@@ -64,8 +64,8 @@ def envelope(error: DomainError) -> dict[str, Any]:
 def refuse(request: HttpRequest, error: DomainError) -> HttpResponse:
     """Answer with a refusal's status and envelope."""
     response = api.create_response(request, envelope(error), status=error.status)
-    if isinstance(error, RateLimited):
-        response["Retry-After"] = str(error.retry_after)
+    for name, value in error.headers.items():
+        response[name] = value
     return response
 
 

@@ -86,8 +86,8 @@ class DomainErrorMiddleware:
             )
         template = "error_fragment.html" if request.headers.get("HX-Request") else "error.html"
         response = render(request, template, {"error": error}, status=error.status)
-        if retry_after := error.data.get("retry_after"):
-            response["Retry-After"] = str(retry_after)
+        for name, value in error.headers.items():
+            response[name] = value
         return response
 
 

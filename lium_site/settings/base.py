@@ -215,6 +215,8 @@ LOCALCHAIN_FINALITY_BLOCKS = env.integer("LOCALCHAIN_FINALITY_BLOCKS", 2)
 LOCALCHAIN_USD_PER_TAO = env.decimal("LOCALCHAIN_USD_PER_TAO", "350")
 # Public half of the deposit key: the web process derives addresses from it and can sign nothing.
 DEPOSIT_PUBLIC_KEY = env.text("MARKET_DEPOSIT_PUBLIC_KEY", "")
+# Where the worker sweeps deposits to; nothing is swept while it is empty. Only that worker reads the seed.
+TREASURY_ADDRESS = env.text("MARKET_TREASURY_ADDRESS", "")
 
 UNFOLD = {"SITE_TITLE": "lium_site", "SITE_HEADER": "lium_site", "SITE_SYMBOL": "memory"}
 
