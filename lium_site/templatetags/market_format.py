@@ -51,6 +51,12 @@ def tao_exact(rao: int | None) -> str:
 
 
 @register.filter
+def exact(amount: Decimal | None) -> str:
+    """Write an amount with all nine places."""
+    return UNKNOWN if amount is None else _plain(amount)
+
+
+@register.filter
 def gib(mib: int | None) -> str:
     """Write MiB as whole GiB."""
     return UNKNOWN if mib is None else f"{round(mib / MIB_PER_GIB):,} GiB"
