@@ -1,11 +1,9 @@
 """An open SSH connection to a machine: commands, streams and files."""
 
-import io
 import shlex
-import tarfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -36,10 +34,6 @@ cat >"$part"
 chmod "$3" "$part"
 mv -f "$part" "$1"
 trap - EXIT"""
-
-UNPACK = """\
-umask 077
-mkdir -p "$1" && chmod 700 "$1" && tar -x -f - -C "$1" --no-same-owner"""
 
 
 class Machine:
@@ -134,20 +128,6 @@ class Machine:
         """
         argv = ["sh", "-c", WRITE_FILE, "sh", _absolute(path), str(len(data)), f"{mode:o}"]
         self.check(argv, timeout=timeout, stdin=data)
-
-    def put_all(self, directory: str, files: Mapping[str, bytes], *, timeout: float = 60.0) -> None:
-        """Write files of mode 0600 into a directory of mode 0700, made if absent.
-
-        :raises CommandFailed: when they could not all be written.
-        """
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            for name, data in files.items():
-                member = tarfile.TarInfo(name)
-                member.size, member.mode = len(data), 0o600
-                archive.addfile(member, io.BytesIO(data))
-        argv = ["sh", "-c", UNPACK, "sh", _absolute(directory)]
-        self.check(argv, timeout=timeout, stdin=packed.getvalue())
 
     def get(self, path: str, *, max_bytes: int, timeout: float = 60.0) -> bytes:
         """Read a file of at most `max_bytes`.

@@ -33,8 +33,14 @@ tar -x -z -f - -C "$part" --no-same-owner
 mv -T "$part" "$1" 2>/dev/null || [ -x "$1/init" ]
 trap - EXIT
 [ ! -e "$part" ] || rm -rf "$part\""""
-# apt and dpkg write their journal to memory: on disk each of its many entries waits for the disk.
-_CONFIGURE = ("dpkg", "--force-unsafe-io", "--configure", "-a")
+_CONFIGURE = (
+    "env",
+    "DEBIAN_FRONTEND=noninteractive",
+    "dpkg",
+    "--force-unsafe-io",
+    "--configure",
+    "-a",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,9 +187,9 @@ def _configure(machine: Machine, layout: NodeLayout, unpacked: str, name: str) -
     """Let the packages set themselves up, once, in a container without network."""
     container = f"lium-base-{layout.market_id}"
     docker(machine, ["rm", "--force", container], timeout=ACT_SECONDS)
+    # dpkg's journal in memory: on disk, each of its many entries would wait for the disk.
     options = ["--name", container, "--network", "none", "--tmpfs", "/var/lib/dpkg/updates"]
     options += ["--label", f"{MARKET_LABEL}={layout.market_id}"]
-    options += ["--env", "DEBIAN_FRONTEND=noninteractive"]
     docker(machine, ["run", *options, unpacked, *_CONFIGURE], timeout=CONFIGURE_SECONDS)
     changes = ["--change", 'CMD ["sleep", "infinity"]', "--change", f"ENV {IMAGE_PATH}"]
     docker(machine, ["commit", *changes, container, name], timeout=ACT_SECONDS)

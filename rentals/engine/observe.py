@@ -72,6 +72,11 @@ def visible_gpus(machine: Machine, *, pod_id: UUID) -> tuple[str, ...]:
     return tuple(_LISTED_GPU.findall(result.stdout.decode("utf-8", "replace")))
 
 
+def parse(inspected: bytes) -> Observed:
+    """Read what `docker container inspect` prints of one container."""
+    return _observed(json.loads(inspected)[0])
+
+
 def _observed(raw: Mapping[str, Any]) -> Observed:
     state = raw["State"]
     status = state["Status"]

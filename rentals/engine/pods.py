@@ -4,15 +4,32 @@ import shlex
 from collections.abc import Mapping
 from uuid import UUID
 
-from marketplace.machine import Machine
+from marketplace.machine import Machine, OutcomeUnknown, pack
 from rentals.engine.argv import run_argv
-from rentals.engine.docker import ACT_SECONDS, docker
+from rentals.engine.docker import (
+    ACT_SECONDS,
+    LOOK_SECONDS,
+    MARGIN_SECONDS,
+    complaint,
+    docker,
+)
 from rentals.engine.errors import ImageMissing, NameConflict, PodMissing
 from rentals.engine.images import image_present
-from rentals.engine.observe import look
+from rentals.engine.observe import look, parse
 from rentals.engine.spec import ContainerSpec, GpuAccess, NodeLayout, Observed, container_name
 
 STOP_GRACE_SECONDS = 10
+
+# One round trip: the pod's files, the container, and what became of it.
+_CREATE = """\
+set -eu
+umask 077
+name=$1 directory=$2 limit=$3
+shift 3
+mkdir -p "$directory"
+tar -x -f - -C "$directory" --no-same-owner
+timeout -k 5 "$limit" docker "$@" >/dev/null
+exec timeout -k 5 15 docker container inspect "$name\""""
 
 
 def create_and_start(machine: Machine, *, layout: NodeLayout, spec: ContainerSpec) -> Observed:
@@ -20,14 +37,11 @@ def create_and_start(machine: Machine, *, layout: NodeLayout, spec: ContainerSpe
 
     :raises EngineError: with the reason; what was half made is found again by the next call.
     """
-    seen = look(machine, market_id=spec.market_id, pod_id=spec.pod_id)
-    if not seen.exists:
-        _create(machine, layout=layout, spec=spec)
-    elif not seen.running:
-        docker(machine, ["start", container_name(spec.pod_id)], timeout=ACT_SECONDS)
-    else:
-        return seen
-    return look(machine, market_id=spec.market_id, pod_id=spec.pod_id)
+    try:
+        return _create(machine, layout=layout, spec=spec)
+    except NameConflict:
+        # Another worker was faster, or this is a repeat whose first answer was lost.
+        return _adopt(machine, market_id=spec.market_id, pod_id=spec.pod_id)
 
 
 def start(machine: Machine, *, market_id: str, pod_id: UUID) -> None:
@@ -75,17 +89,29 @@ def pod_files(spec: ContainerSpec) -> dict[str, bytes]:
     return {name: text.encode() for name, text in files.items()}
 
 
-def _create(machine: Machine, *, layout: NodeLayout, spec: ContainerSpec) -> None:
+def _create(machine: Machine, *, layout: NodeLayout, spec: ContainerSpec) -> Observed:
     image = image_present(machine, image=spec.image)
     if image is None:
         raise ImageMissing(spec.image)
-    machine.put_all(layout.pod_directory(spec.pod_id), pod_files(spec))
+    name, directory = container_name(spec.pod_id), layout.pod_directory(spec.pod_id)
     args = run_argv(spec, layout=layout, command=image.command)
-    try:
-        docker(machine, args, timeout=ACT_SECONDS)
-    except NameConflict:
-        # Another worker was faster, or this is a repeat whose first answer was lost.
-        docker(machine, ["start", container_name(spec.pod_id)], timeout=ACT_SECONDS)
+    argv = ["sh", "-c", _CREATE, "sh", name, directory, str(ACT_SECONDS), *args]
+    files = pack(pod_files(spec))
+    result = machine.run(argv, timeout=ACT_SECONDS + LOOK_SECONDS + MARGIN_SECONDS, stdin=files)
+    if result.exit_status is None:
+        why = "The connection was lost"
+        raise OutcomeUnknown(where=str(machine), command="docker run", why=why)
+    if result.exit_status:
+        raise complaint(result)
+    return parse(result.stdout)
+
+
+def _adopt(machine: Machine, *, market_id: str, pod_id: UUID) -> Observed:
+    seen = look(machine, market_id=market_id, pod_id=pod_id)
+    if seen.running or not seen.exists:
+        return seen
+    docker(machine, ["start", container_name(pod_id)], timeout=ACT_SECONDS)
+    return look(machine, market_id=market_id, pod_id=pod_id)
 
 
 def _ours(machine: Machine, market_id: str, pod_id: UUID) -> None:

@@ -5,9 +5,12 @@ from io import BytesIO
 from types import TracebackType
 from typing import IO, Self
 
+# Not 0: libnss_wrapper takes a file of that date for one that it has read already.
+DATE = 1
+
 
 class Archive:
-    """A tar file being written; every entry belongs to root and has no date unless copied."""
+    """A tar file being written; every entry belongs to root and has the same date unless copied."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._tar = tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
@@ -56,5 +59,5 @@ def plain_name(name: str) -> str:
 
 def _member(name: str, *, mode: int, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
-    member.mode, member.type = mode, kind
+    member.mode, member.type, member.mtime = mode, kind, DATE
     return member

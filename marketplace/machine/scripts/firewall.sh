@@ -12,74 +12,82 @@ set -eu
 action=${1:-}
 bridge=${2:-}
 published=${3:-}
-case $bridge in '' | *[!a-zA-Z0-9-]* | ????????????????*) action= ;; esac
+case $bridge in '' | -* | *[!a-zA-Z0-9-]* | ????????????????*) action= ;; esac
 case $published in *[!0-9:]*) action= ;; esac
 
-private4="0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12
+private="0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12
 192.0.0.0/24 192.168.0.0/16 198.18.0.0/15 224.0.0.0/4 240.0.0.0/4"
 forward="LIUM-F-$bridge"
 input="LIUM-I-$bridge"
 
-has() { command -v "$1" >/dev/null 2>&1; }
 rule() { tool=$1; shift; "$tool" -w 10 "$@"; }
 quiet() { rule "$@" 2>/dev/null; }
+has_ipv6() { command -v ip6tables >/dev/null 2>&1 && quiet ip6tables -n -L INPUT >/dev/null; }
 
 # DOCKER-USER is the one place in front of the engine's own rules that the engine leaves alone.
-entrance() { quiet "$1" -n -L DOCKER-USER >/dev/null && echo DOCKER-USER || echo FORWARD; }
+entrance() { if quiet iptables -n -L DOCKER-USER >/dev/null; then echo DOCKER-USER; else echo FORWARD; fi; }
 
-chain() { quiet "$1" -N "$2" || rule "$1" -F "$2"; }
-hook() { quiet "$1" -D "$2" -i "$bridge" -j "$3" || :; rule "$1" -I "$2" -i "$bridge" -j "$3"; }
-unhook() { while quiet "$1" -D "$2" -i "$bridge" -j "$3"; do :; done; }
-
-up4() {
-  chain iptables "$forward"
-  rule iptables -A "$forward" -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN
+# A restore replaces a chain in one step: there is no moment without rules while pods run.
+chains4() {
+  echo '*filter'
+  echo ":$forward - [0:0]"
+  echo ":$input - [0:0]"
+  echo "-A $forward -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN"
   # A pod reaches another one by its published port, as anyone does, and in no other way.
-  rule iptables -A "$forward" -o "$bridge" -m conntrack --ctstate DNAT -j ACCEPT
-  rule iptables -A "$forward" -o "$bridge" -j DROP
-  for network in $private4; do rule iptables -A "$forward" -d "$network" -j DROP; done
-
-  chain iptables "$input"
-  rule iptables -A "$input" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
-  if [ -n "$published" ]; then
-    rule iptables -A "$input" -p tcp --dport "$published" -j ACCEPT
-  fi
-  rule iptables -A "$input" -j DROP
-
-  hook iptables "$(entrance iptables)" "$forward"
-  hook iptables INPUT "$input"
+  echo "-A $forward -o $bridge -m conntrack --ctstate DNAT -j ACCEPT"
+  echo "-A $forward -o $bridge -j DROP"
+  for network in $private; do echo "-A $forward -d $network -j DROP"; done
+  echo "-A $input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+  [ -z "$published" ] || echo "-A $input -p tcp --dport $published -j ACCEPT"
+  echo "-A $input -j DROP"
+  echo COMMIT
 }
 
 # The pods' network has no IPv6: nothing of it passes.
-up6() {
-  chain ip6tables "$forward"
-  rule ip6tables -A "$forward" -j DROP
+chains6() {
+  echo '*filter'
+  echo ":$forward - [0:0]"
+  echo "-A $forward -j DROP"
+  echo COMMIT
+}
+
+# First in its parent: what somebody put in front of it could let a packet pass.
+hook() {
+  first=$(rule "$1" -S "$2" 1 2>/dev/null) || first=
+  [ "$first" = "-A $2 -i $bridge -j $3" ] || rule "$1" -I "$2" -i "$bridge" -j "$3"
+}
+
+up() {
+  chains4 | iptables-restore -w 10 --noflush
+  hook iptables "$(entrance)" "$forward"
+  hook iptables INPUT "$input"
+  has_ipv6 || return 0
+  chains6 | ip6tables-restore -w 10 --noflush
   hook ip6tables FORWARD "$forward"
   hook ip6tables INPUT "$forward"
 }
 
+check() {
+  quiet iptables -C "$(entrance)" -i "$bridge" -j "$forward"
+  quiet iptables -C "$forward" -d 169.254.0.0/16 -j DROP
+  quiet iptables -C INPUT -i "$bridge" -j "$input"
+  quiet iptables -C "$input" -j DROP
+}
+
 down() {
   for parent in DOCKER-USER FORWARD INPUT; do
-    for name in "$forward" "$input"; do unhook "$1" "$parent" "$name"; done
+    for chain in "$forward" "$input"; do
+      while quiet "$1" -D "$parent" -i "$bridge" -j "$chain"; do :; done
+    done
   done
-  for name in "$forward" "$input"; do
-    quiet "$1" -F "$name" || :
-    quiet "$1" -X "$name" || :
+  for chain in "$forward" "$input"; do
+    quiet "$1" -F "$chain" && quiet "$1" -X "$chain" || :
   done
 }
 
-has_ipv6() { has ip6tables && quiet ip6tables -n -L INPUT >/dev/null; }
-
 case $action in
-up)
-  up4
-  if has_ipv6; then up6; fi
-  ;;
-check)
-  quiet iptables -C "$(entrance iptables)" -i "$bridge" -j "$forward"
-  quiet iptables -C INPUT -i "$bridge" -j "$input"
-  quiet iptables -C "$input" -j DROP
-  ;;
+up) up ;;
+check) check ;;
 down)
   down iptables
   if has_ipv6; then down ip6tables; fi
