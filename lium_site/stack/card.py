@@ -1,10 +1,7 @@
 """The card that `./market up` ends with: where it is, who may log in, what to type next."""
 
-from lium_site.stack.credentials import Credentials
+from lium_site.stack.credentials import ADMIN_EMAIL, RENTER_EMAIL, Credentials
 from lium_site.stack.machine import Machine
-
-ADMIN_EMAIL = "admin@market.localhost"
-RENTER_EMAIL = "alice@market.localhost"
 
 CARD = """
   The market is open           {url}

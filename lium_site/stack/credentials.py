@@ -9,6 +9,9 @@ from pathlib import Path
 from lium_site.stack.console import StackError
 from lium_site.stack.paths import State, write_private
 
+ADMIN_EMAIL = "admin@market.localhost"
+RENTER_EMAIL = "renter@market.localhost"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
@@ -25,7 +28,9 @@ class Credentials:
         return {
             "MARKET_SECRET_KEY": self.secret_key,
             "MARKET_FIELD_KEYS": ",".join(self.field_keys),
+            "MARKET_ADMIN_EMAIL": ADMIN_EMAIL,
             "MARKET_ADMIN_PASSWORD": self.admin_password,
+            "MARKET_RENTER_EMAIL": RENTER_EMAIL,
             "MARKET_RENTER_PASSWORD": self.renter_password,
             "MARKET_RENTER_API_KEY": self.renter_api_key,
         }

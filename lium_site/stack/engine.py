@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lium_site.stack import netfilter
 from lium_site.stack.console import StackError, say
-from lium_site.stack.kernel import POD_KEEPER, is_named, pids_with
+from lium_site.stack.kernel import POD_KEEPER, pids_with, shares_network
 from lium_site.stack.paths import State, private_folder
 from lium_site.stack.predecessor import await_end
 from lium_site.stack.process import Child, Program, wait_until_ready
@@ -161,5 +161,5 @@ def _tidy(state: State, runtime: Path) -> None:
         return
     shutil.rmtree(runtime, ignore_errors=True)
     # Another engine may have come since, and the chains are its as well.
-    if not any(is_named(pid, "dockerd") for pid in pids_with("dockerd")):
+    if not any(shares_network(pid) for pid in pids_with("dockerd")):
         netfilter.restore(state.folder / "netfilter.json")

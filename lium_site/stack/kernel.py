@@ -105,9 +105,12 @@ def pids_with(*marks: str) -> list[int]:
     return [pid for pid in pids if all(mark in command_line(pid) for mark in marks)]
 
 
-def is_named(pid: int, program: str) -> bool:
-    """Say whether a process runs a program of this name."""
-    return _name(pid) == program[:NAME_LENGTH]
+def shares_network(pid: int) -> bool:
+    """Say whether a process sees the same network interfaces and packet filter as we do."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
+    except OSError:
+        return False
 
 
 def end(processes: Iterable[ProcessRef], *, grace_seconds: float) -> None:

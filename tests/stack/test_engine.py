@@ -1,0 +1,132 @@
+"""An engine of our own: its pods outlive it, and it leaves the packet filter as it was."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lium_site.stack import packages
+from lium_site.stack.engine import Engine, NoEngine, find_or_start
+from lium_site.stack.paths import ROOT, State
+from lium_site.stack.supervisor import Supervisor
+
+# Runs in a network namespace of its own, so that no other engine's rules are at stake.
+STORY = """
+import json, subprocess, sys
+from pathlib import Path
+from lium_site.stack import engine, residue
+from lium_site.stack.guard import guarded
+from lium_site.stack.paths import open_state
+from lium_site.stack.supervisor import Supervisor
+
+engine.RUNTIMES = Path(sys.argv[1])
+state = open_state()
+
+def rules():
+    saved = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout
+    told = (line.partition(" [")[0] for line in saved.splitlines() if line[0] in ":-")
+    # A built-in chain that accepts is what there is before anyone touches the filter.
+    return sorted(line for line in told if not (line[0] == ":" and line.endswith(" ACCEPT")))
+
+def find(supervisor):
+    found = engine.find_or_start(state, supervisor)
+    return found, lambda *arguments: found.docker(*arguments)
+
+def story():
+    told = {"before": rules()}
+    with Supervisor() as supervisor:
+        found, docker = find(supervisor)
+        docker("image", "import", sys.argv[2], "tiny")
+        label = f"io.lium.market={state.instance}"
+        bridge = "com.docker.network.bridge.name=markettest0"
+        docker("network", "create", "--label", label, "--opt", bridge, "lium-test")
+        docker("run", "-d", "--label", label, "--network", "lium-test", "tiny", "/bin/sleep", "600")
+        supervisor.at_exit(lambda: residue.clear_network(found, state))
+    told["between"] = rules()
+    with Supervisor() as supervisor:
+        found, docker = find(supervisor)
+        told["status"] = docker("ps", "--format", "{{.Status}}")
+        told["removed"] = residue.remove_pods(found, state)
+        residue.clear_network(found, state)
+    told["after"] = rules()
+    told["left"] = [path.name for path in engine.RUNTIMES.iterdir()]
+    print(json.dumps(told))
+    return 0
+
+sys.exit(guarded(story))
+"""
+
+
+@pytest.fixture
+def runtimes() -> Iterator[Path]:
+    # Short, because sockets are in it.
+    folder = Path(tempfile.mkdtemp(prefix="mt", dir="/run"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def story(
+    state: State, runtimes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nobody/listens.sock")
+    command = [sys.executable, "-c", STORY, str(runtimes), str(smallest_image(tmp_path))]
+    done = subprocess.run(
+        ["unshare", "--net", *command], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return {**json.loads(done.stdout), "words": done.stderr}
+
+
+def smallest_image(folder: Path) -> Path:
+    """Make an image of this machine's `sleep`."""
+    sleep = shutil.which("sleep") or "/bin/sleep"
+    linked = subprocess.run(["ldd", sleep], capture_output=True, text=True, check=True).stdout
+    libraries = [word for word in linked.split() if word.startswith("/")]
+    for file in (sleep, *libraries):
+        target = folder / "root" / ("bin/sleep" if file == sleep else file.lstrip("/"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    archive = folder / "image.tar"
+    subprocess.run(["tar", "-C", folder / "root", "-cf", archive, "."], check=True)
+    return archive
+
+
+@pytest.mark.engine
+def test_pods_outlive_the_engine_and_nothing_else_does(story: dict[str, Any]) -> None:
+    assert "1 pod(s) stay, unbilled" in story["words"]
+    assert story["between"] != story["before"]
+    assert story["status"].startswith("Up ")
+    assert story["removed"] == 1
+    assert story["after"] == story["before"]
+    assert story["left"] == []
+
+
+def test_without_a_client_there_is_no_engine(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(NoEngine, match="not installed"):
+        find_or_start(state, Supervisor())
+
+
+def test_engine_speaks_to_its_host_only() -> None:
+    assert Engine(host="unix:///a.sock").environment["DOCKER_HOST"] == "unix:///a.sock"
+
+
+class TestPackages:
+    def test_missing_programs_are_named_by_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", "/nowhere")
+        monkeypatch.setattr(packages, "SYSTEM_FOLDERS", ())
+
+        assert packages.missing(["docker", "dockerd", "ip"]) == ["docker.io", "iproute2"]
+
+    def test_programs_outside_a_users_path_are_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", "/nowhere")
+
+        assert packages.find("ldconfig") is not None
