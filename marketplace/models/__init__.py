@@ -6,6 +6,7 @@ from marketplace.models.machine_request import MachineRequest
 from marketplace.models.node import GpuAccess, Node, NodeGpu, NodeStatus, PortReservation, Tier
 from marketplace.models.node_event import NodeEvent
 from marketplace.models.provider import Provider
+from marketplace.models.start_outcome import StartOutcome
 from marketplace.models.usage import HandOver, UsageFact
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "NodeStatus",
     "PortReservation",
     "Provider",
+    "StartOutcome",
     "Tier",
     "UsageFact",
 ]

@@ -1,0 +1,21 @@
+"""The one door from a request to a node: what is listed is public, all else does not exist."""
+
+from uuid import UUID
+
+from core.errors import NotFound
+from marketplace.models import Node
+
+
+def node_for_visitor(public_id: UUID) -> Node:
+    """Give a node that is on the market, rented out or offline included.
+
+    :raises NotFound: there is none, or it was taken off the market.
+    """
+    rows = Node.objects.filter(public_id=public_id, delisted_at=None, frozen_at=None)
+    node = rows.select_related("gpu_model", "provider").first()
+    if node is None:
+        raise NotFound(
+            "There is no such machine on the market.",
+            hint="It may have been taken off; the machines page shows what is there now.",
+        )
+    return node

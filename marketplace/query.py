@@ -1,0 +1,223 @@
+"""Reading filters out of a URL: one place, and a clear word for each value that means nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Protocol
+
+from core.errors import Invalid
+from marketplace.filters import SORTS, Near, OfferFilters, Order
+from marketplace.gpu_names import normalize
+from marketplace.models import Tier
+
+MAX_WORDS: Final = 60
+MAX_WORD_LENGTH: Final = 100
+MAX_INTEGER: Final = 2**31 - 1
+MAX_NUMBER: Final = Decimal(10) ** 12
+QUANTUM: Final = Decimal("1e-9")
+# A reply of the whole market; more is read in pages.
+MAX_LIMIT: Final = 10_000
+
+
+class Parameters(Protocol):
+    """What Django's QueryDict offers."""
+
+    def getlist(self, key: str) -> list[str]: ...
+    def __iter__(self) -> Any: ...
+
+
+class Unreadable(ValueError):
+    """A value that cannot be read; the message says why."""
+
+
+@dataclass(slots=True)
+class OfferQuery:
+    """A parsed request for offers; ``problems`` has a sentence for each parameter that was ignored."""
+
+    filters: OfferFilters = field(default_factory=OfferFilters)
+    order: Order = field(default_factory=Order)
+    limit: int = MAX_LIMIT
+    offset: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def or_refuse(self) -> "OfferQuery":
+        """Give the query itself.
+
+        :raises Invalid: naming every parameter that could not be read.
+        """
+        if self.problems:
+            listed = [{"field": name, "message": why} for name, why in self.problems.items()]
+            raise Invalid(
+                " ".join(f"{name}: {why}" for name, why in self.problems.items()),
+                hint="Leave the parameter out or send such a value; /api/docs lists them all.",
+                data={"fields": listed},
+            )
+        return self
+
+
+def parse(params: Parameters) -> OfferQuery:
+    """Read the known parameters; empty values are no wish, unknown parameters are left alone."""
+    query, values = OfferQuery(), dict[str, Any]()
+    for name in params:
+        if name in READERS:
+            target, read = READERS[name]
+            try:
+                value = read(params.getlist(name))
+            except Unreadable as why:
+                query.problems[name] = str(why)
+            else:
+                if value is not None:
+                    values[target] = value
+    query.order = values.pop("order", query.order)
+    query.limit = min(values.pop("limit", MAX_LIMIT), MAX_LIMIT)
+    query.offset = values.pop("offset", 0)
+    _place(values, query.problems, query.order)
+    query.filters = OfferFilters(**values)
+    return query
+
+
+def _place(values: dict[str, Any], problems: dict[str, str], order: Order) -> None:
+    latitude, longitude = values.pop("latitude", None), values.pop("longitude", None)
+    miles = values.pop("max_miles", None)
+    if latitude is not None and longitude is not None:
+        values["near"] = Near(latitude, longitude, miles)
+    elif miles is not None:
+        problems["max_distance_mile"] = "needs lat and lon, the place to measure from."
+    elif order.by == "distance":
+        problems["sort"] = "distance needs lat and lon, the place to measure from."
+
+
+Reader = Callable[[list[str]], Any]
+
+
+def _one(values: list[str]) -> str:
+    text = values[-1].strip() if values else ""
+    if "\x00" in text:
+        raise Unreadable("must not contain a null character.")
+    return text
+
+
+def whole(low: int, high: int = MAX_INTEGER) -> Reader:
+    """Read a whole number within bounds."""
+
+    def read(values: list[str]) -> int | None:
+        text = _one(values)
+        if not text:
+            return None
+        # Longer digit strings are only a way to keep a server busy.
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit()) or len(digits) > 12:
+            raise Unreadable(f"{text[:40]!r} is not a whole number.")
+        if not low <= int(text) <= high:
+            raise Unreadable(f"must be from {low:,} to {high:,}.")
+        return int(text)
+
+    return read
+
+
+def number(low: float = 0, high: float = float(MAX_NUMBER)) -> Reader:
+    """Read an exact number within bounds."""
+
+    def read(values: list[str]) -> Decimal | None:
+        text = _one(values)
+        if not text:
+            return None
+        try:
+            value = Decimal(text[:40])
+        except InvalidOperation as error:
+            raise Unreadable(f"{text[:40]!r} is not a number.") from error
+        if not value.is_finite() or not low <= value <= high:
+            raise Unreadable(f"must be a number from {low:,.0f} to {high:,.0f}.")
+        return value.quantize(QUANTUM)
+
+    return read
+
+
+def real(low: float = 0, high: float = float(MAX_NUMBER)) -> Reader:
+    """Read a measured figure within bounds."""
+    exact = number(low, high)
+
+    def read(values: list[str]) -> float | None:
+        value = exact(values)
+        return None if value is None else float(value)
+
+    return read
+
+
+def words(change: Callable[[str], str] = str) -> Reader:
+    """Read a list: repeated, or separated by commas."""
+
+    def read(values: list[str]) -> tuple[str, ...] | None:
+        found = [part.strip() for value in values for part in value.split(",") if part.strip()]
+        if len(found) > MAX_WORDS or any(len(word) > MAX_WORD_LENGTH for word in found):
+            raise Unreadable(f"at most {MAX_WORDS} names of {MAX_WORD_LENGTH} characters.")
+        if any("\x00" in word for word in found):
+            raise Unreadable("must not contain a null character.")
+        return tuple(dict.fromkeys(change(word) for word in found)) or None
+
+    return read
+
+
+def flag(values: list[str]) -> bool | None:
+    """Read yes or no."""
+    text = _one(values).lower()
+    if text in ("true", "1", "on", "yes"):
+        return True
+    if text in ("", "false", "0", "off", "no", "any"):
+        return None
+    raise Unreadable(f"{text[:40]!r} is neither true nor false.")
+
+
+def choice(options: Mapping[str, str] | list[str]) -> Reader:
+    """Read one of the known words."""
+
+    def read(values: list[str]) -> str | None:
+        text = _one(values).lower()
+        if text and text not in options:
+            raise Unreadable(f"{text[:40]!r} is not one of: {', '.join(options)}.")
+        return text or None
+
+    return read
+
+
+def order(values: list[str]) -> Order | None:
+    """Read a sort key; a leading minus turns it round."""
+    text = _one(values).lower()
+    key = text.removeprefix("-")
+    if text and key not in SORTS:
+        raise Unreadable(
+            f"{text[:40]!r} is not one of: {', '.join(SORTS)}; - in front turns it round."
+        )
+    return Order(key, descending=text.startswith("-")) if text else None
+
+
+READERS: Final[dict[str, tuple[str, Reader]]] = {
+    "gpu": ("gpu_names", words(normalize)),
+    "machine_names": ("gpu_names", words(normalize)),
+    "gpus": ("gpus", whole(1, 1024)),
+    "gpu_count_gte": ("min_gpu_count", whole(0)),
+    "gpu_count_lte": ("max_gpu_count", whole(0)),
+    "min_vram": ("min_vram_gib", real()),
+    "max_price": ("max_price_usd", number()),
+    "country": ("country", words()),
+    "tier": ("tier", choice(Tier.values)),
+    "min_cpus": ("min_cpus", real()),
+    "min_ram": ("min_ram_gib", real()),
+    "min_disk": ("min_disk_gib", real()),
+    "min_download": ("min_download_mbps", real()),
+    "min_download_mbps": ("min_download_mbps", real()),
+    "min_upload": ("min_upload_mbps", real()),
+    "min_cuda": ("min_cuda", number()),
+    "min_ports": ("min_ports", whole(0)),
+    "nvlink": ("nvlink", flag),
+    "reliable_only": ("reliable", flag),
+    "full_power": ("full_power", flag),
+    "real_gpus": ("real_gpus", flag),
+    "verified_hours": ("verified_hours", real(0, 10_000_000)),
+    "lat": ("latitude", real(-90, 90)),
+    "lon": ("longitude", real(-180, 180)),
+    "max_distance_mile": ("max_miles", real()),
+    "sort": ("order", order),
+    "limit": ("limit", whole(1)),
+    "offset": ("offset", whole(0)),
+}

@@ -1,0 +1,30 @@
+"""Reads of the market, shaped for pages and API."""
+
+from marketplace.selectors.equivalents import equivalents
+from marketplace.selectors.gpu_models import UnknownGpu, find, full_names, resolve, short_names
+from marketplace.selectors.market import GpuOnOffer, MarketFigures, gpus_on_offer, market_figures
+from marketplace.selectors.offers import OfferList, offers, offers_json
+from marketplace.selectors.passport import EventRow, FactRow, events, facts
+from marketplace.selectors.relaxations import Relaxation, relaxations
+
+__all__ = [
+    "EventRow",
+    "FactRow",
+    "GpuOnOffer",
+    "MarketFigures",
+    "OfferList",
+    "Relaxation",
+    "UnknownGpu",
+    "equivalents",
+    "events",
+    "facts",
+    "find",
+    "full_names",
+    "gpus_on_offer",
+    "market_figures",
+    "offers",
+    "offers_json",
+    "relaxations",
+    "resolve",
+    "short_names",
+]

@@ -1,0 +1,93 @@
+"""A node's passport: what is claimed, what was measured, by whom and when, and what happened."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from marketplace.models import Fact, Node, NodeEvent, NodeStatus
+
+LABELS: Final = {
+    "gpu_count": "GPUs",
+    "gpu_model": "GPU model",
+    "gpu_memory": "Memory of a GPU",
+    "driver": "GPU driver",
+    "cuda": "Newest CUDA",
+    "cpus": "CPU threads",
+    "memory": "Memory",
+    "disk": "Disk for pods",
+    "download": "Download",
+    "upload": "Upload",
+    "engine": "Container engine",
+    "cgroup": "Control groups",
+    "kernel": "Kernel",
+}
+TONES: Final = {
+    NodeStatus.AVAILABLE: "done",
+    NodeStatus.OFFLINE: "failed",
+    NodeStatus.VALIDATION_FAILED: "failed",
+    NodeStatus.NOT_DETECTED: "failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FactRow:
+    """A fact as the page shows it."""
+
+    name: str
+    label: str
+    unit: str
+    claimed: str | None
+    measured: str | None
+    measured_by: str
+    measured_at: datetime | None
+    samples: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as the page shows it; ``tone`` is done, failed or empty."""
+
+    title: str
+    reason: str
+    actor: str
+    at: datetime
+    tone: str
+
+
+def facts(node: Node) -> list[FactRow]:
+    """List the node's facts in the order people ask for them."""
+    position = {name: index for index, name in enumerate(LABELS)}
+    rows = sorted(node.facts.all(), key=lambda fact: (position.get(fact.name, 99), fact.name))
+    return [_fact_row(fact) for fact in rows]
+
+
+def events(node: Node, *, limit: int = 20) -> list[EventRow]:
+    """List what happened to the node, newest first."""
+    return [_event_row(event) for event in node.events.order_by("-id")[:limit]]
+
+
+def _fact_row(fact: Fact) -> FactRow:
+    return FactRow(
+        name=fact.name,
+        label=LABELS.get(fact.name, fact.name.replace("_", " ").capitalize()),
+        unit=fact.unit,
+        claimed=fact.claimed,
+        measured=fact.measured,
+        measured_by=fact.measured_by,
+        measured_at=fact.measured_at,
+        samples=fact.samples,
+        failures=fact.failures,
+    )
+
+
+def _event_row(event: NodeEvent) -> EventRow:
+    moved = event.from_status != event.to_status
+    status = NodeStatus(event.to_status)
+    return EventRow(
+        title=str(status.label) if moved else event.reason_code.replace("_", " ").capitalize(),
+        reason=event.reason,
+        actor=event.actor_name or event.actor_kind,
+        at=event.created_at,
+        tone=TONES.get(status, "") if moved else "",
+    )

@@ -1,0 +1,1 @@
+"""Use cases of the market: each locks, decides and writes in one transaction."""

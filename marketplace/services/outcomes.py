@@ -1,0 +1,35 @@
+"""How starts went: counters on the node, and the typical time to readiness."""
+
+from datetime import datetime
+from statistics import median
+from typing import Final
+
+from django.db import transaction
+
+from marketplace.models import Node, StartOutcome
+
+RECENT: Final = 20
+
+
+def record_start(*, node_id: int, proven: bool, seconds: float | None, now: datetime) -> None:
+    """Record that a start was proven ready, or that the node failed it.
+
+    A start that the renter cancelled, or whose image does not exist, is neither: do not record it.
+    """
+    with transaction.atomic():
+        node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
+        StartOutcome.objects.create(
+            node=node, proven=proven, ready_seconds=seconds if proven else None, occurred_at=now
+        )
+        node.starts_proven += proven
+        node.starts_failed += not proven
+        node.typical_ready_seconds = _typical(node)
+        node.save(
+            update_fields=["starts_proven", "starts_failed", "typical_ready_seconds", "updated_at"]
+        )
+
+
+def _typical(node: Node) -> float | None:
+    proven = node.start_outcomes.filter(proven=True, ready_seconds__isnull=False)
+    seconds = list(proven.order_by("-id").values_list("ready_seconds", flat=True)[:RECENT])
+    return median(value for value in seconds if value is not None) if seconds else None

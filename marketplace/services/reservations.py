@@ -1,0 +1,150 @@
+"""Who holds which GPUs and ports of a node: decided under the node's row lock, nowhere else.
+
+Every function joins the caller's transaction. Lock order: account, node, pod.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+
+from core.errors import Conflict
+from marketplace.models import Node, NodeGpu, NodeStatus, PortReservation
+
+
+class NoCapacity(Conflict):
+    """The node cannot give what is asked for now."""
+
+    code = "node_taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a holder got; GPUs by UUID, never by index."""
+
+    gpu_uuids: list[str]
+    ports: list[int]
+
+
+def reserve(
+    *, node_id: int, gpu_count: int, port_count: int, holder: UUID, now: datetime
+) -> Reservation:
+    """Give a holder GPUs and ports of a node, or nothing at all; asking again gives the same.
+
+    :raises NoCapacity: the node is not on the market, or lacks free GPUs or ports.
+    """
+    node = _lock_for_rent(node_id)
+    if not _gpus_of(node, holder).exists():
+        _take_gpus(node, gpu_count, holder)
+        _take_ports(node, port_count, holder)
+        _recount(node)
+    return _held(node, holder)
+
+
+def reserve_gpus(
+    *, node_id: int, gpu_uuids: Sequence[str], holder: UUID, now: datetime
+) -> Reservation:
+    """Give back the very GPUs that a stopped pod had (its container is bound to them) with its ports.
+
+    :raises NoCapacity: the node is not on the market, or one of the GPUs is held by somebody else.
+    """
+    node = _lock_for_rent(node_id)
+    wanted = NodeGpu.objects.filter(node=node, uuid__in=gpu_uuids)
+    free = wanted.filter(Q(holder=None) | Q(holder=holder))
+    if free.count() < len(set(gpu_uuids)):
+        raise NoCapacity(
+            f"The GPUs that this pod had on {node.huid} are rented to somebody else.",
+            hint="Wait until they are free, or rent an equivalent machine.",
+            data={"node_id": str(node.public_id)},
+        )
+    free.update(holder=holder)
+    _recount(node)
+    return _held(node, holder)
+
+
+def release(*, holder: UUID, now: datetime) -> None:
+    """Take everything back from a holder; harmless when it holds nothing."""
+    for node in _lock_nodes_of(holder):
+        _gpus_of(node, holder).update(holder=None)
+        PortReservation.objects.filter(node=node, holder=holder).delete()
+        _recount(node)
+
+
+def release_gpus(*, holder: UUID, now: datetime) -> None:
+    """Take the GPUs back and leave the ports: the pod is stopped and keeps its address."""
+    for node in _lock_nodes_of(holder):
+        _gpus_of(node, holder).update(holder=None)
+        _recount(node)
+
+
+def _lock_for_rent(node_id: int) -> Node:
+    node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
+    if node.status != NodeStatus.AVAILABLE or node.delisted_at or node.frozen_at:
+        raise NoCapacity(
+            f"{node.huid} is not on the market now.",
+            hint="Choose another machine; the nearest equivalents are offered.",
+            data={"node_id": str(node.public_id)},
+        )
+    return node
+
+
+def _lock_nodes_of(holder: UUID) -> Sequence[Node]:
+    by_gpu = NodeGpu.objects.filter(holder=holder).values("node_id")
+    by_port = PortReservation.objects.filter(holder=holder).values("node_id")
+    nodes = Node.objects.filter(pk__in=by_gpu.union(by_port, all=True)).order_by("pk")
+    return list(nodes.select_for_update(no_key=True))
+
+
+def _held(node: Node, holder: UUID) -> Reservation:
+    gpus = _gpus_of(node, holder).order_by("position")
+    ports = node.port_reservations.filter(holder=holder).order_by("port")
+    return Reservation(
+        gpu_uuids=list(gpus.values_list("uuid", flat=True)),
+        ports=list(ports.values_list("port", flat=True)),
+    )
+
+
+def _take_gpus(node: Node, gpu_count: int, holder: UUID) -> None:
+    if gpu_count < node.min_gpu_count:
+        raise NoCapacity(
+            f"{node.huid} is rented in pods of at least {node.min_gpu_count} GPUs.",
+            hint=f"Ask for {node.min_gpu_count} or more GPUs, or choose another machine.",
+            data={"min_gpu_count": node.min_gpu_count},
+        )
+    free = list(node.gpus.filter(holder=None).order_by("position")[:gpu_count])
+    if len(free) < gpu_count:
+        raise NoCapacity(
+            f"{node.huid} has {len(free)} free GPUs, {gpu_count} were asked for.",
+            hint="Somebody else was faster; take fewer GPUs or an equivalent machine.",
+            data={"free_gpu_count": len(free), "asked": gpu_count},
+        )
+    NodeGpu.objects.filter(pk__in=[gpu.pk for gpu in free]).update(holder=holder)
+
+
+def _take_ports(node: Node, port_count: int, holder: UUID) -> None:
+    taken = set(node.port_reservations.values_list("port", flat=True))
+    free = (port for port in range(node.first_port, node.last_port + 1) if port not in taken)
+    ports = [port for port, _ in zip(free, range(port_count), strict=False)]
+    if len(ports) < port_count:
+        raise NoCapacity(
+            f"{node.huid} has {len(ports)} free ports, {port_count} were asked for.",
+            hint="Ask for fewer ports or choose another machine.",
+            data={"free_port_count": len(ports), "asked": port_count},
+        )
+    PortReservation.objects.bulk_create(
+        PortReservation(node=node, port=port, holder=holder) for port in ports
+    )
+
+
+def _recount(node: Node) -> None:
+    reserved = node.port_reservations.count()
+    Node.objects.filter(pk=node.pk).update(
+        free_gpu_count=node.gpus.filter(holder=None).count(),
+        free_port_count=F("last_port") - F("first_port") + 1 - reserved,
+    )
+
+
+def _gpus_of(node: Node, holder: UUID) -> QuerySet[NodeGpu]:
+    return NodeGpu.objects.filter(node=node, holder=holder)

@@ -1,0 +1,75 @@
+"""The life of a node on the market: which status follows which, and why."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from core import states
+from core.actors import Actor
+from marketplace.models import Node, NodeEvent, NodeStatus
+
+
+class Reason(StrEnum):
+    """Why a node changed, in the one vocabulary that renter, provider and operator read."""
+
+    ENROLLED = "enrolled"
+    ENROLLED_AGAIN = "enrolled_again"
+    CHECKS_PASSED = "checks_passed"
+    CHECKS_FAILED = "checks_failed"
+    NOT_ANSWERING = "not_answering"
+    ANSWERS_AGAIN = "answers_again"
+    REBOOTED = "rebooted"
+    PRICE_CHANGED = "price_changed"
+    FROZEN = "frozen"
+    UNFROZEN = "unfrozen"
+    DELISTED = "delisted"
+    RECLAIM_NOTICE = "reclaim_notice"
+    RECLAIM_CANCELLED = "reclaim_cancelled"
+
+
+S = NodeStatus
+ALLOWED: Final[Mapping[NodeStatus, Collection[NodeStatus]]] = {
+    S.VALIDATION_PENDING: {S.AVAILABLE, S.VALIDATION_FAILED, S.NOT_DETECTED},
+    S.AVAILABLE: {S.VALIDATION_PENDING, S.VALIDATION_FAILED, S.OFFLINE, S.RECLAIMING},
+    S.VALIDATION_FAILED: {S.VALIDATION_PENDING},
+    S.OFFLINE: {S.AVAILABLE, S.VALIDATION_PENDING, S.NOT_DETECTED},
+    S.NOT_DETECTED: {S.VALIDATION_PENDING},
+    S.RECLAIMING: {S.AVAILABLE, S.VALIDATION_PENDING, S.OFFLINE},
+}
+
+
+def move(
+    node: Node, *, to: NodeStatus, reason: Reason, actor: Actor, now: datetime, detail: str = ""
+) -> None:
+    """Change a node's status and record why; the caller holds the row lock.
+
+    :raises IllegalTransition: the table has no such move.
+    """
+    source = NodeStatus(node.status)
+    states.require(ALLOWED, of="node", source=source, target=to)
+    node.status, node.status_reason = to, detail[:300]
+    node.save(update_fields=["status", "status_reason", "updated_at"])
+    _record(node, source=source, reason=reason, actor=actor, now=now, detail=detail)
+
+
+def note(node: Node, *, reason: Reason, actor: Actor, now: datetime, detail: str) -> None:
+    """Record something that leaves the status as it is."""
+    source = NodeStatus(node.status)
+    _record(node, source=source, reason=reason, actor=actor, now=now, detail=detail)
+
+
+def _record(
+    node: Node, *, source: NodeStatus, reason: Reason, actor: Actor, now: datetime, detail: str
+) -> None:
+    NodeEvent.objects.create(
+        node=node,
+        from_status=source,
+        to_status=node.status,
+        reason_code=reason,
+        reason=detail[:500],
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        created_at=now,
+    )
