@@ -33,7 +33,7 @@ class Machine:
 def start(supervisor: Supervisor, state: State, *, install: bool) -> Machine | None:
     """Bring the local machine up; where that cannot be, say why and what to do, and return None."""
     try:
-        _ensure_programs(install=install)
+        ensure_programs(install=install)
         found = engine.find_or_start(state, supervisor)
         host = {"DOCKER_HOST": found.host} if found.host else {}
         child, door = sshd.start(state, environment=host)
@@ -42,6 +42,24 @@ def start(supervisor: Supervisor, state: State, *, install: bool) -> Machine | N
         say(f"the market starts without the local machine, so nothing can be rented yet: {reason}")
         return None
     return Machine(engine=found, door=door)
+
+
+def ensure_programs(*, install: bool) -> None:
+    """See to it that the system has the programs of a local machine.
+
+    :raises StackError: naming what is missing and how to get it.
+    """
+    # An ordinary user can only use an engine that runs already.
+    needed = PROGRAMS if os.geteuid() == 0 else ("docker", "sshd", "ssh-keygen")
+    lacking = packages.missing(needed)
+    if not lacking:
+        return
+    if not install:
+        raise StackError(f"{', '.join(lacking)} are missing, and --no-install was given")
+    try:
+        packages.install(lacking)
+    except StackError as reason:
+        raise StackError(f"{', '.join(lacking)} are missing; {reason}") from reason
 
 
 def enrol(machine: Machine, state: State, environment: Mapping[str, str]) -> None:
@@ -64,17 +82,3 @@ def enrol(machine: Machine, state: State, environment: Mapping[str, str]) -> Non
     }
     data = json.dumps(description).encode()
     application.manage(state, environment, "enrol_local_machine", data=data)
-
-
-def _ensure_programs(*, install: bool) -> None:
-    # An ordinary user can only use an engine that runs already.
-    needed = PROGRAMS if os.geteuid() == 0 else ("docker", "sshd", "ssh-keygen")
-    lacking = packages.missing(needed)
-    if not lacking:
-        return
-    if not install:
-        raise StackError(f"{', '.join(lacking)} are missing, and --no-install was given")
-    try:
-        packages.install(lacking)
-    except StackError as reason:
-        raise StackError(f"{', '.join(lacking)} are missing; {reason}") from reason

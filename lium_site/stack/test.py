@@ -5,8 +5,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from lium_site.stack import services
+from lium_site.stack import machine, services
 from lium_site.stack.application import base_environment
+from lium_site.stack.console import StackError, say
 from lium_site.stack.paths import ROOT
 
 SETTINGS = "lium_site.settings.test"
@@ -14,6 +15,10 @@ SETTINGS = "lium_site.settings.test"
 
 def run(arguments: Sequence[str]) -> int:
     """Run the tests and return pytest's exit status."""
+    try:
+        machine.ensure_programs(install=True)
+    except StackError as reason:
+        say(f"tests that need an engine or sshd will be skipped: {reason}")
     status = 1
     with services.throwaway() as addresses:
         environment = {**base_environment(), **addresses, "DJANGO_SETTINGS_MODULE": SETTINGS}
