@@ -17,11 +17,12 @@ from accounts.models import (
 )
 from accounts.principal import Principal
 from core.actors import ActorKind
+from core.errors import Invalid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilters:
-    """Which events to read; ``before`` is the primary key of the last one seen."""
+    """Which events to read; ``cursor`` is the public id of the last one seen."""
 
     limit: int
     since: datetime | None = None
@@ -30,7 +31,7 @@ class AuditFilters:
     source: str = ""
     api_key_id: UUID | None = None
     resource_id: str = ""
-    before: int | None = None
+    cursor: UUID | None = None
 
 
 def api_keys(principal: Principal) -> QuerySet[ApiKey]:
@@ -80,12 +81,13 @@ def audit_events(principal: Principal, filters: AuditFilters) -> list[AuditEvent
         "action__startswith": filters.action,
         "source": filters.source,
         "resource_id": filters.resource_id,
-        "pk__lt": filters.before,
     }.items():
         if value:
             chosen &= Q(**{lookup: value})
     if filters.api_key_id:
         chosen &= Q(actor_kind=ActorKind.API_KEY, actor_id=str(filters.api_key_id))
+    if filters.cursor:
+        chosen &= Q(pk__lt=_seen(principal, filters.cursor))
     return list(AuditEvent.objects.filter(chosen).order_by("-pk")[: filters.limit + 1])
 
 
@@ -99,3 +101,11 @@ def own_actions(user: User) -> Q:
 def own_key_ids(user: User) -> list[str]:
     """List the public ids of all keys a person ever made, as the audit trail writes them."""
     return [str(key) for key in user.api_keys.values_list("public_id", flat=True)]
+
+
+def _seen(principal: Principal, cursor: UUID) -> int:
+    events = AuditEvent.objects.filter(workspace=principal.workspace, public_id=cursor)
+    pk = events.values_list("pk", flat=True).first()
+    if pk is None:
+        raise Invalid("The cursor is of no event here.", hint="Start again without cursor.")
+    return pk

@@ -1,5 +1,17 @@
-"""Pages of accounts."""
+"""Pages of accounts; browser sessions, e-mail and password are allauth's."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from accounts import views
+
+app_name = "accounts"
+urlpatterns = [
+    path("keys", views.keys, name="keys"),
+    path("keys/api", views.api_key_create, name="api_key_create"),
+    path("keys/api/<uuid:key_id>/revoke", views.api_key_revoke, name="api_key_revoke"),
+    path("keys/ssh", views.ssh_key_create, name="ssh_key_create"),
+    path("keys/ssh/<uuid:key_id>/delete", views.ssh_key_delete, name="ssh_key_delete"),
+    path("account", views.settings_page, name="settings"),
+    path("account/sessions/<uuid:session_id>/end", views.api_session_end, name="api_session_end"),
+    path("invitations/<str:token>", views.invitation, name="invitation"),
+]

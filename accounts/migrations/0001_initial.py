@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ("email", models.EmailField(blank=True, max_length=254, null=True)),
+                ("email", models.EmailField(blank=True, max_length=254, null=True, unique=True)),
                 ("name", models.CharField(blank=True, max_length=100)),
                 (
                     "fingerprint_digest",
@@ -379,8 +379,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=models.UniqueConstraint(
-                django.db.models.functions.text.Lower("email"), name="user_email_unique"
+            constraint=models.CheckConstraint(
+                condition=models.Q(email=django.db.models.functions.text.Lower("email")),
+                name="user_email_lower_case",
             ),
         ),
         migrations.AddConstraint(

@@ -40,8 +40,8 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def with_email(self, email: str) -> "QuerySet[User]":
-        """Filter by address, by the index on its lower case."""
-        return self.alias(email_lower=Lower("email")).filter(email_lower=email.lower())
+        """Filter by address; they are stored in lower case."""
+        return self.filter(email=email.strip().lower())
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Find the user who signs in with this address."""
@@ -52,7 +52,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """An account that signs in by e-mail and password, or by fingerprint."""
 
     public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
-    email = models.EmailField(null=True, blank=True)
+    email = models.EmailField(null=True, blank=True, unique=True)
     name = models.CharField(max_length=100, blank=True)
     fingerprint_digest = models.CharField(max_length=64, null=True, unique=True, editable=False)
     is_active = models.BooleanField(default=True)
@@ -66,7 +66,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(Lower("email"), name="user_email_unique"),
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_lower_case"),
             models.CheckConstraint(
                 condition=Q(email__isnull=False) | Q(fingerprint_digest__isnull=False),
                 name="user_has_a_login",

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.db import transaction
 
+from accounts import limits
 from accounts.models import ApiKey, PodVisibility, Scope, User, Workspace
 from accounts.services import audit
 from core.actors import Actor
@@ -40,7 +41,9 @@ def mint(
 
     :raises Invalid: name, scopes, visibility or budgets will not do.
     :raises Conflict: the workspace holds as many keys as it may.
+    :raises RateLimited: too many new keys.
     """
+    limits.key_creation(user.pk)
     scopes = check_scopes(request.scopes)
     name = _checked_name(request.name)
     budgets = _checked_budgets(dict.fromkeys(BUDGET_FIELDS) | dict(request.budgets))

@@ -32,7 +32,7 @@ def sign_in(*, email: str, password: str, now: datetime) -> str:
     :raises RateLimited: too many tries.
     """
     limits.login(email)
-    user = User.objects.with_email(email.strip()).first()
+    user = User.objects.with_email(email).first()
     if user is None:
         make_password(password)
         raise _wrong()

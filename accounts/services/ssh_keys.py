@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts import ssh_public_key
+from accounts import limits, ssh_public_key
 from accounts.models import SshKey
 from accounts.principal import Principal
 from accounts.services import audit
@@ -19,7 +19,9 @@ def add(*, principal: Principal, name: str, public_key: str, now: datetime) -> S
     :raises BadSshKey: it is no public key that may enter a pod.
     :raises Invalid: the name will not do.
     :raises Conflict: the workspace holds as many keys as it may.
+    :raises RateLimited: too many new keys.
     """
+    limits.key_creation(principal.user.pk)
     key = ssh_public_key.parse(public_key)
     name = _checked_name(name.strip() or key.comment or "key")
     existing = SshKey.objects.filter(workspace=principal.workspace)

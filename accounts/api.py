@@ -1,5 +1,0 @@
-"""The renter API of accounts."""
-
-from ninja import Router
-
-router = Router(tags=["accounts"])

@@ -1,0 +1,74 @@
+"""Forms of the account pages: they check shape only, the services decide."""
+
+from typing import Any
+
+from django import forms
+
+from accounts import scope_words
+from accounts.models import PodVisibility, Scope
+from accounts.services.api_keys import BUDGET_FIELDS, DEFAULT_SCOPES, KeyRequest
+
+
+def _budget(label: str) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label, required=False, min_value=1, max_digits=12, decimal_places=2
+    )
+
+
+class ApiKeyForm(forms.Form):
+    """What a new API key may do."""
+
+    name = forms.CharField(max_length=100, help_text="What uses it, e.g. ci.")
+    scopes = forms.MultipleChoiceField(
+        label="May",
+        choices=[
+            (scope, f"{title}: {description}")
+            for scope, (title, description, _, _) in scope_words.WORDS.items()
+        ],
+        initial=[scope.value for scope in DEFAULT_SCOPES],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    pod_visibility = forms.ChoiceField(
+        label="Sees",
+        choices=[(value, words) for value, words in scope_words.VISIBILITY.items()],
+        initial=PodVisibility.ACCOUNT,
+        widget=forms.RadioSelect,
+    )
+    daily_budget_usd = _budget("Most USD a day")
+    monthly_budget_usd = _budget("Most USD a month")
+    max_budget_usd = _budget("Most USD in all")
+
+    def clean_scopes(self) -> list[str]:
+        """Refuse what the service would, beside the field."""
+        scopes: list[str] = self.cleaned_data["scopes"]
+        if Scope.BILLING in scopes and len(scopes) > 1:
+            raise forms.ValidationError("Billing stands alone: make a second key for it.")
+        return scopes
+
+    def request(self) -> KeyRequest:
+        """Give the key that was asked for."""
+        data: dict[str, Any] = self.cleaned_data
+        return KeyRequest(
+            name=data["name"],
+            scopes=data["scopes"],
+            pod_visibility=data["pod_visibility"],
+            budgets={name: data[name] for name in BUDGET_FIELDS},
+        )
+
+
+class SshKeyForm(forms.Form):
+    """One public key line."""
+
+    name = forms.CharField(max_length=100, required=False, help_text="Which computer it is on.")
+    public_key = forms.CharField(
+        label="Public key",
+        max_length=16384,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocomplete": "off"}),
+        help_text="The line in ~/.ssh/id_ed25519.pub.",
+    )
+
+
+class ProfileForm(forms.Form):
+    """What others see of a person."""
+
+    name = forms.CharField(max_length=100, required=False, help_text="What members of a team see.")

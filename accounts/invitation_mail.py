@@ -1,0 +1,30 @@
+"""The mail that carries an invitation's link; sent after the invitation is stored, never within a transaction."""
+
+from smtplib import SMTPException
+
+import structlog
+from django.conf import settings
+from django.core.mail import send_mail
+from django.urls import reverse
+
+from accounts.models import Invitation, User
+
+log = structlog.get_logger(__name__)
+
+
+def send(*, invitation: Invitation, token: str, sender: User) -> bool:
+    """Send the link; False when the mail server did not take it."""
+    link = f"{settings.PUBLIC_URL}{reverse('accounts:invitation', args=[token])}"
+    text = (
+        f"{sender.display_name} invites you to the workspace {invitation.workspace.name} "
+        f"as {invitation.role}.\n\nTo join, sign in or sign up as {invitation.email} and open\n"
+        f"{link}\n\nThe link works until {invitation.expires_at:%Y-%m-%d %H:%M} UTC. "
+        "If you do not know the sender, ignore this mail.\n"
+    )
+    subject = f"Invitation to the workspace {invitation.workspace.name}"
+    try:
+        send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [invitation.email])
+    except (SMTPException, OSError) as error:
+        log.warning("invitation.mail_lost", invitation=invitation.pk, error=str(error))
+        return False
+    return True

@@ -1,0 +1,57 @@
+"""The scopes of API keys in words: the one text that the client, the API and the Keys page show."""
+
+from typing import Any, Final
+
+from accounts.models import PodVisibility, Scope
+
+WORDS: Final[dict[str, tuple[str, str, list[str], list[str]]]] = {
+    Scope.READ: (
+        "Read",
+        "See pods, templates, SSH keys, statements and the audit trail.",
+        ["list and describe pods", "read logs and events", "read the balance and statements"],
+        ["/pods", "/templates", "/ssh-keys", "/billing", "/account"],
+    ),
+    Scope.RENT: (
+        "Rent",
+        "Rent machines with the workspace's balance.",
+        ["rent nodes", "register SSH keys"],
+        ["/executors/{id}/rent", "/executors/rent-by-spec", "/ssh-keys"],
+    ),
+    Scope.MANAGE: (
+        "Manage",
+        "Change and remove what was rented.",
+        ["reboot, schedule and remove pods", "make and delete templates", "delete SSH keys"],
+        ["/pods", "/templates", "/ssh-keys"],
+    ),
+    Scope.BILLING: (
+        "Billing",
+        "Open payments that raise the balance; such a key reaches no pod and holds no other scope.",
+        ["open invoices", "read the balance"],
+        ["/tao", "/tmc-pay", "/stripe", "/payments"],
+    ),
+}
+VISIBILITY: Final = {
+    PodVisibility.OWN: "The key sees the pods that it rented itself.",
+    PodVisibility.ACCOUNT: "The key sees every pod of its workspace.",
+}
+
+
+def everything() -> dict[str, Any]:
+    """Give all scopes and pod visibilities as the client reads them."""
+    return {
+        "scopes": [
+            {
+                "scope": scope,
+                "title": title,
+                "description": description,
+                "can": can,
+                "route_families": routes,
+                "default": scope != Scope.BILLING,
+            }
+            for scope, (title, description, can, routes) in WORDS.items()
+        ],
+        "pod_visibility": [
+            {"value": value, "description": words} for value, words in VISIBILITY.items()
+        ],
+        "money_routes": WORDS[Scope.BILLING][3],
+    }

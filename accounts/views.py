@@ -1,0 +1,173 @@
+"""The pages of an account: keys, settings and sessions, invitations."""
+
+from typing import TypeVar, cast
+from uuid import UUID
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import access, selectors
+from accounts.forms import ApiKeyForm, ProfileForm, SshKeyForm
+from accounts.models import User
+from accounts.principal import person
+from accounts.services import api_keys, invitations, profile, sessions, ssh_keys
+from core import clock
+from core.errors import DomainError
+
+F = TypeVar("F", bound=Form)
+
+
+@require_safe
+@login_required
+def keys(request: HttpRequest) -> HttpResponse:
+    """Show API keys and SSH keys, and the forms that make them."""
+    return _keys_page(request, ApiKeyForm(), SshKeyForm())
+
+
+@require_POST
+@login_required
+@never_cache
+def api_key_create(request: HttpRequest) -> HttpResponse:
+    """Make an API key and show it, this once: no redirect, because the secret is stored nowhere."""
+    form = ApiKeyForm(request.POST)
+    if not form.is_valid():
+        return _keys_page(request, form, SshKeyForm(), status=422)
+    principal = access.principal_of(_user(request))
+    try:
+        _, secret = api_keys.mint(
+            user=principal.user,
+            workspace=principal.workspace,
+            request=form.request(),
+            actor=principal.actor(),
+            now=clock.now(),
+        )
+    except DomainError as error:
+        return _keys_page(request, _refused(form, error), SshKeyForm(), status=error.status)
+    return _keys_page(request, ApiKeyForm(), SshKeyForm(), new_api_key=secret)
+
+
+@require_POST
+@login_required
+def api_key_revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """End an API key."""
+    principal = access.principal_of(_user(request))
+    key = access.api_key_for(principal, key_id)
+    api_keys.revoke(key=key, actor=principal.actor(), now=clock.now())
+    messages.success(request, f"The API key {key.name} was revoked. It stopped working at once.")
+    return redirect("accounts:keys")
+
+
+@require_POST
+@login_required
+def ssh_key_create(request: HttpRequest) -> HttpResponse:
+    """Register an SSH key."""
+    form = SshKeyForm(request.POST)
+    if not form.is_valid():
+        return _keys_page(request, ApiKeyForm(), form, status=422)
+    try:
+        key = ssh_keys.add(
+            principal=access.principal_of(_user(request)),
+            name=form.cleaned_data["name"],
+            public_key=form.cleaned_data["public_key"],
+            now=clock.now(),
+        )
+    except DomainError as error:
+        return _keys_page(request, ApiKeyForm(), _refused(form, error), status=error.status)
+    messages.success(request, f"The SSH key {key.name} is registered.")
+    return redirect("accounts:keys")
+
+
+@require_POST
+@login_required
+def ssh_key_delete(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """Forget an SSH key."""
+    principal = access.principal_of(_user(request))
+    key = access.ssh_key_for(principal, key_id)
+    ssh_keys.delete(principal=principal, key=key, now=clock.now())
+    messages.success(request, f"The SSH key {key.name} was deleted. Pods that hold it keep it.")
+    return redirect("accounts:keys")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def settings_page(request: HttpRequest) -> HttpResponse:
+    """Show and change who one is; list the open API sessions."""
+    user = _user(request)
+    form = ProfileForm(request.POST or None, initial={"name": user.name})
+    if request.method == "POST" and form.is_valid():
+        profile.rename(user=user, name=form.cleaned_data["name"], now=clock.now())
+        messages.success(request, "Saved.")
+        return redirect("accounts:settings")
+    return render(request, "accounts/settings.html", _settings(user, form))
+
+
+@require_POST
+@login_required
+def api_session_end(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """End a session of the API."""
+    user = _user(request)
+    session = access.api_session_for(user, session_id)
+    sessions.end(session=session, actor=person(user), now=clock.now())
+    messages.success(request, "The session has ended.")
+    return redirect("accounts:settings")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Show an invitation and take it."""
+    found = invitations.find(token=token, now=clock.now())
+    if request.method == "POST":
+        joined = invitations.accept(invitation=found, user=_user(request), now=clock.now())
+        messages.success(request, f"You are a member of {joined.workspace.name}.")
+        return redirect("accounts:settings")
+    return render(request, "accounts/invitation.html", {"invitation": found})
+
+
+def _keys_page(
+    request: HttpRequest,
+    api_key_form: ApiKeyForm,
+    ssh_key_form: SshKeyForm,
+    *,
+    new_api_key: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    principal = access.principal_of(_user(request))
+    context = {
+        "api_keys": selectors.api_keys(principal),
+        "ssh_keys": selectors.ssh_keys(principal),
+        "api_key_form": api_key_form,
+        "ssh_key_form": ssh_key_form,
+        "new_api_key": new_api_key,
+        "api_url": f"{settings.PUBLIC_URL}/api",
+    }
+    return render(request, "accounts/keys.html", context, status=status)
+
+
+def _settings(user: User, form: ProfileForm) -> dict[str, object]:
+    principal = access.principal_of(user)
+    verified = EmailAddress.objects.filter(user=user, email=user.email, verified=True)
+    return {
+        "workspace": principal.workspace,
+        "role": principal.role,
+        "memberships": selectors.memberships(user),
+        "form": form,
+        "email_verified": verified.exists(),
+        "api_sessions": selectors.live_api_sessions(user, now=clock.now()),
+    }
+
+
+def _refused(form: F, error: DomainError) -> F:
+    form.add_error(None, f"{error.message} {error.hint}".strip())
+    return form
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
