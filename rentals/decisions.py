@@ -109,6 +109,8 @@ def _restarting(
 def _running(pod: Subject, seen: Seen, now: datetime) -> Step:
     if seen.contact in _NO_ANSWER:
         return _doubt(pod, _silence(seen))
+    if seen.trouble:
+        return _doubt(pod, _meaning(seen.trouble))
     container = seen.container
     if container is None:
         return Step(action=Action.LOOK)
@@ -217,8 +219,6 @@ def _is_due_to_end(pod: Subject, now: datetime) -> bool:
 def _start_refusal(pod: Subject, seen: Seen, now: datetime) -> Reason | None:
     if seen.trouble:
         return seen.trouble
-    if seen.image_missing and pod.image_built_on_node:
-        return Reason.ENGINE_FAILED
     if seen.proof and (fault := _fault(pod, seen.proof)):
         return fault
     if seen.contact is Contact.REFUSED:
@@ -283,6 +283,11 @@ def _overdue(pod: Subject, now: datetime) -> bool:
 def _silence(seen: Seen) -> Reason:
     engine = seen.contact is Contact.ENGINE_SILENT
     return Reason.ENGINE_SILENT if engine else Reason.MACHINE_SILENT
+
+
+def _meaning(trouble: Reason) -> Reason:
+    gpus = trouble is Reason.GPUS_UNAVAILABLE
+    return Reason.GPUS_MISSING if gpus else Reason.ENGINE_SILENT
 
 
 def _exit_reason(container: Observed) -> Reason:

@@ -61,7 +61,6 @@ class Subject:
     removal_scheduled_at: datetime | None = None
     container_started_at: str = ""
     gpus: frozenset[str] = frozenset()
-    image_built_on_node: bool = False
 
 
 def proves(pod: Subject, proof: Proof) -> bool:

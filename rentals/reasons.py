@@ -42,6 +42,9 @@ class Reason(StrEnum):
     REBOOT_BY_RENTER = "reboot_by_renter", "A reboot was asked for."
     REMOVAL_INTERRUPTS = "removal_interrupts", "Ended because removal was asked for."
 
+    END_SCHEDULED = "end_scheduled", "An end was scheduled."
+    END_CLEARED = "end_cleared", "The scheduled end was taken back."
+
     # Evidence
     PROVEN = "proven", "SSH answered with the pod's own host key, and its GPUs were counted."
     RECOVERED = "recovered", "The pod is reachable again."
@@ -167,6 +170,6 @@ NOT_THE_NODES_FAULT = frozenset(
 )
 
 
-def node_at_fault(reason: Reason) -> bool:
+def node_at_fault(code: str) -> bool:
     """Say whether a start that failed for this reason counts against the node."""
-    return reason not in NOT_THE_NODES_FAULT
+    return code not in NOT_THE_NODES_FAULT

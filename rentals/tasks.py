@@ -1,5 +1,45 @@
 """Celery tasks of rentals: thin, named, safe to repeat."""
 
 from typing import Final
+from uuid import UUID
 
-SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {}
+from celery import shared_task
+
+from core import clock
+from rentals.services import metering, preparation, probing, provisioning, sweeping
+
+# Seconds between rings; the roof gives them to beat.
+SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
+    "rentals.sweep": ("rentals.tasks.sweep", 2.0, "provision"),
+    "rentals.meter": ("rentals.tasks.meter", 60.0, "metering"),
+}
+
+
+@shared_task(queue="provision", acks_late=True, soft_time_limit=2100, time_limit=2130)
+def reconcile_pod(*, pod_id: str, **_: object) -> None:
+    """Take one pod as far as it goes now; the long limit is an image's pull."""
+    provisioning.reconcile(pod_id=UUID(pod_id))
+
+
+@shared_task(queue="provision", acks_late=True, soft_time_limit=120, time_limit=150)
+def probe_node(*, node_id: int, **_: object) -> None:
+    """Look at all running pods of one node."""
+    probing.probe(node_id=node_id)
+
+
+@shared_task(queue="provision", acks_late=True, soft_time_limit=1800, time_limit=1830)
+def prepare_node(*, node_id: int, **_: object) -> None:
+    """Make one node ready for pods."""
+    preparation.prepare(node_id=node_id)
+
+
+@shared_task(queue="provision", acks_late=True, soft_time_limit=30, time_limit=45)
+def sweep(**_: object) -> None:
+    """Ring for everything that is due."""
+    sweeping.sweep(now=clock.now())
+
+
+@shared_task(queue="metering", acks_late=True, soft_time_limit=60, time_limit=90)
+def meter(**_: object) -> None:
+    """Charge all proven ready time."""
+    metering.tick(now=clock.now())

@@ -1,0 +1,54 @@
+"""The one door from a request to a pod: a stranger gets 404."""
+
+from typing import Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.principal import Principal
+from core.errors import NotFound
+from rentals.models import Pod, Quote, Template
+
+OWN: Final = "own"
+
+
+def visible_pods(principal: Principal) -> QuerySet[Pod]:
+    """Select what the caller may see: the workspace's pods, or only the key's own."""
+    pods = Pod.objects.filter(workspace=principal.workspace)
+    key = principal.api_key
+    return pods.filter(api_key=key) if key and key.pod_visibility == OWN else pods
+
+
+def pod_for(principal: Principal, public_id: UUID) -> Pod:
+    """Find a pod of the caller's, removed ones included.
+
+    :raises NotFound: there is none, or it is somebody else's.
+    """
+    rows = visible_pods(principal).select_related("node__gpu_model", "template", "workspace")
+    pod = rows.filter(public_id=public_id).first()
+    if pod is None:
+        raise NotFound("There is no such pod.", hint="List yours with `lium ps` or on /pods.")
+    return pod
+
+
+def template_for(principal: Principal | None, public_id: UUID) -> Template:
+    """Find a template that the caller may use.
+
+    :raises NotFound: there is none, or it is somebody else's.
+    """
+    usable = Template.objects.usable_by(principal.workspace if principal else None)
+    template = usable.filter(public_id=public_id).first()
+    if template is None:
+        raise NotFound("There is no such template.", hint="List them with `lium templates`.")
+    return template
+
+
+def quote_for(principal: Principal, public_id: UUID) -> Quote:
+    """Find a quote of the caller's workspace.
+
+    :raises NotFound: there is none, or it is somebody else's.
+    """
+    quote = Quote.objects.filter(workspace=principal.workspace, public_id=public_id).first()
+    if quote is None:
+        raise NotFound("There is no such quote.", hint="Ask for the price again.")
+    return quote

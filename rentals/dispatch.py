@@ -1,0 +1,21 @@
+"""Nudges to the worker, sent by name on commit; the rows are the queue (core.doorbell)."""
+
+from core.doorbell import ring
+from rentals.models import Pod
+
+QUEUE = "provision"
+
+
+def reconcile(pod: Pod) -> None:
+    """Nudge the worker to take a pod as far as it goes."""
+    ring("rentals.tasks.reconcile_pod", queue=QUEUE, pod_id=str(pod.public_id))
+
+
+def probe(*, node_id: int) -> None:
+    """Nudge the worker to look at all running pods of a node."""
+    ring("rentals.tasks.probe_node", queue=QUEUE, node_id=node_id)
+
+
+def prepare(*, node_id: int) -> None:
+    """Nudge the worker to make a node ready for pods."""
+    ring("rentals.tasks.prepare_node", queue=QUEUE, node_id=node_id, expires=3600)

@@ -1,0 +1,148 @@
+"""A change of status with everything that follows from it, in the caller's transaction.
+
+Expects the locks of docs/locking.md: the pod's row, and the node's row before it where `frees` says so.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from core.actors import Actor, ActorKind
+from marketplace.services import reservations
+from rentals import terms, transitions
+from rentals.models import Pod, PodStatus
+from rentals.reasons import Reason
+from rentals.services import meter, receipts
+
+# Where a pod no longer holds its node's GPUs, and where not even its ports.
+FREES_GPUS: Final = frozenset({PodStatus.STOPPED})
+FREES_ALL: Final = frozenset({PodStatus.FAILED, PodStatus.REMOVED})
+ENDS: Final = frozenset({PodStatus.FAILED, PodStatus.REMOVED})
+# The pod's readiness ended at an unknown moment: nothing after the last proof is charged.
+UNWITNESSED: Final = frozenset({PodStatus.UNREACHABLE, PodStatus.LOST})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """Where to, why, by whom and when; ``evidence`` is the proof that a charge will rest on."""
+
+    to: PodStatus
+    reason: Reason
+    actor: Actor
+    now: datetime
+    detail: str = ""
+    error: str = ""
+    evidence: str = ""
+
+
+def frees(to: PodStatus) -> bool:
+    """Say whether a move to this status gives GPUs or ports back, for which the node is locked first."""
+    return to in FREES_GPUS | FREES_ALL
+
+
+def make(pod: Pod, change: Change) -> None:
+    """Move a pod and do what the move entails: meter, reservation, receipt, next look."""
+    source = PodStatus(pod.status)
+    if source is PodStatus.RUNNING:
+        meter.close_interval(pod, at=_last_ready_moment(pod, change), evidence=change.reason.words)
+    transitions.move(
+        pod,
+        to=change.to,
+        reason=change.reason,
+        actor=change.actor,
+        now=change.now,
+        detail=change.evidence or change.detail,
+        error=change.error,
+    )
+    _free(pod, change)
+    _stamp(pod, source, change)
+    if change.to is PodStatus.RUNNING:
+        meter.open_interval(pod, at=change.now, evidence=change.evidence)
+    if change.to in ENDS and not hasattr(pod, "receipt"):
+        receipts.write(pod, change.now)
+
+
+def begin_removal(pod: Pod, change: Change) -> None:
+    """Move a pod to removing; an attempt that is under way is ended first."""
+    interrupted = _INTERRUPTED.get(PodStatus(pod.status))
+    if interrupted:
+        make(
+            pod,
+            Change(
+                to=interrupted,
+                reason=Reason.REMOVAL_INTERRUPTS,
+                actor=change.actor,
+                now=change.now,
+            ),
+        )
+    make(pod, change)
+
+
+_INTERRUPTED: Final = {
+    PodStatus.REBOOTING: PodStatus.REBOOT_FAILED,
+    PodStatus.STARTING: PodStatus.STOPPED,
+}
+_DEADLINES: Final = {
+    PodStatus.REBOOTING: terms.REBOOT_DEADLINE,
+    PodStatus.STARTING: terms.START_DEADLINE,
+}
+_RESTS: Final = {
+    PodStatus.RUNNING: terms.RECOUNT_INTERVAL,
+    # The probe of their node looks after them.
+    PodStatus.UNREACHABLE: terms.FAR,
+    PodStatus.LOST: terms.FAR,
+    PodStatus.STOPPED: terms.FAR,
+    PodStatus.REBOOT_FAILED: terms.FAR,
+    PodStatus.REMOVED: terms.FAR,
+}
+
+
+def _free(pod: Pod, change: Change) -> None:
+    if change.to in FREES_ALL or _nothing_is_left(change):
+        reservations.release(holder=pod.public_id, now=change.now)
+    elif change.to in FREES_GPUS:
+        reservations.release_gpus(holder=pod.public_id, now=change.now)
+
+
+def _nothing_is_left(change: Change) -> bool:
+    return change.to is PodStatus.LOST and change.reason is Reason.LOST_CONTAINER
+
+
+def _stamp(pod: Pod, source: PodStatus, change: Change) -> None:
+    now = change.now
+    if change.to is PodStatus.RUNNING:
+        pod.ready_at = pod.ready_at or now
+    elif change.to is PodStatus.STOPPED:
+        pod.stopped_at = now
+    elif change.to is PodStatus.REMOVED:
+        pod.removed_at = now
+    if source is PodStatus.REMOVING or _nothing_is_left(change):
+        pod.gone_at = now
+    deadline = _DEADLINES.get(change.to)
+    pod.deadline_at = now + deadline if deadline else None
+    pod.next_look_at = next_look(pod, now)
+    pod.save(
+        update_fields=[
+            "ready_at",
+            "stopped_at",
+            "removed_at",
+            "gone_at",
+            "deadline_at",
+            "next_look_at",
+        ]
+    )
+
+
+def next_look(pod: Pod, now: datetime, wait: timedelta | None = None) -> datetime:
+    """Give the time of the next look: after ``wait``, or when the scheduled end comes before."""
+    rest = wait if wait is not None else _RESTS.get(PodStatus(pod.status), timedelta())
+    scheduled = pod.removal_scheduled_at
+    return min(now + rest, scheduled) if scheduled and scheduled > now else now + rest
+
+
+def _last_ready_moment(pod: Pod, change: Change) -> datetime:
+    last = pod.last_proof_at or change.now
+    found_ended = change.to is PodStatus.REBOOTING and change.actor.kind is ActorKind.PLATFORM
+    if change.to in UNWITNESSED or found_ended or change.now - last > meter.LONGEST_GAP:
+        return last
+    return change.now

@@ -1,0 +1,37 @@
+"""The refusal of a node that is not free: it names what comes nearest."""
+
+from typing import Any
+
+from core.errors import Conflict
+from marketplace import selectors as market
+from marketplace.models import Node
+
+
+class NodeTaken(Conflict):
+    """Somebody else was faster; the nearest equivalents are offered."""
+
+    code = "node_taken"
+
+
+def not_free(node: Node, gpu_count: int) -> NodeTaken:
+    """Write the refusal, with the nearest equivalents that are free now."""
+    nodes = list(market.equivalents(node=node, gpu_count=gpu_count, limit=3))
+    hint = "No equivalent is free now; try again later."
+    if nodes:
+        price = nodes[0].price_per_gpu_usd * gpu_count
+        where = f"{nodes[0].huid} ({nodes[0].public_id})"
+        hint = f"The nearest equivalent is {where} at ${price:.4f} an hour."
+    return NodeTaken(
+        f"{gpu_count} GPU of {node.huid} are not free: somebody else was faster.",
+        hint=hint,
+        data={"equivalents": [_offer(near, gpu_count) for near in nodes]},
+    )
+
+
+def _offer(node: Node, gpu_count: int) -> dict[str, Any]:
+    return {
+        "executor_id": str(node.public_id),
+        "name": node.huid,
+        "gpu_count": gpu_count,
+        "price_per_hour": float(node.price_per_gpu_usd * gpu_count),
+    }

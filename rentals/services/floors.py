@@ -1,0 +1,65 @@
+"""What a balance must exceed before another pod may start."""
+
+from decimal import Decimal
+from typing import Final
+
+from django.conf import settings
+from django.db.models import Sum
+
+from accounts.models import Workspace
+from core.errors import Forbidden
+from core.money import charge_for
+from rentals.models import Pod, PodStatus
+
+# They cost something, or will without anybody asking again.
+OPEN: Final = (
+    PodStatus.PENDING,
+    PodStatus.RUNNING,
+    PodStatus.UNREACHABLE,
+    PodStatus.REBOOTING,
+    PodStatus.STARTING,
+)
+
+
+class InsufficientBalance(Forbidden):
+    """The balance does not cover the floor of all open pods and this one."""
+
+    code = "insufficient_balance"
+
+
+def floor_of(hourly_price_usd: Decimal) -> Decimal:
+    """Give the price of the balance floor's minutes, in USD."""
+    seconds = Decimal(settings.MARKET_BALANCE_FLOOR.total_seconds())
+    return charge_for(hourly=hourly_price_usd, seconds=seconds)
+
+
+def required_usd(workspace: Workspace, *, hourly_price_usd: Decimal) -> Decimal:
+    """Give what the balance must exceed for one more pod at this price."""
+    return floor_of(hourly_price_usd + _open_burn(workspace))
+
+
+def require(workspace: Workspace, *, balance_usd: Decimal, hourly_price_usd: Decimal) -> None:
+    """Refuse a pod that the balance does not carry.
+
+    :raises InsufficientBalance: with both figures in the words that the published client reads.
+    """
+    required = required_usd(workspace, hourly_price_usd=hourly_price_usd)
+    if balance_usd > required:
+        return
+    minutes = int(settings.MARKET_BALANCE_FLOOR.total_seconds() // 60)
+    raise InsufficientBalance(
+        f"Insufficient balance. The pod costs ${hourly_price_usd:.4f} an hour, and renting it "
+        f"requires at least ${required:.4f} ({minutes} minutes of every open pod and of this one). "
+        f"Your balance is ${balance_usd:.4f}.",
+        hint="Add funds on the billing page, or remove a pod that you do not need.",
+        data={
+            "required_usd": float(required),
+            "balance_usd": float(balance_usd),
+            "missing_usd": float(required - balance_usd),
+        },
+    )
+
+
+def _open_burn(workspace: Workspace) -> Decimal:
+    opened = Pod.objects.filter(workspace=workspace, status__in=OPEN)
+    return opened.aggregate(total=Sum("hourly_price_usd"))["total"] or Decimal(0)

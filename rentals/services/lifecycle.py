@@ -1,0 +1,216 @@
+"""What a renter wishes for a pod: written at once under the row's lock; the worker makes it so."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.models import Scope
+from accounts.principal import Principal
+from billing.accounts import renter_account
+from billing.ledger import lock_account
+from core import live
+from core.actors import Actor
+from core.errors import Conflict, DomainError, NotFound
+from marketplace.models import Node
+from marketplace.services import reservations
+from rentals import dispatch, faults, transitions
+from rentals.access import pod_for
+from rentals.models import Pod, PodStatus
+from rentals.reasons import Reason
+from rentals.services import changes, floors, metering
+from rentals.services.changes import Change
+from rentals.services.equivalents import not_free
+
+GONE: Final = frozenset({PodStatus.REMOVING, PodStatus.REMOVED})
+STOPS: Final = frozenset({PodStatus.STOPPING, PodStatus.STOPPED})
+
+
+class NotNow(Conflict):
+    """The pod's state does not allow this."""
+
+    code = "wrong_state"
+
+
+class PastTime(DomainError):
+    """A scheduled end lies in the past."""
+
+    code = "past_time"
+
+
+def remove(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
+    """Remove a pod for good; a repeat is a no-op.
+
+    :raises NotFound: it is not the caller's.
+    """
+    principal.require(Scope.RENT)
+    pod = pod_for(principal, pod_id)
+    return end(pod, actor=principal.actor(), reason=Reason.REMOVED_BY_RENTER, now=now)
+
+
+def end(pod: Pod, *, actor: Actor, reason: Reason, now: datetime) -> Pod:
+    """Begin the removal of a pod on anybody's behalf: schedule, empty balance, administrator."""
+    with _locked(pod) as row:
+        if PodStatus(row.status) in GONE:
+            return row
+        to = PodStatus.REMOVED if row.status == PodStatus.FAILED else PodStatus.REMOVING
+        changes.begin_removal(row, Change(to=to, reason=reason, actor=actor, now=now))
+        _record(row, "pod-delete.success", reason, actor, now)
+        dispatch.reconcile(row)
+    faults.point("remove.intended")
+    metering.settle(pod_id=row.pk, now=now)
+    return row
+
+
+def stop(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
+    """Stop a pod and keep its files; its GPUs go back to the market. A repeat is a no-op.
+
+    :raises NotFound: it is not the caller's. :raises NotNow: it is not running.
+    """
+    principal.require(Scope.RENT)
+    pod = pod_for(principal, pod_id)
+    return halt(pod, actor=principal.actor(), reason=Reason.STOPPED_BY_RENTER, now=now)
+
+
+def halt(pod: Pod, *, actor: Actor, reason: Reason, now: datetime) -> Pod:
+    """Stop a pod on anybody's behalf.
+
+    :raises NotNow: it is not running.
+    """
+    with _locked(pod) as row:
+        if PodStatus(row.status) in STOPS:
+            return row
+        _require(row, PodStatus.RUNNING, "stopped")
+        changes.make(row, Change(to=PodStatus.STOPPING, reason=reason, actor=actor, now=now))
+        dispatch.reconcile(row)
+    metering.settle(pod_id=row.pk, now=now)
+    return row
+
+
+def start(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
+    """Start a stopped pod where its files are.
+
+    :raises NodeTaken: its GPUs are rented; equivalents are offered. :raises InsufficientBalance.
+    :raises NotFound: it is not the caller's. :raises NotNow: it is not stopped.
+    """
+    principal.require(Scope.RENT)
+    pod = pod_for(principal, pod_id)
+    if pod.status == PodStatus.STARTING:
+        return pod
+    account_id = renter_account(pod.workspace).pk
+    try:
+        with transaction.atomic(durable=True):
+            balance = lock_account(account_id).balance
+            reservations.reserve_gpus(
+                node_id=pod.node_id, gpu_uuids=pod.gpu_uuids, holder=pod.public_id, now=now
+            )
+            row = _lock(pod)
+            _require(row, PodStatus.STOPPED, "started")
+            floors.require(
+                row.workspace, balance_usd=balance, hourly_price_usd=row.hourly_price_usd
+            )
+            change = Change(
+                to=PodStatus.STARTING,
+                reason=Reason.STARTED_BY_RENTER,
+                actor=principal.actor(),
+                now=now,
+            )
+            changes.make(row, change)
+            dispatch.reconcile(row)
+            return row
+    except reservations.NoCapacity as refusal:
+        raise not_free(pod.node, pod.gpu_count) from refusal
+
+
+def reboot(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
+    """Restart a pod's container; files, ports and host key stay. A repeat is a no-op.
+
+    :raises NotFound: it is not the caller's. :raises NotNow: there is nothing to reboot.
+    """
+    principal.require(Scope.RENT)
+    with _locked(pod_for(principal, pod_id)) as row:
+        if row.status == PodStatus.REBOOTING:
+            return row
+        _require(row, (PodStatus.RUNNING, PodStatus.REBOOT_FAILED), "rebooted")
+        change = Change(
+            to=PodStatus.REBOOTING,
+            reason=Reason.REBOOT_BY_RENTER,
+            actor=principal.actor(),
+            now=now,
+        )
+        changes.make(row, change)
+        dispatch.reconcile(row)
+    return row
+
+
+def schedule_removal(*, principal: Principal, pod_id: UUID, at: datetime, now: datetime) -> Pod:
+    """Set when a pod ends, in any state from its rent on; a repeat is a no-op.
+
+    :raises PastTime: that moment is over. :raises NotFound: it is not the caller's, or removed.
+    """
+    principal.require(Scope.RENT)
+    if at <= now:
+        raise PastTime(
+            f"The scheduled end {at:%Y-%m-%d %H:%M:%S} UTC is in the past.",
+            hint="Choose a later time, or remove the pod now.",
+            data={"field": "removal_scheduled_at"},
+        )
+    return _schedule(principal, pod_id, at, now)
+
+
+def cancel_removal(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
+    """Let a pod run without an end; a repeat is a no-op.
+
+    :raises NotFound: it is not the caller's, or removed.
+    """
+    principal.require(Scope.RENT)
+    return _schedule(principal, pod_id, None, now)
+
+
+def _schedule(principal: Principal, pod_id: UUID, at: datetime | None, now: datetime) -> Pod:
+    with _locked(pod_for(principal, pod_id)) as row:
+        if PodStatus(row.status) in GONE:
+            raise NotFound("The pod is already removed.", hint="List the others: `lium ps`.")
+        if row.removal_scheduled_at == at:
+            return row
+        row.removal_scheduled_at = at
+        row.next_look_at = min(row.next_look_at, at) if at else row.next_look_at
+        row.save(update_fields=["removal_scheduled_at", "next_look_at", "updated_at"])
+        reason = Reason.END_SCHEDULED if at else Reason.END_CLEARED
+        detail = f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
+        _record(row, "pod-edit.success", reason, principal.actor(), now, detail)
+    return row
+
+
+@contextmanager
+def _locked(pod: Pod) -> Iterator[Pod]:
+    """Lock the node, then the pod (docs/locking.md), for a wish."""
+    with transaction.atomic(durable=True):
+        Node.objects.select_for_update(no_key=True).get(pk=pod.node_id)
+        yield _lock(pod)
+
+
+def _lock(pod: Pod) -> Pod:
+    rows = Pod.objects.select_for_update(no_key=True, of=("self",))
+    return rows.select_related("workspace", "node").get(pk=pod.pk)
+
+
+def _require(pod: Pod, wanted: PodStatus | tuple[PodStatus, ...], done: str) -> None:
+    states = (wanted,) if isinstance(wanted, PodStatus) else wanted
+    if PodStatus(pod.status) not in states:
+        names = " or ".join(state.replace("_", " ") for state in states)
+        raise NotNow(
+            f"The pod is {pod.get_status_display().lower()}; only a pod that is {names} can be {done}.",
+            hint=pod.status_reason,
+            data={"status": pod.status},
+        )
+
+
+def _record(
+    pod: Pod, sub_type: str, reason: Reason, actor: Actor, now: datetime, detail: str = ""
+) -> None:
+    transitions.record(pod, sub_type=sub_type, reason=reason, actor=actor, now=now, detail=detail)
+    live.publish(f"workspace:{pod.workspace.public_id}")

@@ -1,0 +1,169 @@
+"""Looking after the running pods of one node through one session, and after what bears our label there."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from core import clock
+from marketplace.machine import Machine, MachineError, MachineUnreachable, banner, session
+from marketplace.models import Node
+from marketplace.services.machines import machine_address
+from rentals import dispatch, engine, terms
+from rentals.decisions import Action, Step, decide
+from rentals.engine import Observed
+from rentals.models import NodeWatch, Pod, PodStatus
+from rentals.observations import UNSEEN, Contact, Proof, Seen
+from rentals.services import (
+    applying,
+    blueprint,
+    evidence,
+    leasing,
+    meter,
+    provisioning,
+    reporting,
+    steps,
+    suspicion,
+)
+from rentals.services.leasing import Clock
+
+log = structlog.get_logger(__name__)
+
+WATCHED: Final = (PodStatus.RUNNING, PodStatus.UNREACHABLE, PodStatus.LOST)
+PARALLEL_BANNERS: Final = 8
+# Rows whose container may exist: everything else with our label is an orphan.
+ENDED: Final = (PodStatus.FAILED, PodStatus.REMOVED)
+
+
+def probe(*, node_id: int, now: Clock = clock.now) -> None:
+    """Look at all watched pods of a node; may be repeated."""
+    watch = NodeWatch.objects.filter(node_id=node_id).first()
+    if watch is None:
+        return
+    with leasing.held(NodeWatch.objects.all(), pk=node_id, now=now) as token:
+        if token:
+            _probe(node_id, now)
+
+
+def _probe(node_id: int, now: Clock) -> None:
+    node = Node.objects.select_related("provider").get(pk=node_id)
+    pods = list(_watched(node))
+    try:
+        with session(machine_address(node), timeout=terms.CONNECT_SECONDS) as machine:
+            found = engine.list_pods(machine, market_id=settings.MARKET_INSTANCE)
+            _remove_orphans(machine, node, found)
+    except (MachineError, engine.EngineError) as error:
+        seen = steps.trouble(UNSEEN, error)
+        _note_silence(node, seen, now)
+        observed = {pod.pk: seen for pod in pods}
+    else:
+        _note_answer(node, bool(pods), now)
+        observed = _observe(pods, found)
+    if not suspicion.is_ours(now=now()):
+        _conclude(pods, observed, now)
+
+
+def _watched(node: Node) -> Iterable[Pod]:
+    rows = Pod.objects.filter(node=node, status__in=WATCHED, lease_token=None)
+    return rows.select_related("node__provider", "template").prefetch_related("ports")
+
+
+def _observe(pods: list[Pod], found: Mapping[UUID, Observed]) -> dict[int, Seen]:
+    """Put each pod's container beside the banner of its port; GPUs and key are as last proven."""
+    seen = {}
+    with ThreadPoolExecutor(PARALLEL_BANNERS) as pool:
+        for pod, line in zip(pods, pool.map(_banner, pods), strict=True):
+            container = found.get(pod.public_id, steps.GONE)
+            proof = Proof(banner=line, host_key_matches=bool(line), gpus=frozenset(pod.gpu_uuids))
+            seen[pod.pk] = Seen(contact=Contact.ANSWERED, container=container, proof=proof)
+    return seen
+
+
+def _banner(pod: Pod) -> str | None:
+    host, port = pod.node.public_host, evidence.ssh_port(pod)
+    try:
+        return banner(host, port, deadline=terms.PROBE_BANNER_SECONDS)
+    except MachineUnreachable:
+        return None
+
+
+def _conclude(pods: list[Pod], observed: Mapping[int, Seen], now: Clock) -> None:
+    good = []
+    for pod in pods:
+        step = decide(provisioning.subject_of(pod), observed[pod.pk], now=now())
+        if step.action is Action.KEEP:
+            good.append(pod.pk)
+        else:
+            _take_note(pod, step, observed[pod.pk], now)
+    _keep(good, now())
+
+
+@transaction.atomic
+def _keep(pod_ids: list[int], now: datetime) -> None:
+    meter.prove_all(pod_ids, at=now, evidence="container and SSH banner seen by the node's probe")
+    doubted = Pod.objects.filter(pk__in=pod_ids, status=PodStatus.RUNNING, attempt__gt=0)
+    doubted.update(attempt=0, last_error="")
+
+
+def _take_note(pod: Pod, step: Step, seen: Seen, now: Clock) -> None:
+    recovering = pod.status == PodStatus.UNREACHABLE and step.to is PodStatus.RUNNING
+    if recovering or step.action not in {Action.MOVE, Action.WAIT}:
+        # To prove it anew, or to touch its container, takes the pod's own lease.
+        dispatch.reconcile(pod)
+    elif step.action is Action.WAIT:
+        _doubt(pod, step)
+    else:
+        _apply(pod, step, seen, now)
+
+
+def _doubt(pod: Pod, step: Step) -> None:
+    if step.doubt:
+        rows = Pod.objects.filter(pk=pod.pk, status=pod.status, lease_token=None)
+        rows.update(attempt=F("attempt") + 1, last_error=step.reason.words if step.reason else "")
+
+
+def _apply(pod: Pod, step: Step, seen: Seen, now: Clock) -> None:
+    guard = applying.guard_of(pod, token=None)
+    fresh = applying.apply(pod, guard, step, seen, now=now())
+    if fresh is not None and step.action is Action.MOVE:
+        reporting.tell_market(fresh, source=PodStatus(pod.status), now=now())
+        dispatch.reconcile(fresh)
+
+
+def _remove_orphans(machine: Machine, node: Node, found: Mapping[UUID, Observed]) -> None:
+    """Remove containers with our label whose pod has ended; never one whose row is alive."""
+    alive = set(
+        Pod.objects.filter(public_id__in=found)
+        .exclude(status__in=ENDED)
+        .values_list("public_id", flat=True)
+    )
+    for pod_id in found.keys() - alive:
+        engine.remove(machine, layout=blueprint.layout_of(node), pod_id=pod_id)
+        log.warning("orphan.removed", node=str(node.public_id), pod=str(pod_id))
+
+
+def _note_answer(node: Node, busy: bool, now: Clock) -> None:
+    moment = now()
+    wait = terms.PROBE_INTERVAL if busy else terms.IDLE_NODE_INTERVAL
+    NodeWatch.objects.filter(node=node).update(
+        answered_at=moment, failures=0, last_error="", next_look_at=moment + wait
+    )
+
+
+def _note_silence(node: Node, seen: Seen, now: Clock) -> None:
+    moment = now()
+    failures = NodeWatch.objects.values_list("failures", flat=True).get(node=node) + 1
+    quick = failures < terms.SILENT_LOOKS
+    wait = terms.DOUBT_INTERVAL if quick else terms.backoff(failures)
+    NodeWatch.objects.filter(node=node).update(
+        failed_at=moment,
+        failures=failures,
+        last_error=seen.error,
+        next_look_at=moment + max(wait, terms.DOUBT_INTERVAL),
+    )

@@ -1,0 +1,165 @@
+"""Bringing a pod to where its row wants it: lease, look, one repeatable step, guarded apply (docs/lifecycle.md)."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from django.db.models import F
+
+from core import clock, live
+from marketplace.machine import MachineError, session
+from marketplace.services.machines import machine_address
+from rentals import faults, terms
+from rentals.decisions import Action, Step, decide
+from rentals.models import Phase, Pod, PodStatus
+from rentals.observations import UNSEEN, Contact, Seen, Subject
+from rentals.services import applying, changes, leasing, metering, reporting, steps
+from rentals.services.leasing import Clock
+
+log = structlog.get_logger(__name__)
+
+# Nothing is left to do at once in these; the next look is on their row.
+RESTING: Final = frozenset(
+    {
+        PodStatus.RUNNING,
+        PodStatus.UNREACHABLE,
+        PodStatus.REBOOT_FAILED,
+        PodStatus.STOPPED,
+        PodStatus.LOST,
+        PodStatus.FAILED,
+        PodStatus.REMOVED,
+    }
+)
+_ON_THE_ROW: Final = frozenset({Action.MOVE, Action.KEEP, Action.ABANDON})
+_PHASES: Final = {
+    Action.PULL: Phase.IMAGE,
+    Action.CREATE: Phase.CONTAINER,
+    Action.PROBE: Phase.SSH,
+}
+_CLEANING: Final = {PodStatus.FAILED: Action.REMOVE, PodStatus.STOPPED: Action.STOP}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a pod for now."""
+
+    pk: int
+    token: UUID
+    now: Clock
+
+
+def reconcile(*, pod_id: UUID, now: Clock = clock.now) -> None:
+    """Take a pod as far as it goes now; may be repeated, and may end anywhere."""
+    pk = Pod.objects.filter(public_id=pod_id).values_list("pk", flat=True).first()
+    if pk is None:
+        return
+    with leasing.held(Pod.objects.all(), pk=pk, now=now) as token:
+        if token:
+            faults.point("rent.claimed")
+            _drive(Claim(pk, token, now))
+
+
+def subject_of(pod: Pod) -> Subject:
+    """Give the part of a pod's row that decisions rest on."""
+    return Subject(
+        status=PodStatus(pod.status),
+        status_since=pod.status_since,
+        phase=Phase(pod.phase),
+        deadline_at=pod.deadline_at,
+        attempt=pod.attempt,
+        last_proof_at=pod.last_proof_at,
+        removal_scheduled_at=pod.removal_scheduled_at,
+        container_started_at=pod.container_started_at,
+        gpus=frozenset(pod.gpu_uuids),
+    )
+
+
+def _drive(claim: Claim) -> None:
+    seen, ends = UNSEEN, time.monotonic() + terms.WORK_SECONDS
+    while time.monotonic() < ends:
+        pod = _load(claim)
+        if pod is None:
+            return
+        step = decide(subject_of(pod), seen, now=claim.now())
+        if step.action is Action.WAIT:
+            _put_off(claim, pod, step)
+            return
+        if step.action not in _ON_THE_ROW:
+            seen = _act(claim, pod, step.action, seen)
+        elif _settle_and_apply(claim, pod, step, seen):
+            return
+        else:
+            seen = seen.without_proof()
+    log.info("pod.work_goes_on", pod=claim.pk)
+
+
+def _load(claim: Claim) -> Pod | None:
+    rows = Pod.objects.select_related("node__provider", "template").prefetch_related("ports")
+    return rows.filter(pk=claim.pk, lease_token=claim.token).first()
+
+
+def _act(claim: Claim, pod: Pod, action: Action, seen: Seen) -> Seen:
+    try:
+        if seen.contact is Contact.UNTRIED:
+            _enter(claim, pod, Phase.CONNECTING)
+        with session(machine_address(pod.node), timeout=terms.CONNECT_SECONDS) as machine:
+            _enter(claim, pod, _PHASES.get(action, Phase(pod.phase)))
+            return steps.take(action, machine, pod, seen)
+    except MachineError as error:
+        return steps.trouble(seen, error)
+
+
+def _enter(claim: Claim, pod: Pod, phase: Phase) -> None:
+    """Write the phase that a start has come to, with its deadline."""
+    if phase == pod.phase or pod.status != PodStatus.PENDING:
+        return
+    now = claim.now()
+    lasted = (now - pod.phase_since).total_seconds() + pod.phase_seconds.get(pod.phase, 0)
+    pod.phase_seconds = {**pod.phase_seconds, pod.phase: round(lasted, 3)}
+    pod.phase, pod.phase_since = phase, now
+    pod.deadline_at = now + terms.PHASE_DEADLINES[phase]
+    rows = Pod.objects.filter(pk=pod.pk, lease_token=claim.token, status=pod.status)
+    rows.update(
+        phase=phase,
+        phase_since=now,
+        phase_seconds=pod.phase_seconds,
+        deadline_at=pod.deadline_at,
+    )
+    live.publish(f"pod:{pod.public_id}")
+
+
+def _put_off(claim: Claim, pod: Pod, step: Step) -> None:
+    changed: dict[str, Any] = {"next_look_at": changes.next_look(pod, claim.now(), step.wait)}
+    if step.doubt:
+        changed |= {"attempt": F("attempt") + 1, "last_error": step.detail}
+    rows = Pod.objects.filter(pk=pod.pk, lease_token=claim.token, status=pod.status)
+    rows.update(**changed)
+
+
+def _settle_and_apply(claim: Claim, pod: Pod, step: Step, seen: Seen) -> bool:
+    """Apply a step to the row; True when there is nothing more to do at once."""
+    if step.action is Action.ABANDON and step.to in _CLEANING:
+        seen = _cleaned(claim, pod, _CLEANING[step.to], seen)
+    if step.to in changes.ENDS:
+        faults.point("remove.container_gone")
+        metering.settle(pod_id=pod.pk, now=claim.now())
+        faults.point("remove.settled")
+    elif step.to is PodStatus.RUNNING:
+        faults.point("rent.proven")
+    guard = applying.guard_of(pod, claim.token)
+    fresh = applying.apply(pod, guard, step, seen, now=claim.now())
+    if fresh is None:
+        return False
+    faults.point("remove.freed" if step.to in changes.ENDS else "rent.running")
+    reporting.tell_market(fresh, source=PodStatus(pod.status), now=claim.now())
+    return PodStatus(fresh.status) in RESTING
+
+
+def _cleaned(claim: Claim, pod: Pod, action: Action, seen: Seen) -> Seen:
+    """Clear up after a failed start as far as the machine answers; the rest is an orphan by its label."""
+    if seen.contact is not Contact.ANSWERED:
+        return seen
+    after = _act(claim, pod, action, seen)
+    return replace(seen, container=after.container)

@@ -1,0 +1,141 @@
+"""One step on the machine, over SSH, with no transaction open. Each may be repeated."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from django.conf import settings
+
+from marketplace.machine import (
+    AccessDenied,
+    HostKeyChanged,
+    Machine,
+    MachineError,
+    MachineUnreachable,
+    OutcomeUnknown,
+    banner,
+    scan_host_key,
+)
+from rentals import engine, faults, terms
+from rentals.decisions import Action
+from rentals.engine import Observed
+from rentals.models import Phase, Pod
+from rentals.observations import Contact, Proof, Seen
+from rentals.reasons import Reason
+from rentals.runtime import artifacts
+from rentals.services import blueprint, evidence, preparation
+
+GONE: Final = Observed(exists=False)
+
+
+def take(action: Action, machine: Machine, pod: Pod, seen: Seen) -> Seen:
+    """Take one step and give what is known after it; trouble is part of what is seen."""
+    before = replace(seen, trouble=None, error="")
+    try:
+        after = _STEPS[action](machine, pod, before)
+    except (engine.EngineError, MachineError, ValueError) as error:
+        # A ValueError is a spec or a node that the engine's own checks refuse.
+        return trouble(before, error)
+    return replace(after, contact=Contact.ANSWERED)
+
+
+def trouble(seen: Seen, error: Exception) -> Seen:
+    """Read an error as knowledge: about contact, about the image, or a reason to give up."""
+    known = replace(seen, container=None, proof=None, error=str(error))
+    if isinstance(error, engine.ImageMissing):
+        return replace(known, contact=Contact.ANSWERED, image_missing=True)
+    if isinstance(error, engine.PodMissing):
+        return replace(known, contact=Contact.ANSWERED, container=GONE)
+    if isinstance(error, engine.PodNotRunning):
+        return replace(known, contact=Contact.ANSWERED)
+    for kind, contact in _CONTACT:
+        if isinstance(error, kind):
+            return replace(known, contact=contact)
+    reason = next((why for kind, why in _TROUBLE if isinstance(error, kind)), Reason.ENGINE_FAILED)
+    return replace(known, contact=Contact.ANSWERED, trouble=reason)
+
+
+def _look(machine: Machine, pod: Pod, seen: Seen) -> Seen:
+    container = engine.look(machine, market_id=settings.MARKET_INSTANCE, pod_id=pod.public_id)
+    return replace(seen, container=container, proof=None)
+
+
+def _create(machine: Machine, pod: Pod, seen: Seen) -> Seen:
+    container = engine.create_and_start(
+        machine, layout=blueprint.layout_of(pod.node), spec=blueprint.spec_of(pod)
+    )
+    faults.point("rent.container_started")
+    return replace(seen, container=container, proof=None)
+
+
+def _pull(machine: Machine, pod: Pod, seen: Seen) -> Seen:
+    if pod.template.built_on_node:
+        preparation.put(machine, pod.node, artifacts(preparation.cache_folder()))
+        return replace(seen, image_missing=False)
+    seconds = terms.PHASE_DEADLINES[Phase(pod.phase)].total_seconds()
+    engine.pull(machine, image=pod.image, deadline=int(seconds))
+    return replace(seen, image_missing=False)
+
+
+def _start(machine: Machine, pod: Pod, seen: Seen) -> Seen:
+    node = pod.node
+    # The machine may have rebooted, and then its firewall is gone.
+    engine.raise_firewall(
+        machine,
+        layout=blueprint.layout_of(node),
+        published_ports=(node.first_port, node.last_port),
+    )
+    engine.start(machine, market_id=settings.MARKET_INSTANCE, pod_id=pod.public_id)
+    return _look(machine, pod, seen)
+
+
+def _restart(machine: Machine, pod: Pod, seen: Seen) -> Seen:
+    engine.restart(machine, market_id=settings.MARKET_INSTANCE, pod_id=pod.public_id)
+    return _look(machine, pod, seen)
+
+
+def _stop(machine: Machine, pod: Pod, seen: Seen) -> Seen:
+    engine.stop(machine, market_id=settings.MARKET_INSTANCE, pod_id=pod.public_id)
+    return _look(machine, pod, seen)
+
+
+def _remove(machine: Machine, pod: Pod, seen: Seen) -> Seen:
+    engine.remove(machine, layout=blueprint.layout_of(pod.node), pod_id=pod.public_id)
+    return replace(seen, container=GONE, proof=None)
+
+
+def _probe(machine: Machine, pod: Pod, seen: Seen) -> Seen:
+    host, port = pod.node.public_host, evidence.ssh_port(pod)
+    try:
+        line = banner(host, port, deadline=terms.BANNER_SECONDS)
+        key = scan_host_key(host, port, timeout=terms.BANNER_SECONDS)
+    except MachineUnreachable as error:
+        return replace(seen, proof=Proof(), error=str(error))
+    gpus = frozenset(engine.visible_gpus(machine, pod_id=pod.public_id))
+    same = key.split()[:2] == pod.host_public_key.split()[:2]
+    return replace(seen, proof=Proof(banner=line, host_key_matches=same, gpus=gpus))
+
+
+_STEPS: Final[Mapping[Action, Callable[[Machine, Pod, Seen], Seen]]] = {
+    Action.LOOK: _look,
+    Action.CREATE: _create,
+    Action.PULL: _pull,
+    Action.START: _start,
+    Action.RESTART: _restart,
+    Action.STOP: _stop,
+    Action.REMOVE: _remove,
+    Action.PROBE: _probe,
+}
+_CONTACT: Final = (
+    (engine.EngineDown, Contact.ENGINE_SILENT),
+    (HostKeyChanged, Contact.REFUSED),
+    (AccessDenied, Contact.REFUSED),
+    (MachineUnreachable, Contact.SILENT),
+    (OutcomeUnknown, Contact.SILENT),
+)
+_TROUBLE: Final = (
+    (engine.ImagePullFailed, Reason.IMAGE_UNAVAILABLE),
+    (engine.PortTaken, Reason.PORT_TAKEN),
+    (engine.DiskFull, Reason.DISK_FULL),
+    (engine.GpuUnavailable, Reason.GPUS_UNAVAILABLE),
+)
