@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from django.conf import settings
+
 from accounts import hooks
 from accounts.models import ApiKey, Workspace
 from billing.selectors import balance_usd
+from billing.services.grants import grant
 from core import live
+from core.actors import PLATFORM
 from lium_site.live import hub
 from rentals.models import Pod
 
@@ -27,7 +31,17 @@ def install() -> None:
 
 def credit_signup(workspace: Workspace, now: datetime) -> bool:
     """Grant the sign-up credit where one is set; True when something was granted."""
-    return False
+    if settings.MARKET_SIGNUP_CREDIT_USD <= 0:
+        return False
+    grant(
+        workspace=workspace,
+        usd=settings.MARKET_SIGNUP_CREDIT_USD,
+        key=f"signup:{workspace.public_id}",
+        reason="Sign-up credit",
+        actor=PLATFORM,
+        now=now,
+    )
+    return True
 
 
 def spend_of(keys: Sequence[ApiKey], now: datetime) -> Mapping[int, hooks.KeySpend]:
