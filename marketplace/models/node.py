@@ -210,6 +210,9 @@ class NodeGpu(models.Model):
     uuid = models.CharField(max_length=64)
     position = models.PositiveSmallIntegerField(help_text="nvidia-smi index, for people only")
     holder: "models.UUIDField[UUID | None, UUID | None]" = models.UUIDField(null=True, blank=True)
+    missing_since = models.DateTimeField(
+        null=True, blank=True, help_text="the machine no longer shows it, but a pod still holds it"
+    )
 
     class Meta:
         constraints = [

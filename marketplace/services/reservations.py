@@ -39,7 +39,7 @@ def reserve(
     if not _gpus_of(node, holder).exists():
         _take_gpus(node, gpu_count, holder)
         _take_ports(node, port_count, holder)
-        _recount(node)
+        recount(node)
     return _held(node, holder)
 
 
@@ -51,7 +51,7 @@ def reserve_gpus(
     :raises NoCapacity: the node is not on the market, or one of the GPUs is held by somebody else.
     """
     node = _lock_for_rent(node_id)
-    wanted = NodeGpu.objects.filter(node=node, uuid__in=gpu_uuids)
+    wanted = NodeGpu.objects.filter(node=node, uuid__in=gpu_uuids, missing_since=None)
     free = wanted.filter(Q(holder=None) | Q(holder=holder))
     if free.count() < len(set(gpu_uuids)):
         raise NoCapacity(
@@ -60,7 +60,7 @@ def reserve_gpus(
             data={"node_id": str(node.public_id)},
         )
     free.update(holder=holder)
-    _recount(node)
+    recount(node)
     return _held(node, holder)
 
 
@@ -69,14 +69,25 @@ def release(*, holder: UUID, now: datetime) -> None:
     for node in _lock_nodes_of(holder):
         _gpus_of(node, holder).update(holder=None)
         PortReservation.objects.filter(node=node, holder=holder).delete()
-        _recount(node)
+        recount(node)
 
 
 def release_gpus(*, holder: UUID, now: datetime) -> None:
     """Take the GPUs back and leave the ports: the pod is stopped and keeps its address."""
     for node in _lock_nodes_of(holder):
         _gpus_of(node, holder).update(holder=None)
-        _recount(node)
+        recount(node)
+
+
+def recount(node: Node) -> None:
+    """Bring a node's free figures up to who holds what; the caller holds the row lock."""
+    reserved = node.port_reservations.filter(
+        port__gte=F("node__first_port"), port__lte=F("node__last_port")
+    ).count()
+    Node.objects.filter(pk=node.pk).update(
+        free_gpu_count=_free_gpus(node).count(),
+        free_port_count=F("last_port") - F("first_port") + 1 - reserved,
+    )
 
 
 def _lock_for_rent(node_id: int) -> Node:
@@ -113,7 +124,7 @@ def _take_gpus(node: Node, gpu_count: int, holder: UUID) -> None:
             hint=f"Ask for {node.min_gpu_count} or more GPUs, or choose another machine.",
             data={"min_gpu_count": node.min_gpu_count},
         )
-    free = list(node.gpus.filter(holder=None).order_by("position")[:gpu_count])
+    free = list(_free_gpus(node).order_by("position")[:gpu_count])
     if len(free) < gpu_count:
         raise NoCapacity(
             f"{node.huid} has {len(free)} free GPUs, {gpu_count} were asked for.",
@@ -138,12 +149,8 @@ def _take_ports(node: Node, port_count: int, holder: UUID) -> None:
     )
 
 
-def _recount(node: Node) -> None:
-    reserved = node.port_reservations.count()
-    Node.objects.filter(pk=node.pk).update(
-        free_gpu_count=node.gpus.filter(holder=None).count(),
-        free_port_count=F("last_port") - F("first_port") + 1 - reserved,
-    )
+def _free_gpus(node: Node) -> QuerySet[NodeGpu]:
+    return NodeGpu.objects.filter(node=node, holder=None, missing_since=None)
 
 
 def _gpus_of(node: Node, holder: UUID) -> QuerySet[NodeGpu]:

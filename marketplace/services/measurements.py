@@ -1,0 +1,59 @@
+"""Writing facts: each figure with who measured it, when, and how often that failed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from marketplace.models import Fact, FactSample, Node
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """A figure of one look; ``measured`` None means that it was tried and could not be read."""
+
+    name: str
+    unit: str = ""
+    claimed: str | None = None
+    measured: str | None = None
+    tried: bool = True
+
+
+def record(node: Node, figures: Sequence[Figure], *, by: str, now: datetime) -> None:
+    """Write the figures of one look; what could not be read keeps its last value and counts a failure.
+
+    The caller holds the node's row lock.
+    """
+    known = {fact.name: fact for fact in node.facts.all()}
+    facts = [_updated(known.get(figure.name), node, figure, by, now) for figure in figures]
+    Fact.objects.bulk_create(
+        facts,
+        update_conflicts=True,
+        unique_fields=["node", "name"],
+        update_fields=[
+            "unit",
+            "claimed",
+            "measured",
+            "measured_by",
+            "measured_at",
+            "samples",
+            "failures",
+        ],
+    )
+    FactSample.objects.bulk_create(
+        FactSample(fact=fact, value=figure.measured, measured_by=by, measured_at=now)
+        for fact, figure in zip(facts, figures, strict=True)
+        if figure.tried
+    )
+
+
+def _updated(fact: Fact | None, node: Node, figure: Figure, by: str, now: datetime) -> Fact:
+    fact = fact or Fact(node=node, name=figure.name)
+    fact.unit, fact.claimed = figure.unit, figure.claimed
+    if not figure.tried:
+        return fact
+    if figure.measured is None:
+        fact.failures += 1
+        return fact
+    fact.measured, fact.measured_by, fact.measured_at = figure.measured, by, now
+    fact.samples += 1
+    return fact

@@ -1,0 +1,107 @@
+"""A first look at a machine over SSH: what it is and what it has. Reads only, changes nothing.
+
+A figure that could not be read is None, never zero.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from importlib.resources import files
+from typing import Final
+
+from marketplace.machine import Machine
+from marketplace.models import GpuAccess
+
+LOOK_SECONDS: Final = 60.0
+CDI_SINCE: Final = (28, 2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundGpu:
+    """One GPU as nvidia-smi reports it."""
+
+    index: int
+    uuid: str
+    name: str
+    memory_mib: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a machine showed."""
+
+    engine_version: str | None
+    cgroup_version: str | None
+    kernel: str | None
+    boot_id: str | None
+    cpu_count: int | None
+    ram_mib: int | None
+    disk_gib: int | None
+    gpus: tuple[FoundGpu, ...]
+    driver_version: str | None
+    cuda_version: Decimal | None
+    gpu_access: GpuAccess | None
+
+
+def look(machine: Machine, *, state_dir: str) -> Found:
+    """Look at a machine.
+
+    :raises MachineError: the machine could not be reached, or the look did not finish.
+    """
+    script = files("marketplace.services") / "preflight.sh"
+    output = machine.check(
+        ["sh", "-s", "--", state_dir], timeout=LOOK_SECONDS, stdin=script.read_bytes()
+    )
+    return read(output.decode("utf-8", "replace"))
+
+
+def read(output: str) -> Found:
+    """Read what the script printed: ``key value`` lines; hostile text only yields unknowns."""
+    lines = [line.partition(" ")[::2] for line in output.splitlines()]
+    values = {key: value.strip() for key, value in lines if value.strip()}
+    engine = values.get("engine")
+    return Found(
+        engine_version=engine,
+        cgroup_version=values.get("cgroup"),
+        kernel=values.get("kernel"),
+        boot_id=values.get("boot_id"),
+        cpu_count=_whole(values.get("cpus")),
+        ram_mib=_whole(values.get("ram_mib")),
+        disk_gib=_whole(values.get("disk_gib")),
+        gpus=tuple(gpu for key, value in lines if key == "gpu" and (gpu := _gpu(value))),
+        driver_version=values.get("driver"),
+        cuda_version=_decimal(values.get("cuda")),
+        gpu_access=_gpu_access(engine, values),
+    )
+
+
+def _gpu_access(engine: str | None, values: dict[str, str]) -> GpuAccess | None:
+    if "cdi" in values and _version(engine) >= CDI_SINCE:
+        return GpuAccess.CDI
+    return GpuAccess.GPUS if "nvidia_hook" in values else None
+
+
+def _gpu(text: str) -> FoundGpu | None:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 4 or not parts[1].startswith("GPU-") or not parts[0].isdigit():
+        return None
+    return FoundGpu(
+        index=int(parts[0]), uuid=parts[1][:64], name=parts[2][:100], memory_mib=_whole(parts[3])
+    )
+
+
+def _version(text: str | None) -> tuple[int, ...]:
+    parts = (text or "").split(".")[:2]
+    return tuple(int(part) for part in parts) if all(map(str.isdigit, parts)) else ()
+
+
+def _whole(text: str | None) -> int | None:
+    # More digits than any machine has memory in MiB.
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    try:
+        value = Decimal(text or "")
+    except InvalidOperation:
+        return None
+    return value if 0 < value < 1000 else None

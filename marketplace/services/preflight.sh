@@ -1,0 +1,29 @@
+# What a machine is and has, one "key value" line each; what cannot be read is left out.
+# $1: the directory that pods' files will be under.
+say() { [ -z "$2" ] || printf '%s %s\n' "$1" "$2"; }
+
+say kernel "$(uname -r 2>/dev/null)"
+say boot_id "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+say cpus "$(nproc 2>/dev/null)"
+say ram_mib "$(awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo 2>/dev/null)"
+
+where=$1
+while [ ! -d "$where" ]; do where=$(dirname "$where"); done
+say disk_gib "$(df -P -B1G "$where" 2>/dev/null | awk 'NR == 2 {print $4}')"
+
+engine() { timeout -k 5 15 docker info --format "$1" 2>/dev/null; }
+version=$(engine '{{.ServerVersion}}')
+say engine "$version"
+if [ -n "$version" ]; then
+    say cgroup "$(engine '{{.CgroupVersion}}')"
+    say nvidia_hook "$(command -v nvidia-container-runtime-hook || engine '{{json .Runtimes}}' | grep -o '"nvidia"' | head -n 1)"
+    say cdi "$(timeout 10 nvidia-ctk cdi list 2>/dev/null | grep -m 1 'nvidia.com/gpu=GPU-')"
+fi
+
+smi() { timeout -k 5 20 nvidia-smi "$@" 2>/dev/null; }
+if smi -L >/dev/null; then
+    smi --query-gpu=index,uuid,name,memory.total --format=csv,noheader,nounits | sed 's/^/gpu /'
+    say driver "$(smi --query-gpu=driver_version --format=csv,noheader | head -n 1)"
+    say cuda "$(smi -q | sed -n 's/^CUDA Version *: *//p' | head -n 1)"
+fi
+exit 0
