@@ -4,21 +4,23 @@ from lium_site.stack.credentials import ADMIN_EMAIL, RENTER_EMAIL, Credentials
 from lium_site.stack.machine import Machine
 
 CARD = """
-  The market is open           {url}
-  Admin                        {url}/admin/      {admin_email} / {admin_password}
-  Renter                       {url}/accounts/login/      {renter_email} / {renter_password}
-  API key of the renter        {api_key}
-  Local machine                {machine}
+  The market is open at   {url}
 
-  In another terminal, with the lium client (it is in .venv/bin):
+  Renter     {renter_email}  {renter_password}
+  Admin      {admin_email}   {admin_password}   {url}/admin/
+  Machine    {machine}
+  Logs       {logs}
 
-    export LIUM_BASE_URL={url}/api LIUM_API_KEY={api_key}
+  In another terminal, with the lium client (pip install lium.io, or the one in .venv/bin):
+
+    export LIUM_BASE_URL={url}/api
+    export LIUM_API_KEY={api_key}
     lium ls
     lium up 1 --name first --yes
     lium ssh first
-    lium rm first
+    lium rm first --yes
 
-  Ctrl-C stops the market. Logs: {logs}
+  Ctrl-C stops the market; pods stay until ./market down.
 """
 
 
@@ -41,6 +43,6 @@ def show(*, url: str, credentials: Credentials, machine: Machine | None, logs: s
 
 def _describe(machine: Machine | None) -> str:
     if machine is None:
-        return "none (see above)"
+        return "none, for the reason above"
     door = machine.door
-    return f"ssh {door.user}@{door.host} -p {door.port}, GPUs simulated"
+    return f"this computer, as {door.user}@{door.host} port {door.port}; its GPUs are simulated"

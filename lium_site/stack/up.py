@@ -73,7 +73,6 @@ def _start(
     supervisor: Supervisor, state: State, *, options: Options, environment: Mapping[str, str]
 ) -> Machine | None:
     application.manage(state, environment, "migrate", "--verbosity", "0")
-    application.manage(state, environment, "seed_market")
     local = machine.start(supervisor, state, install=options.install)
     if local is not None:
         supervisor.at_exit(lambda: clear_network(local.engine, state))
@@ -84,6 +83,8 @@ def _start(
         application.beat(environment, schedule=state.folder / "beat-schedule"),
     ):
         supervisor.watch(Child(program, log_folder=state.logs))
+    # Seeding runs while the servers import what they need: on two cores that is a third of the start.
+    application.manage(state, environment, "seed_market")
     if local is not None:
         machine.enrol(local, state, environment)
     application.wait_until_served(supervisor, port=options.port)
