@@ -1,5 +1,33 @@
 """The ledger, and the TAO that comes in through invoices."""
 
+from billing.models.chain import ChainCursor, Sweep, SweepStatus
+from billing.models.invoice import (
+    Deposit,
+    DepositKey,
+    DepositStatus,
+    Invoice,
+    InvoiceStatus,
+    PaymentEvent,
+)
 from billing.models.ledger import Account, AccountKind, Entry, Posting
+from billing.models.localchain import LocalAccount, LocalChain, LocalFork, LocalTransfer
 
-__all__ = ["Account", "AccountKind", "Entry", "Posting"]
+__all__ = [
+    "Account",
+    "AccountKind",
+    "ChainCursor",
+    "Deposit",
+    "DepositKey",
+    "DepositStatus",
+    "Entry",
+    "Invoice",
+    "InvoiceStatus",
+    "LocalAccount",
+    "LocalChain",
+    "LocalFork",
+    "LocalTransfer",
+    "PaymentEvent",
+    "Posting",
+    "Sweep",
+    "SweepStatus",
+]

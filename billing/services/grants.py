@@ -1,10 +1,12 @@
-"""Credits that the platform gives away: a sign-up credit, a demo balance, a gesture of support."""
+"""Credits that we give away: a sign-up credit, a demo balance."""
 
 from datetime import datetime
 from decimal import Decimal
 
 from accounts.models import Workspace
-from billing import accounts, ledger
+from billing import ledger
+from billing.accounts import grants_account, renter_account
+from billing.ledger import Leg
 from billing.models import Entry
 from core.actors import Actor
 from core.errors import Invalid
@@ -13,20 +15,17 @@ from core.errors import Invalid
 def grant(
     *, workspace: Workspace, usd: Decimal, key: str, reason: str, actor: Actor, now: datetime
 ) -> Entry:
-    """Credit a workspace at the platform's expense; the same key grants once.
+    """Credit a balance at our own cost; ``key`` names the cause, so that a repeat gives it once.
 
     :raises Invalid: the amount is not above zero.
     """
     if usd <= 0:
-        raise Invalid("A grant must be above 0 USD.", hint="Reverse an entry to take money back.")
+        raise Invalid("A credit must be above zero.", hint="Give a positive amount in USD.")
     return ledger.post(
         key=f"grant:{key}",
         kind="grant",
-        legs=[
-            ledger.Leg(accounts.renter_account(workspace), usd),
-            ledger.Leg(accounts.grants_account(), -usd),
-        ],
+        legs=[Leg(grants_account(), -usd), Leg(renter_account(workspace), usd)],
         occurred_at=now,
         subject=("workspace", workspace.public_id),
-        memo=f"{reason} (by {actor.name or actor.kind})",
+        memo=f"{reason} ({actor.name})"[:300],
     )

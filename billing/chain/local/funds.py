@@ -1,0 +1,76 @@
+"""Funds and nonces of the local chain's accounts; the caller holds the chain's row lock."""
+
+from django.db.models import F
+
+from billing.chain.port import TransferRefused
+from billing.models import LocalAccount, LocalTransfer
+
+
+def apply(transfer: LocalTransfer, *, existential: int) -> None:
+    """Move the funds of a transfer.
+
+    :raises TransferRefused: nonce, funds or the existential deposit forbid it.
+    """
+    if transfer.amount_rao <= 0:
+        raise TransferRefused("The amount must be above zero.", hint="Amounts are whole rao.")
+    receiver = _account(transfer.destination)
+    if receiver.free_rao + transfer.amount_rao < existential:
+        raise TransferRefused(
+            f"The receiver would hold less than the existential deposit of {existential} rao.",
+            hint="Send more.",
+        )
+    if transfer.nonce is not None:
+        _spend(transfer, existential=existential)
+    LocalAccount.objects.filter(pk=receiver.pk).update(free_rao=F("free_rao") + transfer.amount_rao)
+
+
+def unwind(*, first: int) -> list[LocalTransfer]:
+    """Undo all transfers from block ``first`` on, newest first; give them in their old order."""
+    replaced = list(
+        LocalTransfer.objects.filter(block_number__gte=first).order_by(
+            "block_number", "event_index"
+        )
+    )
+    for transfer in reversed(replaced):
+        _undo(transfer)
+    LocalTransfer.objects.filter(block_number__gte=first).update(
+        block_number=None, event_index=None
+    )
+    return replaced
+
+
+def _spend(transfer: LocalTransfer, *, existential: int) -> None:
+    sender = _account(transfer.sender)
+    if transfer.nonce != sender.nonce:
+        raise TransferRefused(
+            f"The nonce is {transfer.nonce}, the account's next one is {sender.nonce}.",
+            hint="Read the account's nonce and sign again.",
+            data={"nonce": sender.nonce},
+        )
+    left = sender.free_rao - transfer.amount_rao - transfer.fee_rao
+    if left < 0:
+        raise TransferRefused(
+            f"{transfer.sender} has {sender.free_rao} rao; amount and fee are {transfer.amount_rao + transfer.fee_rao}.",
+            hint="Send less, or fund the account: POST /localchain/faucet.",
+            data={"free_rao": sender.free_rao, "fee_rao": transfer.fee_rao},
+        )
+    if 0 < left < existential:
+        raise TransferRefused(
+            f"The sender would keep {left} rao, less than the existential deposit of {existential}.",
+            hint=f"Send {left} rao more, or leave at least {existential}.",
+        )
+    LocalAccount.objects.filter(pk=sender.pk).update(free_rao=left, nonce=F("nonce") + 1)
+
+
+def _undo(transfer: LocalTransfer) -> None:
+    LocalAccount.objects.filter(address=transfer.destination).update(
+        free_rao=F("free_rao") - transfer.amount_rao
+    )
+    if transfer.nonce is not None:
+        LocalAccount.objects.filter(address=transfer.sender).update(
+            free_rao=F("free_rao") + transfer.amount_rao + transfer.fee_rao, nonce=F("nonce") - 1
+        )
+
+
+def _account(address: str) -> LocalAccount:
+    return LocalAccount.objects.get_or_create(address=address)[0]

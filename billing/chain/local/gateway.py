@@ -1,0 +1,115 @@
+"""The local chain behind the port."""
+
+import json
+from typing import Final
+
+from billing.chain import keys
+from billing.chain.local import node, wire
+from billing.chain.port import Block, Heads, Network, Scan, SignedTransfer, Signer, Transfer
+from billing.models import LocalChain, LocalFork, LocalTransfer
+
+SCAN_BLOCKS: Final = 200
+
+
+class LocalChainGateway:
+    """Reads and writes the chain in this database."""
+
+    def network(self) -> Network:
+        """Say which chain this is."""
+        state = node.chain()
+        return Network(
+            name="local chain",
+            genesis=state.genesis,
+            simulated=True,
+            block_seconds=state.block_seconds or 1,
+            first_block=0,
+        )
+
+    def heads(self) -> Heads:
+        """Give the heights."""
+        state = node.chain()
+        return Heads(best=state.head, finalized=node.finalized(state))
+
+    def scan(self, *, after: int, upto: int) -> Scan:
+        """Read the blocks that hold transfers, a bounded number at once."""
+        state = node.chain()
+        upto = min(upto, state.head)
+        found = LocalTransfer.objects.filter(block_number__gt=after, block_number__lte=upto)
+        numbers = list(
+            found.order_by("block_number")
+            .values_list("block_number", flat=True)
+            .distinct()[:SCAN_BLOCKS]
+        )
+        if len(numbers) == SCAN_BLOCKS:
+            upto = max(number for number in numbers if number is not None)
+        return Scan(
+            blocks=tuple(_block(state, number) for number in numbers if number is not None),
+            until=_block(state, upto),
+        )
+
+    def block(self, number: int) -> Block:
+        """Read one block of the present best chain."""
+        return _block(node.chain(), number)
+
+    def balance(self, address: str) -> int:
+        """Give what an address can spend, in rao."""
+        return node.account(address).free_rao
+
+    def transfer_fee(self) -> int:
+        """Give what a plain transfer costs, in rao."""
+        return node.FEE_RAO
+
+    def sign_transfer(self, *, signer: Signer, to: str, rao: int) -> SignedTransfer:
+        """Sign a transfer with the sender's present nonce; nothing is sent."""
+        state = node.chain()
+        nonce = node.account(signer.ss58_address).nonce
+        message = wire.payload(
+            state.genesis, nonce=nonce, destination=keys.public_key_of(to), rao=rao
+        )
+        body = {
+            "from": signer.ss58_address,
+            "to": to,
+            "amount_rao": rao,
+            "nonce": nonce,
+            "signature": "0x" + signer.sign(message).hex(),
+        }
+        return SignedTransfer(
+            hash=wire.transfer_hash(signer.public_key, message), body=json.dumps(body)
+        )
+
+    def submit(self, signed: SignedTransfer) -> None:
+        """Send a signed transfer; a repeat is harmless."""
+        node.submit(wish_from(json.loads(signed.body)))
+
+
+def wish_from(body: dict[str, object]) -> node.SignedWish:
+    """Read a signed transfer as it travels over HTTP.
+
+    :raises KeyError, ValueError: a field is missing or of the wrong form.
+    """
+    return node.SignedWish(
+        sender=str(body["from"]),
+        destination=str(body["to"]),
+        rao=int(str(body["amount_rao"])),
+        nonce=int(str(body["nonce"])),
+        signature=bytes.fromhex(str(body["signature"]).removeprefix("0x")),
+    )
+
+
+def _block(state: LocalChain, number: int) -> Block:
+    rows = LocalTransfer.objects.filter(block_number=number).order_by("event_index")
+    fork = LocalFork.objects.filter(from_number__lte=number).order_by("-pk").first()
+    return Block(
+        number=number,
+        hash=wire.block_hash(
+            state.genesis,
+            number=number,
+            fork=fork.pk if fork else 0,
+            transfers=[row.hash for row in rows],
+        ),
+        at=node.time_of(state, number),
+        transfers=tuple(
+            Transfer(number, row.sender, row.destination, row.amount_rao)
+            for number, row in enumerate(rows)
+        ),
+    )

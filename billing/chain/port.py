@@ -1,0 +1,125 @@
+"""The chain as billing needs it: read final blocks in order, look at heads, move funds. Amounts are integer rao.
+
+Every method may raise `ChainUnavailable`; none may be called inside a transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from core.errors import DomainError, Unavailable
+
+
+class ChainUnavailable(Unavailable):
+    """The chain does not answer; nothing is known, nothing was changed."""
+
+    code = "chain_unavailable"
+
+
+class TransferRefused(DomainError):
+    """The chain refused a signed transfer, for good."""
+
+    code = "transfer_refused"
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Which chain this is; ``genesis`` tells two chains apart whatever they are called.
+
+    ``first_block`` is where a new market begins to read.
+    """
+
+    name: str
+    genesis: str
+    simulated: bool
+    block_seconds: int
+    first_block: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The newest block, and the newest one that can no longer be replaced."""
+
+    best: int
+    finalized: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One transfer as its event tells it; ``event_index`` is its place in the block."""
+
+    event_index: int
+    sender: str
+    destination: str
+    rao: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block and the transfers in it."""
+
+    number: int
+    hash: str
+    at: datetime
+    transfers: Sequence[Transfer] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Blocks read in order up to ``until``; those without a transfer may be left out, ``until`` never is."""
+
+    blocks: Sequence[Block]
+    until: Block
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransfer:
+    """A transfer that may be submitted any number of times: its nonce lets one through."""
+
+    hash: str
+    body: str
+
+
+class Signer(Protocol):
+    """A key that can sign; the SDK's key pair is one."""
+
+    @property
+    def ss58_address(self) -> str: ...
+
+    @property
+    def public_key(self) -> bytes: ...
+
+    def sign(self, message: bytes) -> bytes: ...
+
+
+class ChainGateway(Protocol):
+    """The one door to a chain. Weights and alpha quotes will be further methods of it."""
+
+    def network(self) -> Network:
+        """Say which chain this is."""
+
+    def heads(self) -> Heads:
+        """Give the heights."""
+
+    def scan(self, *, after: int, upto: int) -> Scan:
+        """Read blocks ``after`` < number <= ``upto``, as many as one bounded call may."""
+
+    def block(self, number: int) -> Block:
+        """Read one block of the present best chain."""
+
+    def balance(self, address: str) -> int:
+        """Give what an address can spend, in rao."""
+
+    def transfer_fee(self) -> int:
+        """Give what a plain transfer costs, in rao."""
+
+    def sign_transfer(self, *, signer: Signer, to: str, rao: int) -> SignedTransfer:
+        """Sign a transfer with the sender's present nonce; nothing is sent."""
+
+    def submit(self, signed: SignedTransfer) -> None:
+        """Send a signed transfer; a repeat is harmless.
+
+        :raises TransferRefused: the chain will never take it.
+        """

@@ -1,0 +1,68 @@
+"""The local chain's own tables; nothing else of billing reads them (docs/money.md, The local chain)."""
+
+from django.db import models
+from django.db.models import Q
+
+
+class LocalChain(models.Model):
+    """The one chain of this database; its row lock is the chain's clock."""
+
+    genesis = models.CharField(max_length=66)
+    genesis_at = models.DateTimeField()
+    block_seconds = models.PositiveIntegerField(help_text="0: blocks are made by hand only")
+    head = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="local_chain_single")]
+
+    def __str__(self) -> str:
+        return f"local chain at {self.head}"
+
+
+class LocalFork(models.Model):
+    """A reorganisation: blocks from this number on have other hashes than before."""
+
+    from_number = models.BigIntegerField()
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"fork {self.pk} from {self.from_number}"
+
+
+class LocalAccount(models.Model):
+    """An address with funds, in rao."""
+
+    address = models.CharField(max_length=48, unique=True)
+    free_rao = models.BigIntegerField(default=0)
+    nonce = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(free_rao__gte=0), name="local_account_not_negative")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.free_rao} rao"
+
+
+class LocalTransfer(models.Model):
+    """A transfer in a block, or dropped by a reorganisation (no block)."""
+
+    hash = models.CharField(max_length=66, unique=True)
+    block_number = models.BigIntegerField(null=True)
+    event_index = models.PositiveIntegerField(null=True)
+    sender = models.CharField(max_length=48)
+    destination = models.CharField(max_length=48)
+    amount_rao = models.BigIntegerField()
+    fee_rao = models.BigIntegerField()
+    nonce = models.BigIntegerField(null=True, help_text="empty: minted by the faucet")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["block_number", "event_index"], name="local_transfer_place_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_rao} rao to {self.destination}"
