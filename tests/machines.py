@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,7 +222,7 @@ def _run(*argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, check=check, capture_output=True, text=True, timeout=120)
 
 
-def _wait(ready, what: str, log: Path, *, seconds: float = 20) -> None:
+def _wait(ready: Callable[[], bool], what: str, log: Path, *, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
