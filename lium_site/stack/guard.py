@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 from lium_site.stack.console import StackError, say
@@ -58,8 +59,10 @@ def _become_work(work: Callable[[], int], *, guard: int, keep_terminal: bool) ->
         traceback.print_exc()
     finally:
         _end_leftovers()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # The terminal may be closed by now; this process must end here all the same.
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)
 
 

@@ -16,6 +16,8 @@ NAME = "local"
 SIMULATED_GPUS = 4
 PROGRAMS = ("docker", "dockerd", "sshd", "ssh-keygen", "iptables", "ip")
 
+WITHOUT = "the market starts without the local machine, so nothing can be rented yet"
+
 # Pods' ports, below what the kernel gives to outgoing connections (from 32768).
 FIRST_PORT = 20000
 PORTS_A_MARKET = 100
@@ -39,7 +41,7 @@ def start(supervisor: Supervisor, state: State, *, install: bool) -> Machine | N
         child, door = sshd.start(state, environment=host)
         supervisor.watch(child)
     except StackError as reason:
-        say(f"the market starts without the local machine, so nothing can be rented yet: {reason}")
+        say(f"{WITHOUT}: {reason}")
         return None
     return Machine(engine=found, door=door)
 
@@ -62,11 +64,8 @@ def ensure_programs(*, install: bool) -> None:
         raise StackError(f"{', '.join(lacking)} are missing; {reason}") from reason
 
 
-def enrol(machine: Machine, state: State, environment: Mapping[str, str]) -> None:
-    """Put the local machine on the market, or bring its entry up to date.
-
-    :raises StackError: with the end of the log if the market refuses it.
-    """
+def enrol(machine: Machine, state: State, environment: Mapping[str, str]) -> bool:
+    """Put the local machine on the market, or bring its entry up to date; where that fails, say why."""
     first = FIRST_PORT + zlib.crc32(state.instance.encode()) % MARKETS * PORTS_A_MARKET
     description = {
         "name": NAME,
@@ -81,4 +80,9 @@ def enrol(machine: Machine, state: State, environment: Mapping[str, str]) -> Non
         "gpus": SIMULATED_GPUS,
     }
     data = json.dumps(description).encode()
-    application.manage(state, environment, "enrol_local_machine", data=data)
+    try:
+        application.manage(state, environment, "enrol_local_machine", data=data)
+    except StackError as reason:
+        say(f"{WITHOUT}: {reason}")
+        return False
+    return True

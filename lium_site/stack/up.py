@@ -85,10 +85,9 @@ def _start(
         supervisor.watch(Child(program, log_folder=state.logs))
     # Seeding runs while the servers import what they need: on two cores that is a third of the start.
     application.manage(state, environment, "seed_market")
-    if local is not None:
-        machine.enrol(local, state, environment)
+    enrolled = local is not None and machine.enrol(local, state, environment)
     application.wait_until_served(supervisor, port=options.port)
-    return local
+    return local if enrolled else None
 
 
 def _ensure_free(port: int) -> None:
