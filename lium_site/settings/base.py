@@ -139,8 +139,9 @@ USE_I18N = False
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = STATE_DIR / "static"
-WHITENOISE_USE_FINDERS = env.boolean("MARKET_STATIC_FROM_SOURCE", True)
+# A first try serves the source files; production collects them and names the folder.
+STATIC_ROOT = env.text("MARKET_STATIC_ROOT", "") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
 
 SESSION_COOKIE_SECURE = SECURE
