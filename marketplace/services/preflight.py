@@ -12,6 +12,9 @@ from marketplace.machine import Machine
 from marketplace.models import GpuAccess
 
 LOOK_SECONDS: Final = 60.0
+# As long as a boot id.
+MAX_VALUE: Final = 36
+MAX_GPUS: Final = 64
 CDI_SINCE: Final = (28, 2)
 
 
@@ -56,8 +59,8 @@ def look(machine: Machine, *, state_dir: str) -> Found:
 
 def read(output: str) -> Found:
     """Read what the script printed: ``key value`` lines; hostile text only yields unknowns."""
-    lines = [line.partition(" ")[::2] for line in output.splitlines()]
-    values = {key: value.strip() for key, value in lines if value.strip()}
+    lines = [_pair(line) for line in output.replace("\x00", "").splitlines()]
+    values = {key: value.strip()[:MAX_VALUE] for key, value in lines if value.strip()}
     engine = values.get("engine")
     return Found(
         engine_version=engine,
@@ -67,8 +70,8 @@ def read(output: str) -> Found:
         cpu_count=_whole(values.get("cpus")),
         ram_mib=_whole(values.get("ram_mib")),
         disk_gib=_whole(values.get("disk_gib")),
-        gpus=tuple(gpu for key, value in lines if key == "gpu" and (gpu := _gpu(value))),
-        driver_version=values.get("driver"),
+        gpus=tuple(gpu for key, value in lines if key == "gpu" and (gpu := _gpu(value)))[:MAX_GPUS],
+        driver_version=values.get("driver", "")[:30] or None,
         cuda_version=_decimal(values.get("cuda")),
         gpu_access=_gpu_access(engine, values),
     )
@@ -78,6 +81,11 @@ def _gpu_access(engine: str | None, values: dict[str, str]) -> GpuAccess | None:
     if "cdi" in values and _version(engine) >= CDI_SINCE:
         return GpuAccess.CDI
     return GpuAccess.GPUS if "nvidia_hook" in values else None
+
+
+def _pair(line: str) -> tuple[str, str]:
+    key, _, value = line.partition(" ")
+    return key, value
 
 
 def _gpu(text: str) -> FoundGpu | None:
@@ -104,4 +112,4 @@ def _decimal(text: str | None) -> Decimal | None:
         value = Decimal(text or "")
     except InvalidOperation:
         return None
-    return value if 0 < value < 1000 else None
+    return value.quantize(Decimal("0.1")) if value.is_finite() and 0 < value < 100 else None

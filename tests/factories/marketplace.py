@@ -1,0 +1,61 @@
+"""Minimal valid rows of the market: Bob's nodes, with no random business values."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from marketplace.gpu_names import spellings
+from marketplace.models import GpuAccess, GpuModel, Node, NodeGpu, NodeStatus, Provider
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+_number = count(1)
+
+
+def make_gpu_model(
+    name: str = "NVIDIA H100 80GB HBM3", short_name: str = "H100", memory_mib: int = 81559
+) -> GpuModel:
+    """Make a GPU of the catalogue, or find it."""
+    fields = {
+        "short_name": short_name,
+        "memory_mib": memory_mib,
+        "aliases": spellings(name, short_name),
+    }
+    return GpuModel.objects.get_or_create(name=name, defaults=fields)[0]
+
+
+def make_provider(**fields: Any) -> Provider:
+    """Make Bob, who hosts."""
+    values = {"name": "Bob", "ssh_public_key": "-", "ssh_private_key_encrypted": "-", **fields}
+    return Provider.objects.create(**values)
+
+
+def make_node(*, gpu_count: int = 8, **fields: Any) -> Node:
+    """Make a listed node of Bob's with all its GPUs free."""
+    number = next(_number)
+    values: dict[str, Any] = {
+        "gpu_model": fields.pop("gpu_model", None) or make_gpu_model(),
+        "provider": fields.pop("provider", None) or make_provider(),
+        "status": NodeStatus.AVAILABLE,
+        "price_per_gpu_usd": Decimal("2.45"),
+        "host": f"node{number}.example.com",
+        "public_host": "203.0.113.7",
+        "host_key": f"ssh-ed25519 AAAA{number}",
+        "gpu_access": GpuAccess.GPUS,
+        "cpu_count": 64,
+        "ram_mib": 515_000,
+        "disk_gib": 1800,
+        "driver_version": "570.124.06",
+        "cuda_version": Decimal("12.8"),
+        "first_port": 40000,
+        "last_port": 40999,
+        **fields,
+    }
+    node = Node.objects.create(
+        gpu_count=gpu_count, free_gpu_count=values.pop("free_gpu_count", gpu_count), **values
+    )
+    NodeGpu.objects.bulk_create(
+        NodeGpu(node=node, uuid=f"GPU-{number}-{position}", position=position)
+        for position in range(gpu_count)
+    )
+    return node
