@@ -4,6 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 
 from core import clock
 from rentals.services import metering, preparation, probing, provisioning, sweeping
@@ -11,7 +12,7 @@ from rentals.services import metering, preparation, probing, provisioning, sweep
 # Seconds between rings; the roof gives them to beat.
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "rentals.sweep": ("rentals.tasks.sweep", 2.0, "provision"),
-    "rentals.meter": ("rentals.tasks.meter", 60.0, "metering"),
+    "rentals.meter": ("rentals.tasks.tick_meters", settings.MARKET_METERING_SECONDS, "metering"),
 }
 
 
@@ -40,6 +41,6 @@ def sweep(**_: object) -> None:
 
 
 @shared_task(queue="metering", acks_late=True, soft_time_limit=60, time_limit=90)
-def meter(**_: object) -> None:
+def tick_meters(**_: object) -> None:
     """Charge all proven ready time."""
     metering.tick(now=clock.now())

@@ -12,7 +12,6 @@ from accounts.models import Scope
 from accounts.principal import Principal
 from billing.accounts import renter_account
 from billing.ledger import lock_account
-from core import live
 from core.actors import Actor
 from core.errors import Conflict, DomainError, NotFound
 from marketplace.models import Node
@@ -48,21 +47,15 @@ def remove(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
     """
     principal.require(Scope.RENT)
     pod = pod_for(principal, pod_id)
-    return end(pod, actor=principal.actor(), reason=Reason.REMOVED_BY_RENTER, now=now)
+    return _end(pod, reason=Reason.REMOVED_BY_RENTER, actor=principal.actor(), now=now)
 
 
-def end(pod: Pod, *, actor: Actor, reason: Reason, now: datetime) -> Pod:
-    """Begin the removal of a pod on anybody's behalf: schedule, empty balance, administrator."""
-    with _locked(pod) as row:
-        if PodStatus(row.status) in GONE:
-            return row
-        to = PodStatus.REMOVED if row.status == PodStatus.FAILED else PodStatus.REMOVING
-        changes.begin_removal(row, Change(to=to, reason=reason, actor=actor, now=now))
-        _record(row, "pod-delete.success", reason, actor, now)
-        dispatch.reconcile(row)
-    faults.point("remove.intended")
-    metering.settle(pod_id=row.pk, now=now)
-    return row
+def remove_as(*, pod_id: UUID, reason: Reason, actor: Actor, now: datetime) -> Pod:
+    """Remove a pod on anybody's behalf: schedule, empty balance, administrator; a repeat is a no-op.
+
+    :raises Pod.DoesNotExist: there is none.
+    """
+    return _end(Pod.objects.get(public_id=pod_id), reason=reason, actor=actor, now=now)
 
 
 def stop(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
@@ -72,22 +65,15 @@ def stop(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
     """
     principal.require(Scope.RENT)
     pod = pod_for(principal, pod_id)
-    return halt(pod, actor=principal.actor(), reason=Reason.STOPPED_BY_RENTER, now=now)
+    return _halt(pod, reason=Reason.STOPPED_BY_RENTER, actor=principal.actor(), now=now)
 
 
-def halt(pod: Pod, *, actor: Actor, reason: Reason, now: datetime) -> Pod:
-    """Stop a pod on anybody's behalf.
+def stop_as(*, pod_id: UUID, reason: Reason, actor: Actor, now: datetime) -> Pod:
+    """Stop a pod on anybody's behalf; a repeat is a no-op.
 
-    :raises NotNow: it is not running.
+    :raises Pod.DoesNotExist: there is none. :raises NotNow: it is not running.
     """
-    with _locked(pod) as row:
-        if PodStatus(row.status) in STOPS:
-            return row
-        _require(row, PodStatus.RUNNING, "stopped")
-        changes.make(row, Change(to=PodStatus.STOPPING, reason=reason, actor=actor, now=now))
-        dispatch.reconcile(row)
-    metering.settle(pod_id=row.pk, now=now)
-    return row
+    return _halt(Pod.objects.get(public_id=pod_id), reason=reason, actor=actor, now=now)
 
 
 def start(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
@@ -185,6 +171,33 @@ def _schedule(principal: Principal, pod_id: UUID, at: datetime | None, now: date
     return row
 
 
+def _end(pod: Pod, *, reason: Reason, actor: Actor, now: datetime) -> Pod:
+    with _locked(pod) as row:
+        if PodStatus(row.status) in GONE:
+            return row
+        to = PodStatus.REMOVED if row.status == PodStatus.FAILED else PodStatus.REMOVING
+        changes.begin_removal(row, Change(to=to, reason=reason, actor=actor, now=now))
+        _record(row, "pod-delete.success", reason, actor, now)
+        dispatch.reconcile(row)
+    faults.point("remove.intended")
+    metering.settle(pod_id=row.pk, now=now)
+    return row
+
+
+def _halt(pod: Pod, *, reason: Reason, actor: Actor, now: datetime) -> Pod:
+    with _locked(pod) as row:
+        if PodStatus(row.status) in STOPS:
+            return row
+        _require(row, PodStatus.RUNNING, "stopped")
+        changes.make(row, Change(to=PodStatus.STOPPING, reason=reason, actor=actor, now=now))
+        if reason is Reason.STOPPED_LOW_BALANCE:
+            row.low_balance_since = now
+            row.save(update_fields=["low_balance_since"])
+        dispatch.reconcile(row)
+    metering.settle(pod_id=row.pk, now=now)
+    return row
+
+
 @contextmanager
 def _locked(pod: Pod) -> Iterator[Pod]:
     """Lock the node, then the pod (docs/locking.md), for a wish."""
@@ -213,4 +226,3 @@ def _record(
     pod: Pod, sub_type: str, reason: Reason, actor: Actor, now: datetime, detail: str = ""
 ) -> None:
     transitions.record(pod, sub_type=sub_type, reason=reason, actor=actor, now=now, detail=detail)
-    live.publish(f"workspace:{pod.workspace.public_id}")

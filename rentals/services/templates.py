@@ -16,6 +16,7 @@ from rentals import engine
 from rentals.models import Template, TemplateStatus
 from rentals.services import ports
 
+BASE: Final = "Debian (assembled here)"
 MAX_NAME: Final = 100
 MAX_TEXT: Final = 20_000
 MAX_VARIABLES: Final = 100
@@ -41,6 +42,51 @@ class TemplateDraft:
     volumes: Sequence[str] = ()
     is_private: bool = True
     one_time: bool = False
+
+
+PUBLIC: Final = (
+    {
+        "name": BASE,
+        "docker_image": "lium/base",
+        "docker_image_tag": "latest",
+        "category": "DEBIAN",
+        "built_on_node": True,
+        "status": TemplateStatus.VERIFY_SUCCESS,
+        "description": "A small Debian, assembled on the machine: no image registry is asked.",
+    },
+    {
+        "name": "Ubuntu 24.04",
+        "docker_image": "ubuntu",
+        "docker_image_tag": "24.04",
+        "category": "UBUNTU",
+        "description": "Plain Ubuntu. The machine pulls it from an image registry.",
+    },
+    {
+        "name": "Python 3.11",
+        "docker_image": "python",
+        "docker_image_tag": "3.11",
+        "category": "PYTHON",
+        "description": "Python with its build tools. The machine pulls it from an image registry.",
+    },
+    {
+        "name": "PyTorch 2.7",
+        "docker_image": "pytorch/pytorch",
+        "docker_image_tag": "2.7.0-cuda12.8-cudnn9-runtime",
+        "category": "PYTORCH",
+        "internal_ports": [22, 8888],
+        "description": "PyTorch with CUDA 12.8. The machine pulls it from an image registry.",
+    },
+)
+
+
+def seed() -> None:
+    """Put the public templates there; what an operator changed since is kept."""
+    for fields in PUBLIC:
+        defaults = {"internal_ports": [22], **fields}
+        name = defaults.pop("name")
+        Template.objects.get_or_create(
+            name=name, workspace=None, deleted_at=None, defaults=defaults
+        )
 
 
 def create(*, principal: Principal, draft: TemplateDraft) -> Template:
