@@ -109,7 +109,7 @@ def _fields(line: str) -> tuple[str, str, str]:
     encoded, _, comment = rest.strip().partition(" ")
     if kind in TYPES and encoded:
         return kind, encoded, comment.strip()
-    if TYPES.intersection(line.split()):
+    if TYPES.intersection(line.split()[1:]):
         raise BadSshKey(
             "Options before the key, such as command= or from=, are not accepted.",
             hint="Start the line with the type of the key.",

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Router, Status
 
 from accounts import access, scope_words, selectors
 from accounts.api import rows, schemas
@@ -32,7 +32,7 @@ def listing(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 @router.post("/keys", response={201: schemas.NewKeyOut}, auth=SessionAuth())
-def create(request: HttpRequest, payload: schemas.KeyIn) -> tuple[int, dict[str, Any]]:
+def create(request: HttpRequest, payload: schemas.KeyIn) -> Status[dict[str, Any]]:
     """Make a key; its secret is in this answer and nowhere else."""
     principal, now = caller(request), clock.now()
     wanted = KeyRequest(
@@ -48,7 +48,7 @@ def create(request: HttpRequest, payload: schemas.KeyIn) -> tuple[int, dict[str,
         actor=principal.actor(),
         now=now,
     )
-    return 201, rows.api_key(key, now=now) | {"key": secret}
+    return Status(201, rows.api_key(key, now=now) | {"key": secret})
 
 
 @router.get("/keys/{uuid:key_id}", response=schemas.KeyOut, auth=SessionAuth())

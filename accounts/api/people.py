@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Router, Status
 
 from accounts.api import rows, schemas
 from accounts.auth import KeyOrSession, caller
@@ -14,17 +14,20 @@ router = Router(tags=["accounts"])
 
 
 @router.post("/users", response={201: schemas.SignUpOut})
-def sign_up(request: HttpRequest, payload: schemas.SignUpIn) -> tuple[int, dict[str, Any]]:
+def sign_up(request: HttpRequest, payload: schemas.SignUpIn) -> Status[dict[str, Any]]:
     """Make an e-mail account with its first API key."""
     account = signup.sign_up(
         email=payload.email, password=payload.password, name=payload.name, now=clock.now()
     )
-    return 201, {
-        "id": account.user.public_id,
-        "email": account.user.email,
-        "api_key": account.api_key,
-        "signup_credit_granted": account.credited,
-    }
+    return Status(
+        201,
+        {
+            "id": account.user.public_id,
+            "email": account.user.email,
+            "api_key": account.api_key,
+            "signup_credit_granted": account.credited,
+        },
+    )
 
 
 @router.post("/users/login", response=schemas.TokenOut)
@@ -35,16 +38,19 @@ def log_in(request: HttpRequest, payload: schemas.LoginIn) -> dict[str, str]:
 
 
 @router.post("/auth/signup", response={201: schemas.FingerprintSignUpOut})
-def sign_up_by_fingerprint(request: HttpRequest) -> tuple[int, dict[str, Any]]:
+def sign_up_by_fingerprint(request: HttpRequest) -> Status[dict[str, Any]]:
     """Make an account without an address; the fingerprint is its only login."""
     account = signup.sign_up_by_fingerprint(now=clock.now())
-    return 201, {
-        "fingerprint": account.fingerprint,
-        "user_id": account.user.public_id,
-        "username": account.user.display_name,
-        "api_key": account.api_key,
-        "signup_credit_granted": account.credited,
-    }
+    return Status(
+        201,
+        {
+            "fingerprint": account.fingerprint,
+            "user_id": account.user.public_id,
+            "username": account.user.display_name,
+            "api_key": account.api_key,
+            "signup_credit_granted": account.credited,
+        },
+    )
 
 
 @router.post("/auth/login", response=schemas.TokenOut)

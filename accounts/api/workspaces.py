@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Router, Status
 
 from accounts import access, invitation_mail, selectors
 from accounts.api import rows, schemas
@@ -27,10 +27,10 @@ def listing(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 @router.post("/workspaces", response={201: schemas.WorkspaceOut}, auth=SessionAuth())
-def create(request: HttpRequest, payload: schemas.WorkspaceIn) -> tuple[int, dict[str, Any]]:
+def create(request: HttpRequest, payload: schemas.WorkspaceIn) -> Status[dict[str, Any]]:
     """Make a workspace that the caller owns."""
     row = workspaces.create(principal=caller(request), name=payload.name, now=clock.now())
-    return 201, rows.workspace(row.workspace, role=row.role)
+    return Status(201, rows.workspace(row.workspace, role=row.role))
 
 
 @router.get("/workspaces/{uuid:workspace_id}", response=schemas.WorkspaceOut, auth=KeyOrSession())
@@ -80,7 +80,7 @@ def remove_member(request: HttpRequest, workspace_id: UUID, user_id: UUID) -> di
 )
 def invite(
     request: HttpRequest, workspace_id: UUID, payload: schemas.InvitationIn
-) -> tuple[int, dict[str, Any]]:
+) -> Status[dict[str, Any]]:
     """Invite a person by e-mail."""
     principal = caller(request)
     row = access.membership_for(principal, workspace_id)
@@ -92,7 +92,7 @@ def invite(
         now=clock.now(),
     )
     sent = invitation_mail.send(invitation=invitation, token=token, sender=principal.user)
-    return 201, {"email_sent": sent, "expires_at": iso(invitation.expires_at)}
+    return Status(201, {"email_sent": sent, "expires_at": iso(invitation.expires_at)})
 
 
 @router.post(
