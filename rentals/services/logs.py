@@ -1,10 +1,10 @@
 """What a pod's container printed, read from its machine."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.errors import Conflict, Unavailable
-from marketplace.machine import MachineError, session
+from marketplace.machine import MachineError, Stream, connect, session
 from marketplace.services.machines import machine_address
 from rentals import engine, terms
 from rentals.engine import EngineError, PodMissing
@@ -33,33 +33,25 @@ def tail(*, pod: Pod, lines: int) -> str:
     return text.decode("utf-8", "replace")
 
 
-def follow(*, pod: Pod, lines: int) -> Iterator[str]:
-    """Give the last lines that a pod printed, then each that follows, until it stops.
+@contextmanager
+def following(*, pod: Pod, lines: int) -> Iterator[Stream]:
+    """Follow what a pod prints, its last lines first, on a connection of its own.
 
-    :raises NoLogs, Unavailable: as `tail`.
+    Close the stream from any thread to stop; nothing is left running on the machine.
+
+    :raises NoLogs, Unavailable: as `tail`, also while it is read.
     """
-    with _reading(pod):
-        address = machine_address(pod.node)
-        with (
-            session(address, timeout=terms.CONNECT_SECONDS, lane="streams") as machine,
-            engine.follow(
-                machine,
-                pod_id=pod.public_id,
-                tail=max(0, min(lines, MAX_LINES)),
-                idle_timeout=IDLE_SECONDS,
-            ) as stream,
-        ):
-            yield from _lines(stream)
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line.decode("utf-8", "replace")
-    if rest:
-        yield rest.decode("utf-8", "replace")
+    with (
+        _reading(pod),
+        connect(machine_address(pod.node), timeout=terms.CONNECT_SECONDS) as machine,
+        engine.follow(
+            machine,
+            pod_id=pod.public_id,
+            tail=max(0, min(lines, MAX_LINES)),
+            idle_timeout=IDLE_SECONDS,
+        ) as stream,
+    ):
+        yield stream
 
 
 @contextmanager
