@@ -31,7 +31,7 @@ def _checks() -> list[tuple[str, Callable[[], int]]]:
         ("format", lambda: _tool("ruff", "format", "--check")),
         ("lint", lambda: _tool("ruff", "check")),
         ("templates", lambda: _tool("djade", "--check", *_templates())),
-        ("types", lambda: _tool("mypy")),
+        ("types", lambda: _tool("mypy", ".")),
         ("imports", lambda: _tool("lint-imports")),
         ("migrations and deployment", _django),
         ("tests", lambda: in_foreground([str(ROOT / "market"), "test"], base_environment())),

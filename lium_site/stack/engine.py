@@ -25,6 +25,8 @@ ASK_SECONDS = 15.0
 WORK_SECONDS = 120.0
 # A reboot empties this folder: what is in it refers to running processes.
 RUNTIMES = Path("/run")
+# One for all checkouts of a machine: whose engine ends last gives the packet filter back.
+NETFILTER_NOTES = "market-netfilter.json"
 
 
 class NoEngine(StackError):
@@ -87,18 +89,9 @@ def find_or_start(state: State, supervisor: Supervisor) -> Engine:
             f"the Docker engine does not answer ({complaint}). Start it, and let your user use it: "
             "sudo usermod -aG docker $USER, then log in again"
         )
-    for borrowed in _engines_of_other_markets():
-        if _complaint_of(borrowed) is None:
-            say(f"using the Docker engine of another market here ({borrowed.host})")
-            return borrowed
     if shutil.which("dockerd") is None:
         raise NoEngine("the Docker engine (dockerd) is not installed")
     return _start(state, supervisor)
-
-
-def _engines_of_other_markets() -> list[Engine]:
-    """List engines that other checkouts started: two on one machine would undo each other's packet filter rules."""
-    return [Engine(host=f"unix://{path}") for path in RUNTIMES.glob("market-*/docker.sock")]
 
 
 def _complaint_of(engine: Engine) -> str | None:
@@ -125,7 +118,7 @@ def _start(state: State, supervisor: Supervisor) -> Engine:
     data = private_folder(state.folder / "docker")
     await_end(runtime / "docker.pid", mark=str(data))
     await_end(runtime / "exec" / "containerd" / "containerd.pid", mark=str(runtime))
-    netfilter.remember(state.folder / "netfilter.json")
+    netfilter.remember(RUNTIMES / NETFILTER_NOTES)
     supervisor.at_exit(lambda: _tidy(state, runtime))
     child = supervisor.watch(Child(_program(state, runtime, data), log_folder=state.logs))
     engine = Engine(host=f"unix://{runtime / 'docker.sock'}")
@@ -160,6 +153,6 @@ def _tidy(state: State, runtime: Path) -> None:
     if pids_with(POD_KEEPER, f"market-{state.instance}"):
         return
     shutil.rmtree(runtime, ignore_errors=True)
-    # Another engine may have come since, and the chains are its as well.
+    # Another checkout's engine, or the user's, may need the chains still.
     if not any(shares_network(pid) for pid in pids_with("dockerd")):
-        netfilter.restore(state.folder / "netfilter.json")
+        netfilter.restore(RUNTIMES / NETFILTER_NOTES)
