@@ -1,0 +1,1 @@
+"""What the rentals API reads and writes, one module a router."""

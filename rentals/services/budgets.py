@@ -1,0 +1,110 @@
+"""Budgets of API keys: what a key's pods cost today, this month and in all, and what follows at the limit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce
+
+from accounts.models import ApiKey
+from accounts.services import refusals
+from accounts.services.refusals import Refusal
+from billing.models import AccountKind, Posting
+from core.errors import DomainError
+from rentals.models import Pod, PodStatus
+from rentals.services import metering
+
+NOTHING: Final = Decimal(0)
+
+
+class BudgetExceeded(DomainError):
+    """The key has spent one of its budgets."""
+
+    code = "API_KEY_BUDGET_EXCEEDED"
+    status = 402
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What the pods of a key cost in USD in the present UTC day and month and in all, and how many are open."""
+
+    today_usd: Decimal = NOTHING
+    month_usd: Decimal = NOTHING
+    total_usd: Decimal = NOTHING
+    pod_count: int = 0
+
+
+def spend_of(keys: Sequence[ApiKey], *, now: datetime) -> Mapping[int, Spend]:
+    """Give what each key spent, by primary key, in three queries for any number of keys."""
+    pods = Pod.objects.filter(api_key__in=keys)
+    pod_keys = dict(pods.values_list("public_id", "api_key_id"))
+    totals = pods.values_list("api_key_id").annotate(
+        total=Coalesce(Sum("meter__posted_usd"), NOTHING),
+        listed=Count("pk", filter=~Q(status__in=[PodStatus.REMOVING, PodStatus.REMOVED])),
+    )
+    today, month = _since_midnight(pod_keys, now)
+    return {
+        key: Spend(today.get(key, NOTHING), month.get(key, NOTHING), total, listed)
+        for key, total, listed in totals
+    }
+
+
+def require(key: ApiKey | None, *, now: datetime) -> None:
+    """Refuse to a key whose budget is spent, and write the refusal down. Outside of any transaction.
+
+    :raises BudgetExceeded: with the window, the budget and what was spent.
+    """
+    refusal = exceeded(key, now=now) if key else None
+    if key is None or refusal is None:
+        return
+    refusals.record(key=key, refusal=refusal, now=now)
+    raise BudgetExceeded(
+        f"The API key {key.name} has spent ${refusal.spent_usd:.4f} of its {refusal.window} budget "
+        f"of ${refusal.budget_usd}.",
+        hint="Raise the budget on the Keys page, wait for the next day or month, or use another key.",
+        data={
+            "window": refusal.window,
+            "budget_usd": float(refusal.budget_usd),
+            "spent_usd": float(refusal.spent_usd),
+            "api_key_id": str(key.public_id),
+        },
+    )
+
+
+def exceeded(key: ApiKey, *, now: datetime) -> Refusal | None:
+    """Say which of a key's budgets is spent; None while all hold."""
+    limits = (key.daily_budget_usd, key.monthly_budget_usd, key.max_budget_usd)
+    if limits == (None, None, None):
+        return None
+    spend = spend_of([key], now=now).get(key.pk, Spend())
+    spent = (spend.today_usd, spend.month_usd, spend.total_usd)
+    for window, budget, amount in zip(("daily", "monthly", "max"), limits, spent, strict=True):
+        if budget is not None and amount >= budget:
+            return Refusal(window=window, amount_usd=NOTHING, budget_usd=budget, spent_usd=amount)
+    return None
+
+
+def _since_midnight(
+    pod_keys: Mapping[UUID, int], now: datetime
+) -> tuple[dict[int, Decimal], dict[int, Decimal]]:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    charges = Posting.objects.filter(
+        account__kind=AccountKind.RENTER,
+        entry__subject_kind=metering.SUBJECT,
+        entry__subject_id__in=list(pod_keys),
+        entry__occurred_at__gt=midnight.replace(day=1),
+    )
+    rows = charges.values_list("entry__subject_id").annotate(
+        month=Sum("amount"), today=Sum("amount", filter=Q(entry__occurred_at__gt=midnight))
+    )
+    today: dict[int, Decimal] = {}
+    month: dict[int, Decimal] = {}
+    for subject, month_usd, today_usd in rows:
+        key = pod_keys[subject]
+        month[key] = month.get(key, NOTHING) - month_usd
+        today[key] = today.get(key, NOTHING) - (today_usd or NOTHING)
+    return today, month
