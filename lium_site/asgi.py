@@ -13,6 +13,7 @@ from channels.routing import URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from core.errors import DomainError  # noqa: E402
 from lium_site.bridge import Receive, Scope, Send, WsgiBridge  # noqa: E402
 from lium_site.wsgi import application as wsgi_application  # noqa: E402
 from rentals.log_stream import follow_logs  # noqa: E402
@@ -33,8 +34,16 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await sockets(scope, receive, send)
     elif match := _followed_log(scope):
-        await follow_logs(scope, receive, send, pod_id=match["pod_id"])
+        await _follow(scope, receive, send, pod_id=match["pod_id"])
     else:
+        await pages(scope, receive, send)
+
+
+async def _follow(scope: Scope, receive: Receive, send: Send, *, pod_id: str) -> None:
+    # Refused before anything was read or sent: the API's own view renders the refusal.
+    try:
+        await follow_logs(scope, receive, send, pod_id=pod_id)
+    except DomainError:
         await pages(scope, receive, send)
 
 

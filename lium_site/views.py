@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from billing import ledger
-from core import clock
+from core import clock, request_context
 from core.errors import DomainError, Forbidden, Invalid, NotFound
 from lium_site import operations
 from lium_site.api import envelope
@@ -72,8 +72,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Render our own fault."""
-    return _error(request, DomainError("Something broke on our side. It has been recorded."), 500)
+    """Render our own fault; the page asks nothing of the database, which may be the fault."""
+    if request.path.startswith("/api/"):
+        return _error(request, DomainError("Something broke on our side. It was recorded."), 500)
+    request_id = request_context.current().request_id
+    return render(request, "500.html", {"request_id": request_id}, status=500)
 
 
 def _error(request: HttpRequest, error: DomainError, status: int) -> HttpResponse:
