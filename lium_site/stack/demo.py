@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -32,7 +33,12 @@ class Clock:
 
     def __call__(self, name: str, step: Callable[[], str]) -> None:
         started = time.monotonic()
-        told = step()
+        try:
+            told = step()
+        except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+            raise StackError(
+                f"{name}: the answer has another shape than promised: {error!r}"
+            ) from error
         seconds = time.monotonic() - started
         self.steps.append({"name": name, "seconds": round(seconds, 3)})
         say(f"{seconds:7.2f} s  {name}{': ' if told else ''}{told}")
@@ -55,7 +61,7 @@ def run(*, as_json: bool) -> int:
             _leave_nothing(journey)
     say(f"{'failed' if error else 'done'} after {time.monotonic() - started:.1f} s")
     if as_json:
-        print(json.dumps(_summary(journey, clock, error=error)), flush=True)
+        print(json.dumps(_summary(journey, clock, error=error), default=float), flush=True)
     return 1 if error else 0
 
 
@@ -130,7 +136,7 @@ def _summary(journey: Journey | None, clock: Clock, *, error: str) -> dict[str, 
             "pod_id": journey.pod_id,
             "ssh_output": journey.ssh_output,
             "ready_seconds": journey.receipt.get("ready_seconds"),
-            "charged_usd": journey.receipt.get("charged_usd"),
+            "charged_usd": format(Decimal(journey.receipt.get("charged_usd", 0)), "f"),
             "receipt": journey.receipt,
             "trial_balance": journey.trial_balance,
         }

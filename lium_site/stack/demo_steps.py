@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from lium_site.stack.console import StackError
-from lium_site.stack.renter import Renter, SshIdentity, make_identity, run_inside
+from lium_site.stack.renter import Refused, Renter, SshIdentity, make_identity, run_inside
 
 COMMAND = "nproc; nvidia-smi -L"
 POD_NAME = "demo"
@@ -129,12 +129,24 @@ def remove(journey: Journey) -> str:
     return ""
 
 
-def read_receipt(journey: Journey) -> str:
-    """Read what was charged, and check it against price and time."""
+def await_receipt(journey: Journey) -> str:
+    """Wait until the pod is gone from its machine, which is when its receipt is written."""
+    deadline = time.monotonic() + END_SECONDS
+    while not journey.receipt:
+        try:
+            journey.receipt = journey.renter.get(f"pods/{journey.pod_id}/receipt")
+        except Refused as answer:
+            if answer.status != 404 or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+    return ""
+
+
+def check_receipt(journey: Journey) -> str:
+    """Check what was charged against price and time."""
     journey.record = journey.renter.get(f"pods/{journey.pod_id}/record")
-    journey.receipt = journey.renter.get(f"pods/{journey.pod_id}/receipt")
     seconds = Decimal(str(journey.receipt["ready_seconds"]))
-    price = Decimal(str(journey.receipt["hourly_price_usd"]))
+    price = Decimal(str(journey.receipt["price_per_hour"]))
     charged = Decimal(str(journey.receipt["charged_usd"]))
     expected = (price * seconds / 3600).quantize(Decimal("1e-9"))
     if charged <= 0 or charged != expected:
@@ -160,7 +172,8 @@ STEPS: tuple[tuple[str, Callable[[Journey], str]], ...] = (
     ("look around over SSH", go_inside),
     ("stay a moment", stay),
     ("remove the pod", remove),
-    ("read the receipt", read_receipt),
+    ("wait for the receipt", await_receipt),
+    ("check the charge", check_receipt),
     ("check the books", check_books),
 )
 

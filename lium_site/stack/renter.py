@@ -7,6 +7,7 @@ import urllib.request
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import paramiko
@@ -21,6 +22,14 @@ from cryptography.hazmat.primitives.serialization import (
 from lium_site.stack.console import StackError
 
 TIMEOUT_SECONDS = 30.0
+
+
+class Refused(StackError):
+    """The market answered, with an error status."""
+
+    def __init__(self, words: str, *, status: int) -> None:
+        super().__init__(words)
+        self.status = status
 
 
 class Renter:
@@ -63,10 +72,12 @@ class Renter:
         )
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
-                return json.loads(response.read() or b"null")
+                # Decimal, because money that went through a float is no longer what was charged.
+                return json.loads(response.read() or b"null", parse_float=Decimal)
         except urllib.error.HTTPError as error:
             answer = error.read(2000).decode(errors="replace")
-            raise StackError(f"{method} /api/{path} answered {error.code}: {answer}") from error
+            words = f"{method} /api/{path} answered {error.code}: {answer}"
+            raise Refused(words, status=error.code) from error
         except OSError as error:
             raise StackError(f"{method} /api/{path} got no answer: {error}") from error
 
