@@ -16,7 +16,11 @@ def _budget(label: str) -> forms.DecimalField:
 
 
 class ApiKeyForm(forms.Form):
-    """What a new API key may do."""
+    """What a new API key may do; its element ids differ from those of its neighbour on the page."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", "api_key_%s")
+        super().__init__(*args, **kwargs)
 
     name = forms.CharField(max_length=100, help_text="What uses it, e.g. ci.")
     scopes = forms.MultipleChoiceField(
@@ -58,6 +62,10 @@ class ApiKeyForm(forms.Form):
 
 class SshKeyForm(forms.Form):
     """One public key line."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", "ssh_key_%s")
+        super().__init__(*args, **kwargs)
 
     name = forms.CharField(max_length=100, required=False, help_text="Which computer it is on.")
     public_key = forms.CharField(

@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 def send(*, invitation: Invitation, token: str, sender: User) -> bool:
     """Send the link; False when the mail server did not take it."""
-    link = f"{settings.PUBLIC_URL}{reverse('accounts:invitation', args=[token])}"
+    link = f"{settings.PUBLIC_URL}{reverse('invitation', args=[token])}"
     text = (
         f"{sender.display_name} invites you to the workspace {invitation.workspace.name} "
         f"as {invitation.role}.\n\nTo join, sign in or sign up as {invitation.email} and open\n"

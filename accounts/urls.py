@@ -1,17 +1,21 @@
-"""Pages of accounts; browser sessions, e-mail and password are allauth's."""
+"""Pages of accounts; e-mail addresses and passwords are allauth's."""
 
 from django.urls import path
 
 from accounts import views
 
-app_name = "accounts"
 urlpatterns = [
     path("keys", views.keys, name="keys"),
     path("keys/api", views.api_key_create, name="api_key_create"),
     path("keys/api/<uuid:key_id>/revoke", views.api_key_revoke, name="api_key_revoke"),
     path("keys/ssh", views.ssh_key_create, name="ssh_key_create"),
     path("keys/ssh/<uuid:key_id>/delete", views.ssh_key_delete, name="ssh_key_delete"),
-    path("account", views.settings_page, name="settings"),
+    path("account", views.account, name="account"),
+    path(
+        "account/browsers/<int:session_id>/end",
+        views.browser_session_end,
+        name="browser_session_end",
+    ),
     path("account/sessions/<uuid:session_id>/end", views.api_session_end, name="api_session_end"),
     path("invitations/<str:token>", views.invitation, name="invitation"),
 ]

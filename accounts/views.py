@@ -4,6 +4,7 @@ from typing import TypeVar, cast
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -19,7 +20,7 @@ from accounts.models import User
 from accounts.principal import person
 from accounts.services import api_keys, invitations, profile, sessions, ssh_keys
 from core import clock
-from core.errors import DomainError
+from core.errors import DomainError, NotFound
 
 F = TypeVar("F", bound=Form)
 
@@ -61,7 +62,7 @@ def api_key_revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
     key = access.api_key_for(principal, key_id)
     api_keys.revoke(key=key, actor=principal.actor(), now=clock.now())
     messages.success(request, f"The API key {key.name} was revoked. It stopped working at once.")
-    return redirect("accounts:keys")
+    return redirect("keys")
 
 
 @require_POST
@@ -81,7 +82,7 @@ def ssh_key_create(request: HttpRequest) -> HttpResponse:
     except DomainError as error:
         return _keys_page(request, ApiKeyForm(), _refused(form, error), status=error.status)
     messages.success(request, f"The SSH key {key.name} is registered.")
-    return redirect("accounts:keys")
+    return redirect("keys")
 
 
 @require_POST
@@ -92,20 +93,32 @@ def ssh_key_delete(request: HttpRequest, key_id: UUID) -> HttpResponse:
     key = access.ssh_key_for(principal, key_id)
     ssh_keys.delete(principal=principal, key=key, now=clock.now())
     messages.success(request, f"The SSH key {key.name} was deleted. Pods that hold it keep it.")
-    return redirect("accounts:keys")
+    return redirect("keys")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def settings_page(request: HttpRequest) -> HttpResponse:
-    """Show and change who one is; list the open API sessions."""
+def account(request: HttpRequest) -> HttpResponse:
+    """Show and change who one is; list the open sessions."""
     user = _user(request)
     form = ProfileForm(request.POST or None, initial={"name": user.name})
     if request.method == "POST" and form.is_valid():
         profile.rename(user=user, name=form.cleaned_data["name"], now=clock.now())
         messages.success(request, "Saved.")
-        return redirect("accounts:settings")
+        return redirect("account")
     return render(request, "accounts/settings.html", _settings(user, form))
+
+
+@require_POST
+@login_required
+def browser_session_end(request: HttpRequest, session_id: int) -> HttpResponse:
+    """Sign a browser out."""
+    session = UserSession.objects.filter(user=_user(request), pk=session_id).first()
+    if session is None:
+        raise NotFound("There is no such session, or it is not yours.")
+    session.end()
+    messages.success(request, "The browser was signed out.")
+    return redirect("account")
 
 
 @require_POST
@@ -116,7 +129,7 @@ def api_session_end(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = access.api_session_for(user, session_id)
     sessions.end(session=session, actor=person(user), now=clock.now())
     messages.success(request, "The session has ended.")
-    return redirect("accounts:settings")
+    return redirect("account")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -127,7 +140,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         joined = invitations.accept(invitation=found, user=_user(request), now=clock.now())
         messages.success(request, f"You are a member of {joined.workspace.name}.")
-        return redirect("accounts:settings")
+        return redirect("account")
     return render(request, "accounts/invitation.html", {"invitation": found})
 
 
@@ -160,6 +173,7 @@ def _settings(user: User, form: ProfileForm) -> dict[str, object]:
         "memberships": selectors.memberships(user),
         "form": form,
         "email_verified": verified.exists(),
+        "browser_sessions": UserSession.objects.purge_and_list(user),
         "api_sessions": selectors.live_api_sessions(user, now=clock.now()),
     }
 

@@ -71,9 +71,13 @@ def set_budgets(
 ) -> ApiKey:
     """Change the named budgets of a live key; None removes one.
 
-    :raises Invalid: an amount will not do, or a wider window would hold less than a narrower one.
+    :raises Invalid: nothing to change, an amount that will not do, or a wider window would hold less than a narrower one.
     :raises NotFound: the key was revoked meanwhile.
     """
+    if not changes:
+        raise Invalid(
+            "No budget to change was sent.", hint=f"Send one of {', '.join(BUDGET_FIELDS)}."
+        )
     with transaction.atomic():
         locked = _lock(key)
         current = {name: getattr(locked, name) for name in BUDGET_FIELDS}

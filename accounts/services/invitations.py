@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 
 from accounts import limits
@@ -23,7 +25,7 @@ def invite(
     """Make an invitation and give it with the token for its link, which cannot be read again.
 
     :raises Forbidden: the caller manages nobody here.
-    :raises Invalid: there is no such role.
+    :raises Invalid: there is no such role, or the address is none.
     :raises Conflict: the workspace is personal, or the person is a member.
     :raises RateLimited: too many invitations.
     """
@@ -35,7 +37,7 @@ def invite(
         raise Conflict(
             "A personal workspace is for one.", hint="Make a team: lium workspaces create NAME"
         )
-    email = email.strip().lower()
+    email = _checked_email(email)
     _refuse_member(membership, email)
     limits.invitation(principal.user.pk)
     token = new_token("in")
@@ -86,6 +88,15 @@ def accept(*, invitation: Invitation, user: User, now: datetime) -> Membership:
         if created:
             _record("workspace.member.join", invitation, actor=person(user), now=now)
     return membership
+
+
+def _checked_email(email: str) -> str:
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise Invalid(f"{email!r} is not an e-mail address.") from error
+    return email
 
 
 def _refuse_member(membership: Membership, email: str) -> None:
