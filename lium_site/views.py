@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from billing import ledger
@@ -75,8 +76,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Render our own fault; the page asks nothing of the database, which may be the fault."""
     if request.path.startswith("/api/"):
         return _error(request, DomainError("Something broke on our side. It was recorded."), 500)
-    request_id = request_context.current().request_id
-    return render(request, "500.html", {"request_id": request_id}, status=500)
+    page = render_to_string("500.html", {"request_id": request_context.current().request_id})
+    return HttpResponse(page, status=500)
 
 
 def _error(request: HttpRequest, error: DomainError, status: int) -> HttpResponse:
