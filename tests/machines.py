@@ -38,9 +38,6 @@ MaxStartups 100:30:200
 Subsystem sftp internal-sftp
 {environment}
 """
-# A range for tests of networks (RFC 2544): no real host is behind it.
-HOST_ADDRESS = "198.18.77.1"
-MACHINE_ADDRESS = "198.18.77.2"
 METADATA_ADDRESS = "169.254.169.254"
 
 
@@ -55,11 +52,12 @@ class Sshd:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineMachine:
-    """A machine with an engine of its own, reachable at its own address."""
+    """A machine with an engine of its own; `outside` is the one neighbour on its network."""
 
     sshd: Sshd
     directory: str
     socket: str
+    outside: str
 
     @property
     def address(self) -> MachineAddress:
@@ -87,13 +85,15 @@ def loopback_sshd(
 def engine_machine(home: Path) -> Iterator[EngineMachine]:
     """Run sshd and dockerd in a network namespace that is reached through a pair of devices."""
     name = f"lium{os.getpid()}"
-    with _namespace(name), _engine(home, name) as socket:
+    # Networks for tests (RFC 2544): no real host is there. One for each process.
+    network = f"198.19.{os.getpid() % 256}"
+    inside, outside = f"{network}.2", f"{network}.1"
+    with _namespace(name, inside=inside, outside=outside), _engine(home, name) as socket:
         environment = {"DOCKER_HOST": socket}
         command = ("nsenter", f"--net=/run/netns/{name}")
-        with _sshd(
-            home, host=MACHINE_ADDRESS, port=22, environment=environment, command=command
-        ) as sshd:
-            yield EngineMachine(sshd=sshd, directory=str(home / "node"), socket=socket)
+        with _sshd(home, host=inside, port=22, environment=environment, command=command) as sshd:
+            directory = str(home / "node")
+            yield EngineMachine(sshd=sshd, directory=directory, socket=socket, outside=outside)
 
 
 def why_no_engine() -> str | None:
@@ -148,18 +148,18 @@ def _sshd(
 
 
 @contextmanager
-def _namespace(name: str) -> Iterator[None]:
+def _namespace(name: str, *, inside: str, outside: str) -> Iterator[None]:
     link = f"v{name}"[:15]
     try:
         _run("ip", "netns", "add", name)
         _run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
-        _run("ip", "addr", "add", f"{HOST_ADDRESS}/24", "dev", link)
+        _run("ip", "addr", "add", f"{outside}/24", "dev", link)
         _run("ip", "addr", "add", f"{METADATA_ADDRESS}/32", "dev", link)
         _run("ip", "link", "set", link, "up")
-        _run("ip", "-n", name, "addr", "add", f"{MACHINE_ADDRESS}/24", "dev", "eth0")
+        _run("ip", "-n", name, "addr", "add", f"{inside}/24", "dev", "eth0")
         _run("ip", "-n", name, "link", "set", "eth0", "up")
         _run("ip", "-n", name, "link", "set", "lo", "up")
-        _run("ip", "-n", name, "route", "add", "default", "via", HOST_ADDRESS)
+        _run("ip", "-n", name, "route", "add", "default", "via", outside)
         yield
     finally:
         _run("ip", "netns", "del", name, check=False)

@@ -187,9 +187,9 @@ def _configure(machine: Machine, layout: NodeLayout, unpacked: str, name: str) -
     """Let the packages set themselves up, once, in a container without network."""
     container = f"lium-base-{layout.market_id}"
     docker(machine, ["rm", "--force", container], timeout=ACT_SECONDS)
+    # No label of ours: the image would pass it on to whatever is made from it.
     # dpkg's journal in memory: on disk, each of its many entries would wait for the disk.
     options = ["--name", container, "--network", "none", "--tmpfs", "/var/lib/dpkg/updates"]
-    options += ["--label", f"{MARKET_LABEL}={layout.market_id}"]
     docker(machine, ["run", *options, unpacked, *_CONFIGURE], timeout=CONFIGURE_SECONDS)
     changes = ["--change", 'CMD ["sleep", "infinity"]', "--change", f"ENV {IMAGE_PATH}"]
     docker(machine, ["commit", *changes, container, name], timeout=ACT_SECONDS)

@@ -16,6 +16,7 @@ from rentals.engine.spec import (
     Observed,
     check_market_id,
     container_name,
+    named_pod,
 )
 
 _LISTED_GPU = re.compile(r"^GPU \d+: .*\(UUID: ([A-Za-z0-9-]+)\)$", re.MULTILINE)
@@ -55,8 +56,11 @@ def list_pods(machine: Machine, *, market_id: str) -> dict[UUID, Observed]:
     result = attempt(machine, args, timeout=LOOK_SECONDS, max_output=64 << 20)
     if result.exit_status and not isinstance(complaint(result), PodMissing):
         raise complaint(result)
-    rows = json.loads(result.stdout)
-    return {UUID(row["Config"]["Labels"][POD_LABEL]): _observed(row) for row in rows}
+    return {
+        pod_id: _observed(row)
+        for row in json.loads(result.stdout)
+        if (pod_id := named_pod(row["Name"].removeprefix("/"))) is not None
+    }
 
 
 def visible_gpus(machine: Machine, *, pod_id: UUID) -> tuple[str, ...]:

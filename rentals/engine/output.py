@@ -9,7 +9,7 @@ from marketplace.machine import Machine, Stream
 from rentals.engine.docker import LOOK_SECONDS, complaint
 from rentals.engine.spec import container_name
 
-# Both streams in the order in which they were written.
+# Both streams in the order in which they reached the engine.
 _MERGED = 'exec timeout -k 5 "$1" docker logs --tail "$2" "$3" 2>&1'
 
 

@@ -29,6 +29,8 @@ _KEY = re.compile(r"(?:ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+(?: [^\r\n]*)?"
 _ENV_REFUSED = re.compile(
     r"LD_.*|NVIDIA_VISIBLE_DEVICES|NVIDIA_DRIVER_CAPABILITIES|GCONV_PATH|OPTIND"
 )
+_NAME_PREFIX = "lium-pod-"
+_POD_NAME = re.compile(_NAME_PREFIX + r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _OUR_PATHS = ("/.lium", "/proc", "/sys", "/dev", "/run/docker.sock", "/var/run/docker.sock")
 
 
@@ -144,7 +146,13 @@ class Observed:
 
 def container_name(pod_id: UUID) -> str:
     """Name a pod's container: the name is the idempotency key of its creation."""
-    return f"lium-pod-{pod_id}"
+    return f"{_NAME_PREFIX}{pod_id}"
+
+
+def named_pod(name: str) -> UUID | None:
+    """Read the pod's id from its container's name; None for other names: images pass on labels."""
+    match = _POD_NAME.fullmatch(name)
+    return UUID(match[1]) if match else None
 
 
 def check_image(image: str) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from marketplace.machine import Machine
 from rentals.engine.docker import LOOK_SECONDS, MARGIN_SECONDS, complaint
-from rentals.engine.spec import MARKET_LABEL, check_market_id
+from rentals.engine.spec import MARKET_LABEL, check_market_id, named_pod
 
 # docker samples twice, a second apart: one call for all pods. Without ids it would show everyone's.
 _ALL: Final = """\
@@ -53,7 +53,9 @@ def stats(machine: Machine, *, market_id: str) -> dict[UUID, PodUsage]:
     if result.exit_status:
         raise complaint(result)
     rows = (json.loads(line) for line in result.stdout.splitlines())
-    return {UUID(row["Name"].removeprefix("lium-pod-")): _pod_usage(row) for row in rows}
+    return {
+        pod_id: _pod_usage(row) for row in rows if (pod_id := named_pod(row["Name"])) is not None
+    }
 
 
 def gpu_stats(machine: Machine) -> dict[str, GpuUsage]:
