@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import redis
 from django.conf import settings
 from django.db import Error, connection
 
+from billing.models import ChainCursor
 from lium_site.celery import QUEUES
 
 TIMEOUT: Final = 2
+CHAIN_SILENCE: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,52 @@ class Queue:
     depth: int
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """How far the market has read the chain; heights are block numbers."""
+
+    network: str
+    height: int
+    finalized_height: int
+    cursor_height: int
+    block_at: datetime
+    read_at: datetime
+
+    def is_stale(self, now: datetime) -> bool:
+        """Say whether the watcher has been silent for longer than it may."""
+        return now - self.read_at > CHAIN_SILENCE
+
+
+def chain() -> Chain | None:
+    """Read the watcher's own record; None before its first block. Asks no remote node."""
+    cursor = ChainCursor.objects.order_by("-read_at").first()
+    if cursor is None:
+        return None
+    return Chain(
+        network=cursor.network,
+        height=cursor.best,
+        finalized_height=cursor.number,
+        cursor_height=cursor.number,
+        block_at=cursor.block_at,
+        read_at=cursor.read_at,
+    )
+
+
 def checks(*, now: datetime) -> list[Check]:
     """Ask each part that a page depends on."""
     return [
         _check("Database", _ask_database, now=now),
-        _check("Redis", lambda: redis_client().ping() and None, now=now),
+        _check("Redis", lambda: redis_client().ping(), now=now),
     ]
+
+
+def chain_check(read: Chain | None, *, now: datetime) -> Check:
+    """Say whether payments are being seen; an unknown chain closes and zeroes nothing."""
+    if read is None:
+        return Check("Chain", "unknown", "no block was read yet", None)
+    if read.is_stale(now):
+        return Check("Chain", "stale", "the watcher has been silent", read.read_at)
+    return Check("Chain", "ok", f"read to block {read.cursor_height}", read.read_at)
 
 
 def queues() -> list[Queue]:

@@ -10,19 +10,24 @@ from core import clock, request_context
 from core.errors import DomainError, Forbidden, Invalid, NotFound
 from lium_site import operations
 from lium_site.api import envelope
+from marketplace.offer_rows import front_page
+from marketplace.selectors.market import market_figures
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Say what this is and show that it lives."""
-    return render(request, "home.html")
+    now = clock.now()
+    context = {"figures": market_figures(now=now), "offers": front_page(now=now)}
+    return render(request, "home.html", context)
 
 
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
     """Show what the market rests on: its parts, the ledger's sum, the chain's height, the queues."""
     now = clock.now()
-    found = operations.checks(now=now)
+    chain = operations.chain()
+    found = [*operations.checks(now=now), operations.chain_check(chain, now=now)]
     balances = [
         {"currency": currency, "total": total}
         for currency, total in sorted(ledger.trial_balance().items())
@@ -33,7 +38,7 @@ def status(request: HttpRequest) -> HttpResponse:
         "read_at": now,
         "queues": operations.queues(),
         "trial_balance": balances,
-        "chain": None,
+        "chain": chain,
     }
     return render(request, "status.html", context)
 
