@@ -8,6 +8,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from accounts.api import router as accounts_router
+from billing import ledger
 from billing.api import router as billing_router
 from core import request_context
 from core.errors import DomainError, Invalid, NotFound, Unauthenticated
@@ -44,6 +45,19 @@ def version(request: HttpRequest) -> dict[str, Any]:
     """Say which optional features hold here."""
     features = ["rent_by_spec", "rent_idempotency", "run_record"]
     return {"features": features, "name": "lium_site", "version": "0.1.0"}
+
+
+class TrialBalance(Schema):
+    """The sum of all postings by currency, exact as text: anything but zero is a fault."""
+
+    trial_balance: dict[str, str]
+
+
+@api.get("/status/ledger", response=TrialBalance, tags=["market"])
+def trial_balance(request: HttpRequest) -> dict[str, Any]:
+    """Prove in public that the ledger balances."""
+    sums = ledger.trial_balance()
+    return {"trial_balance": {currency: f"{total:f}" for currency, total in sums.items()}}
 
 
 def envelope(error: DomainError) -> dict[str, Any]:
