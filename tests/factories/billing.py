@@ -1,18 +1,32 @@
 """Minimal valid billing objects."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import TypeVar
 
-from django.db import connection
+from bittensor_core import Keypair
+from django.db import connection, transaction
 
 from accounts.models import User, Workspace
-from billing.models import Account, AccountKind
+from billing.chain.local import node
+from billing.chain.local.gateway import LocalChainGateway, wish_from
+from billing.models import Account, AccountKind, ChainCursor, Invoice
+from billing.rates import Rate
+from billing.services import checkout
+from billing.watcher import watch
 
 T = TypeVar("T")
 _number = count(1)
+
+SEED = "//Seed"
+PUBLIC_KEY = "0x" + Keypair.create_from_uri(SEED).public_key.hex()
+TREASURY = Keypair.create_from_uri("//Treasury").ss58_address
+TAO = 10**9
+USD_PER_TAO = Decimal(350)
 
 
 def make_workspace(name: str = "alice") -> Workspace:
@@ -44,3 +58,52 @@ def in_parallel(threads: int, work: Callable[[int], T]) -> list[T]:
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(run, range(threads)))
+
+
+class LocalWallet:
+    """A key with test TAO on the local chain; its transfers land in the next block."""
+
+    def __init__(self, uri: str = "//Alice", *, tao: int = 100) -> None:
+        self.keypair = Keypair.create_from_uri(uri)
+        self.address = self.keypair.ss58_address
+        self.gateway = LocalChainGateway()
+        if tao:
+            node.mint(address=self.address, rao=tao * TAO)
+            node.produce()
+
+    def pay(self, address: str, rao: int) -> None:
+        """Sign and submit a transfer."""
+        signed = self.gateway.sign_transfer(signer=self.keypair, to=address, rao=rao)
+        node.submit(wish_from(json.loads(signed.body)))
+
+
+def make_invoice(
+    workspace: Workspace | None = None,
+    *,
+    usd: Decimal = Decimal(35),
+    life: timedelta = timedelta(minutes=30),
+) -> Invoice:
+    """Make an invoice of 0.1 TAO, counted from the local chain's present block."""
+    workspace = workspace or make_workspace()
+    state = node.chain()
+    now = node.time_of(state, state.head)
+    rate = Rate(USD_PER_TAO, "test", now, simulated=True)
+    with transaction.atomic():
+        invoice = checkout.create_invoice(
+            workspace=workspace, created_by=workspace.owner, usd=usd, rate=rate, now=now
+        )
+    Invoice.objects.filter(pk=invoice.pk).update(expires_at=now + life)
+    invoice.refresh_from_db()
+    return invoice
+
+
+def blocks(count: int) -> ChainCursor:
+    """Make blocks and let the watcher read them."""
+    state = node.produce(count)
+    return look(node.time_of(state, state.head))
+
+
+def look(now: datetime | None = None) -> ChainCursor:
+    """Let the watcher read what there is."""
+    state = node.chain()
+    return watch(gateway=LocalChainGateway(), now=now or node.time_of(state, state.head))

@@ -1,0 +1,18 @@
+"""A chain by hand, and keys to pay to."""
+
+import pytest
+from pytest_django import Settings
+
+from tests.factories.billing import PUBLIC_KEY, SEED, TREASURY, USD_PER_TAO
+
+
+@pytest.fixture(autouse=True)
+def money_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make blocks by hand only, at a rate of 350 USD."""
+    settings.MARKET_CHAIN = "local"
+    settings.LOCALCHAIN_BLOCK_SECONDS = 0
+    settings.LOCALCHAIN_FINALITY_BLOCKS = 2
+    settings.LOCALCHAIN_USD_PER_TAO = USD_PER_TAO
+    settings.DEPOSIT_PUBLIC_KEY = PUBLIC_KEY
+    settings.TREASURY_ADDRESS = TREASURY
+    monkeypatch.setenv("MARKET_DEPOSIT_SEED", SEED)
