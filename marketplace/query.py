@@ -59,21 +59,29 @@ def parse(params: Parameters) -> OfferQuery:
     """Read the known parameters; empty values are no wish, unknown parameters are left alone."""
     query, values = OfferQuery(), dict[str, Any]()
     for name in params:
-        if name in READERS:
-            target, read = READERS[name]
+        if parameter := PARAMETERS.get(name):
             try:
-                value = read(params.getlist(name))
+                value = parameter.read(params.getlist(name))
             except Unreadable as why:
                 query.problems[name] = str(why)
             else:
                 if value is not None:
-                    values[target] = value
+                    values[parameter.target] = value
     query.order = values.pop("order", query.order)
     query.limit = min(values.pop("limit", MAX_LIMIT), MAX_LIMIT)
     query.offset = values.pop("offset", 0)
     _place(values, query.problems, query.order)
     query.filters = OfferFilters(**values)
     return query
+
+
+def documentation() -> dict[str, Any]:
+    """Describe the parameters for the API's documentation (OpenAPI)."""
+    listed = [
+        {"name": name, "in": "query", "schema": {"type": "string"}, "description": parameter.says}
+        for name, parameter in PARAMETERS.items()
+    ]
+    return {"parameters": listed}
 
 
 def _place(values: dict[str, Any], problems: dict[str, str], order: Order) -> None:
@@ -191,33 +199,42 @@ def order(values: list[str]) -> Order | None:
     return Order(key, descending=text.startswith("-")) if text else None
 
 
-READERS: Final[dict[str, tuple[str, Reader]]] = {
-    "gpu": ("gpu_names", words(normalize)),
-    "machine_names": ("gpu_names", words(normalize)),
-    "gpus": ("gpus", whole(1, 1024)),
-    "gpu_count_gte": ("min_gpu_count", whole(0)),
-    "gpu_count_lte": ("max_gpu_count", whole(0)),
-    "min_vram": ("min_vram_gib", real()),
-    "max_price": ("max_price_usd", number()),
-    "country": ("country", words()),
-    "tier": ("tier", choice(Tier.values)),
-    "min_cpus": ("min_cpus", real()),
-    "min_ram": ("min_ram_gib", real()),
-    "min_disk": ("min_disk_gib", real()),
-    "min_download": ("min_download_mbps", real()),
-    "min_download_mbps": ("min_download_mbps", real()),
-    "min_upload": ("min_upload_mbps", real()),
-    "min_cuda": ("min_cuda", number()),
-    "min_ports": ("min_ports", whole(0)),
-    "nvlink": ("nvlink", flag),
-    "reliable_only": ("reliable", flag),
-    "full_power": ("full_power", flag),
-    "real_gpus": ("real_gpus", flag),
-    "verified_hours": ("verified_hours", real(0, 10_000_000)),
-    "lat": ("latitude", real(-90, 90)),
-    "lon": ("longitude", real(-180, 180)),
-    "max_distance_mile": ("max_miles", real()),
-    "sort": ("order", order),
-    "limit": ("limit", whole(1)),
-    "offset": ("offset", whole(0)),
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A URL parameter: what it sets, how it is read, and what the documentation says of it."""
+
+    target: str
+    read: Reader
+    says: str
+
+
+PARAMETERS: Final[dict[str, Parameter]] = {
+    "machine_names": Parameter("gpu_names", words(normalize), "GPUs, full or short names"),
+    "gpu": Parameter("gpu_names", words(normalize), "the same as machine_names"),
+    "gpus": Parameter("gpus", whole(1, 1024), "size of the pod: GPUs that can be rented together"),
+    "gpu_count_gte": Parameter("min_gpu_count", whole(0), "GPUs of the whole machine, at least"),
+    "gpu_count_lte": Parameter("max_gpu_count", whole(0), "GPUs of the whole machine, at most"),
+    "min_vram": Parameter("min_vram_gib", real(), "GiB of memory of a GPU"),
+    "max_price": Parameter("max_price_usd", number(), "USD per GPU-hour"),
+    "country": Parameter("country", words(), "ISO codes or names"),
+    "tier": Parameter("tier", choice(Tier.values), "secure or spot"),
+    "min_cpus": Parameter("min_cpus", real(), "CPU threads, of the pod's share where gpus is sent"),
+    "min_ram": Parameter("min_ram_gib", real(), "GiB of memory, of the pod's share with gpus"),
+    "min_disk": Parameter("min_disk_gib", real(), "GiB of disk, of the pod's share with gpus"),
+    "min_download_mbps": Parameter("min_download_mbps", real(), "measured Mbit/s"),
+    "min_download": Parameter("min_download_mbps", real(), "the same as min_download_mbps"),
+    "min_upload": Parameter("min_upload_mbps", real(), "measured Mbit/s"),
+    "min_cuda": Parameter("min_cuda", number(), "newest CUDA version of the driver, at least"),
+    "min_ports": Parameter("min_ports", whole(0), "free external ports"),
+    "nvlink": Parameter("nvlink", flag, "only machines seen with NVLink"),
+    "reliable_only": Parameter("reliable", flag, "hide machines whose starts often fail"),
+    "full_power": Parameter("full_power", flag, "only GPUs seen at their stock power limit"),
+    "real_gpus": Parameter("real_gpus", flag, "hide machines with simulated GPUs"),
+    "verified_hours": Parameter("verified_hours", real(0, 10**7), "proven within so many hours"),
+    "lat": Parameter("latitude", real(-90, 90), "degrees, with lon"),
+    "lon": Parameter("longitude", real(-180, 180), "degrees, with lat"),
+    "max_distance_mile": Parameter("max_miles", real(), "miles from lat and lon"),
+    "sort": Parameter("order", order, f"{', '.join(SORTS)}; - in front turns it round"),
+    "limit": Parameter("limit", whole(1), f"rows, at most {MAX_LIMIT:,}; all without it"),
+    "offset": Parameter("offset", whole(0), "rows to skip"),
 }

@@ -1,5 +1,10 @@
-"""Pages of marketplace."""
+"""Pages of the market."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from marketplace import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("machines", views.machines, name="machines"),
+    path("machines/<uuid:public_id>", views.machine, name="machine"),
+]
