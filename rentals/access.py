@@ -3,16 +3,15 @@
 from typing import Final
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from accounts.principal import Principal
 from core.errors import NotFound
 from rentals.models import Pod, Quote, Template
+from rentals.models.pod import PodQuerySet
 
 OWN: Final = "own"
 
 
-def visible_pods(principal: Principal) -> QuerySet[Pod]:
+def visible_pods(principal: Principal) -> PodQuerySet:
     """Select what the caller may see: the workspace's pods, or only the key's own."""
     pods = Pod.objects.filter(workspace=principal.workspace)
     key = principal.api_key

@@ -19,3 +19,8 @@ def probe(*, node_id: int) -> None:
 def prepare(*, node_id: int) -> None:
     """Nudge the worker to make a node ready for pods."""
     ring("rentals.tasks.prepare_node", queue=QUEUE, node_id=node_id, expires=3600)
+
+
+def sample(*, node_id: int) -> None:
+    """Nudge the worker to sample the pods of a node that somebody looks at."""
+    ring("rentals.tasks.sample_node", queue=QUEUE, node_id=node_id, expires=5)

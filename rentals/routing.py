@@ -1,5 +1,10 @@
 """Websocket routes of the rentals app."""
 
-from typing import Any
+from django.urls import URLPattern, path
 
-websocket_urlpatterns: list[Any] = []
+from rentals.consumers import PodConsumer, PodListConsumer
+
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/pods", PodListConsumer.as_asgi()),
+    path("ws/pods/<uuid:pod_id>", PodConsumer.as_asgi()),
+]

@@ -1,14 +1,84 @@
 """Reads of pods for pages and API."""
 
+from collections.abc import Iterable
+from datetime import timedelta
 from decimal import Decimal
+from statistics import median
+from typing import Final
+from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Q, QuerySet, Sum
 
 from accounts.models import Workspace
-from rentals.models import PodMeter
+from accounts.principal import Principal
+from marketplace.models import Node
+from rentals.access import pod_for, visible_pods
+from rentals.models import NodeWatch, Phase, Pod, PodMeter, PodStatus
+
+RECENT_STARTS: Final = 20
+STUCK_AFTER: Final = timedelta(minutes=5)
+# Waiting on the outside world: each has a deadline, and none should last.
+WAITING: Final = (
+    PodStatus.PENDING,
+    PodStatus.REBOOTING,
+    PodStatus.STOPPING,
+    PodStatus.STARTING,
+    PodStatus.REMOVING,
+)
 
 
 def burn_usd_per_hour(workspace: Workspace) -> Decimal:
     """Give what the workspace's ready pods cost an hour, in USD."""
     running = PodMeter.objects.filter(pod__workspace=workspace, ready_since__isnull=False)
     return running.aggregate(total=Sum("hourly_price_usd"))["total"] or Decimal(0)
+
+
+def pods_for(principal: Principal, *, api_key_id: UUID | None = None) -> QuerySet[Pod]:
+    """Select the caller's listed pods with what a row of them shows, newest first."""
+    pods = visible_pods(principal).listed()
+    if api_key_id:
+        pods = pods.filter(api_key__public_id=api_key_id)
+    return with_parts(pods).order_by("-created_at", "-pk")
+
+
+def ended_pods_for(principal: Principal) -> QuerySet[Pod]:
+    """Select the caller's pods that have ended or are ending, newest first."""
+    ended = visible_pods(principal).filter(
+        status__in=[PodStatus.REMOVING, PodStatus.REMOVED, PodStatus.FAILED]
+    )
+    return with_parts(ended).order_by("-created_at", "-pk")
+
+
+def page_pod(principal: Principal, public_id: UUID) -> Pod:
+    """Find a pod with everything that its page shows, ended ones included.
+
+    :raises NotFound: there is none, or it is somebody else's.
+    """
+    pod = with_parts(visible_pods(principal)).filter(public_id=public_id).first()
+    return pod or pod_for(principal, public_id)
+
+
+def with_parts(pods: QuerySet[Pod]) -> QuerySet[Pod]:
+    """Add what pages show of a pod beside its own row, in a fixed number of queries."""
+    parts = pods.select_related("node__gpu_model", "template", "workspace", "meter", "receipt")
+    return parts.prefetch_related("ports")
+
+
+def typical_phase_seconds(node: Node) -> dict[str, float]:
+    """Give how long each phase of a start usually takes on a node, by its recent proven starts."""
+    proven = Pod.objects.filter(node=node, ready_at__isnull=False).order_by("-pk")
+    recent = list(proven.values_list("phase_seconds", flat=True)[:RECENT_STARTS])
+    known = {phase: [took[phase] for took in recent if phase in took] for phase in Phase.values}
+    return {phase: median(times) for phase, times in known.items() if times}
+
+
+def stuck_pods() -> QuerySet[Pod]:
+    """Select the pods that an operator should look at: waiting past their deadline, or long in doubt."""
+    late = Q(status__in=WAITING) & Q(attempt__gt=0)
+    doubtful = Q(status__in=[PodStatus.UNREACHABLE, PodStatus.LOST, PodStatus.REBOOT_FAILED])
+    return Pod.objects.filter(late | doubtful).order_by("status_since")
+
+
+def silent_nodes() -> Iterable[NodeWatch]:
+    """Select the nodes that did not answer our last look."""
+    return NodeWatch.objects.filter(failures__gt=0).select_related("node").order_by("-failures")

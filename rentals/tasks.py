@@ -7,11 +7,12 @@ from celery import shared_task
 from django.conf import settings
 
 from core import clock
-from rentals.services import metering, preparation, probing, provisioning, sweeping
+from rentals.services import metering, metrics, preparation, probing, provisioning, sweeping
 
 # Seconds between rings; the roof gives them to beat.
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "rentals.sweep": ("rentals.tasks.sweep", 2.0, "provision"),
+    "rentals.watched": ("rentals.tasks.sample_watched", 5.0, "provision"),
     "rentals.meter": ("rentals.tasks.tick_meters", settings.MARKET_METERING_SECONDS, "metering"),
 }
 
@@ -38,6 +39,18 @@ def prepare_node(*, node_id: int, **_: object) -> None:
 def sweep(**_: object) -> None:
     """Ring for everything that is due."""
     sweeping.sweep(now=clock.now())
+
+
+@shared_task(queue="provision", acks_late=True, soft_time_limit=30, time_limit=45)
+def sample_watched(**_: object) -> None:
+    """Ring for the nodes whose pods somebody looks at."""
+    metrics.ring_watched()
+
+
+@shared_task(queue="provision", acks_late=True, soft_time_limit=60, time_limit=75)
+def sample_node(*, node_id: int, **_: object) -> None:
+    """Sample the running pods of one node."""
+    metrics.sample(node_id=node_id)
 
 
 @shared_task(queue="metering", acks_late=True, soft_time_limit=60, time_limit=90)

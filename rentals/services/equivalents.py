@@ -1,5 +1,6 @@
 """The refusal of a node that is not free: it names what comes nearest."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from core.errors import Conflict
@@ -11,6 +12,7 @@ class NodeTaken(Conflict):
     """Somebody else was faster; the nearest equivalents are offered."""
 
     code = "node_taken"
+    nodes: Sequence[Node] = ()
 
 
 def not_free(node: Node, gpu_count: int) -> NodeTaken:
@@ -21,11 +23,13 @@ def not_free(node: Node, gpu_count: int) -> NodeTaken:
         price = nodes[0].price_per_gpu_usd * gpu_count
         where = f"{nodes[0].huid} ({nodes[0].public_id})"
         hint = f"The nearest equivalent is {where} at ${price:.4f} an hour."
-    return NodeTaken(
+    refusal = NodeTaken(
         f"{gpu_count} GPU of {node.huid} are not free: somebody else was faster.",
         hint=hint,
         data={"equivalents": [_offer(near, gpu_count) for near in nodes]},
     )
+    refusal.nodes = nodes
+    return refusal
 
 
 def _offer(node: Node, gpu_count: int) -> dict[str, Any]:

@@ -1,0 +1,224 @@
+"""What the pages of pods show, in the names of docs/design.md."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.urls import reverse
+
+from billing.selectors import balance_usd
+from marketplace.machine import fingerprint
+from rentals import selectors
+from rentals.models import Phase, Pod, PodEvent, PodMeter, PodStatus
+from rentals.plots import series_of
+from rentals.reasons import Reason
+from rentals.services import evidence, meter, metrics, receipts
+
+S = PodStatus
+EVENTS_SHOWN: Final = 30
+CHARGES_SHOWN: Final = 10
+CONNECTABLE: Final = frozenset({S.RUNNING, S.UNREACHABLE})
+ACTIONS: Final = {
+    "reboot": frozenset({S.RUNNING, S.REBOOT_FAILED}),
+    "stop": frozenset({S.RUNNING}),
+    "start": frozenset({S.STOPPED}),
+    "schedule": frozenset(S) - {S.REMOVING, S.REMOVED, S.FAILED},
+    "remove": frozenset(S) - {S.REMOVING, S.REMOVED},
+}
+BAD: Final = frozenset({S.REBOOT_FAILED, S.LOST, S.FAILED})
+WARN: Final = frozenset({S.UNREACHABLE, S.STOPPED, S.STOPPING, S.REBOOTING})
+PHASE_LABELS: Final = {
+    Phase.RESERVED: "GPUs and ports reserved",
+    Phase.CONNECTING: "Connecting to the machine",
+    Phase.IMAGE: "Pulling the image",
+    Phase.CONTAINER: "Starting the container",
+    Phase.SSH: "Proving SSH and GPUs",
+}
+TITLES: Final = {
+    "pod-rent.requested": "Rented",
+    "pod-delete.success": "Removal asked for",
+    "pod-edit.success": "Changed",
+}
+STATUS_TITLES: Final = {
+    S.RUNNING: ("Proven ready", "done"),
+    S.UNREACHABLE: ("Unreachable", "failed"),
+    S.REBOOTING: ("Rebooting", ""),
+    S.REBOOT_FAILED: ("Reboot failed", "failed"),
+    S.STOPPING: ("Stopping", ""),
+    S.STOPPED: ("Stopped", "done"),
+    S.STARTING: ("Starting again", ""),
+    S.LOST: ("Lost", "failed"),
+    S.FAILED: ("Failed to start", "failed"),
+    S.REMOVING: ("Removing", ""),
+    S.REMOVED: ("Removed", "done"),
+}
+
+
+def pod_row(pod: Pod, *, now: datetime) -> dict[str, Any]:
+    """Give a row of the pod list."""
+    up = ready_time(pod, now=now)
+    return {
+        "pod": pod,
+        "charged_usd": charged_usd(pod.meter),
+        "up": up,
+        "up_since": now - up if up is not None and pod.meter.ready_since else None,
+        "ssh_command": ssh_command(pod),
+        "receipt_url": receipt_url(pod),
+    }
+
+
+def pod_page(pod: Pod, *, now: datetime) -> dict[str, Any]:
+    """Give everything that the pod page and its live pushes show."""
+    status = S(pod.status)
+    tail = metrics.log_tail(pod)
+    return {
+        "pod": pod,
+        "actions": {name: status in states for name, states in ACTIONS.items()},
+        "reason_kind": "bad" if status in BAD else "warn" if status in WARN else "",
+        "reason_hint": _hint(pod),
+        "receipt_url": receipt_url(pod),
+        "cost": _cost(pod, now=now),
+        "connect": _connect(pod),
+        "connect_missing": "" if status in CONNECTABLE else _connect_missing(status),
+        "series": series_of(pod, metrics.samples(pod)),
+        "log_text": tail.text if tail else "",
+        "log_missing": "" if tail else "The log appears some seconds after the pod is ready.",
+        "log_read_at": tail.read_at if tail else None,
+        "phases": _phases(pod, now=now),
+        "events": [event_row(event) for event in _newest_events(pod)],
+        "charges": _charges(pod),
+        "socket_path": f"/ws/pods/{pod.public_id}",
+    }
+
+
+def event_row(event: PodEvent) -> dict[str, Any]:
+    """Give an event as a person reads it."""
+    title, tone = TITLES.get(event.sub_type, event.sub_type), ""
+    if event.sub_type == "pod-lifecycle.status":
+        title, tone = STATUS_TITLES.get(S(event.to_status), (event.to_status, ""))
+    told = [text for text in (event.reason, event.detail, event.error) if text]
+    return {
+        "at": event.occurred_at,
+        "title": title,
+        "reason": " ".join(told),
+        "actor": event.actor_name or event.actor_kind,
+        "tone": tone,
+    }
+
+
+def ssh_command(pod: Pod) -> str:
+    """Give the command that opens a shell in the pod; empty until it was proven to work."""
+    if S(pod.status) not in CONNECTABLE:
+        return ""
+    return f"ssh root@{pod.node.public_host} -p {evidence.ssh_port(pod)}"
+
+
+def receipt_url(pod: Pod) -> str:
+    """Give the address of the pod's receipt; empty until it has one."""
+    return reverse("receipt", args=[pod.public_id]) if hasattr(pod, "receipt") else ""
+
+
+def ready_time(pod: Pod, *, now: datetime) -> timedelta | None:
+    """Give how long the pod has been proven ready in all; None where it never was."""
+    if pod.ready_at is None:
+        return None
+    running = pod.meter.ready_since is not None
+    seconds = meter.ready_seconds(pod.meter, proven_until=now if running else None)
+    return timedelta(seconds=float(seconds))
+
+
+def charged_usd(row: PodMeter) -> Decimal:
+    """Give what the pod's proven time costs so far."""
+    proven = meter.ready_seconds(row, proven_until=row.pod.last_proof_at)
+    return max(meter.charge(row, of=proven), row.posted_usd)
+
+
+def _cost(pod: Pod, *, now: datetime) -> dict[str, Any]:
+    up, balance = ready_time(pod, now=now), balance_usd(pod.workspace)
+    burn = selectors.burn_usd_per_hour(pod.workspace)
+    runs = timedelta(hours=float(max(balance, Decimal(0)) / burn)) if burn else None
+    seconds = meter.ready_seconds(pod.meter, proven_until=pod.last_proof_at)
+    return {
+        "charged_usd": charged_usd(pod.meter),
+        "up": up,
+        "billed": timedelta(seconds=float(seconds)) if pod.ready_at else None,
+        "up_since": now - up if up is not None and pod.meter.ready_since else None,
+        "balance_usd": balance,
+        "runs_until": now + runs if runs is not None and runs < timedelta(days=3650) else None,
+        "metering": pod.meter.ready_since is not None,
+    }
+
+
+def _connect(pod: Pod) -> dict[str, Any] | None:
+    command = ssh_command(pod)
+    if not command:
+        return None
+    host, port = pod.node.public_host, evidence.ssh_port(pod)
+    key = " ".join(pod.host_public_key.split()[:2])
+    return {
+        "ssh_command": command,
+        "host": host,
+        "fingerprint": fingerprint(pod.host_public_key),
+        "known_hosts_line": f"[{host}]:{port} {key}",
+        "ports": sorted(pod.ports.all(), key=lambda row: row.internal),
+    }
+
+
+def _connect_missing(status: PodStatus) -> str:
+    if status in {S.PENDING, S.STARTING, S.REBOOTING}:
+        return "The way in appears when SSH has answered with the pod's own host key."
+    return "There is no way into the pod in this state."
+
+
+def _hint(pod: Pod) -> str:
+    codes = {reason.code: reason for reason in Reason}
+    reason = codes.get(pod.status_reason_code)
+    return reason.hint if reason else ""
+
+
+def _phases(pod: Pod, *, now: datetime) -> list[dict[str, Any]]:
+    typical = selectors.typical_phase_seconds(pod.node)
+    return [_phase(pod, Phase(phase), typical.get(phase), now=now) for phase in Phase.values]
+
+
+def _phase(pod: Pod, phase: Phase, typical: float | None, *, now: datetime) -> dict[str, Any]:
+    state = _phase_state(pod, phase)
+    took = pod.phase_seconds.get(phase)
+    elapsed = timedelta(seconds=took) if took is not None else None
+    if state == "active":
+        elapsed = now - pod.phase_since
+    return {
+        "label": PHASE_LABELS[phase],
+        "state": state,
+        "detail": pod.last_error if state == "active" else "",
+        "elapsed": elapsed,
+        "typical": timedelta(seconds=typical) if typical is not None else None,
+        "since": pod.phase_since if state == "active" else None,
+    }
+
+
+def _phase_state(pod: Pod, phase: Phase) -> str:
+    order = list(Phase)
+    if pod.ready_at:
+        skipped = phase is Phase.IMAGE and phase not in pod.phase_seconds
+        return "waiting" if skipped else "done"
+    if phase == pod.phase:
+        return {S.PENDING: "active", S.FAILED: "failed"}.get(S(pod.status), "waiting")
+    return "done" if order.index(phase) < order.index(Phase(pod.phase)) else "waiting"
+
+
+def _newest_events(pod: Pod) -> list[PodEvent]:
+    return list(pod.events.order_by("-id")[:EVENTS_SHOWN])
+
+
+def _charges(pod: Pod) -> list[dict[str, Any]]:
+    hourly = pod.hourly_price_usd
+    newest = receipts.charges_of(pod)[-CHARGES_SHOWN:][::-1]
+    return [
+        {
+            "until": charge.until,
+            "ready": timedelta(hours=float(charge.amount_usd / hourly)) if hourly else None,
+            "amount_usd": charge.amount_usd,
+        }
+        for charge in newest
+    ]
