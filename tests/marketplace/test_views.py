@@ -1,0 +1,169 @@
+"""The machines page and the passport: anonymous, without JavaScript, in a constant number of queries."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from core.actors import PLATFORM
+from marketplace.models import NodeStatus
+from marketplace.services import gpu_catalogue, listing, measurements
+from marketplace.services.measurements import Figure
+from tests.factories.marketplace import NOON, make_gpu_model, make_node
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    cache.clear()
+
+
+class TestMachines:
+    def test_shows_what_can_be_rented(self, client: Client) -> None:
+        node = make_node()
+        make_node(status=NodeStatus.OFFLINE)
+
+        answer = client.get("/machines")
+
+        assert answer.status_code == 200
+        assert answer.context["total"] == 1
+        assert node.huid in answer.content.decode()
+
+    def test_htmx_gets_the_results_and_caches_know(self, client: Client) -> None:
+        make_node()
+
+        answer = client.get("/machines", headers=HTMX)
+
+        assert "HX-Request" in answer["Vary"]
+        assert b'id="results"' in answer.content
+        assert b"<html" not in answer.content
+
+    def test_the_number_of_queries_does_not_grow(self, client: Client) -> None:
+        counts = []
+        for _ in range(3):
+            for _ in range(4):
+                make_node()
+            client.get("/machines")
+            with CaptureQueriesContext(connection) as captured:
+                client.get("/machines?gpus=1&sort=-download")
+            counts.append(len(captured))
+
+        assert len(set(counts)) == 1
+
+    def test_an_empty_result_names_the_filter_that_causes_it(self, client: Client) -> None:
+        make_node(cuda_version=Decimal("12.4"))
+
+        answer = client.get("/machines?min_cuda=12.8&gpu=h100")
+
+        (choice,) = answer.context["relaxations"]
+        assert choice["label"] == "CUDA ≥ 12.8"
+        assert choice["count"] == 1
+        assert choice["url"] == "/machines?gpu=h100"
+        assert "1 machine without CUDA ≥ 12.8" in " ".join(answer.content.decode().split())
+
+    def test_tags_take_one_filter_away_each(self, client: Client) -> None:
+        make_node()
+
+        answer = client.get("/machines?min_ram=100&lat=1&lon=2&max_distance_mile=5&page=3")
+
+        tags = {item.field: item.remove_url for item in answer.context["active_filters"]}
+        assert tags["near"] == "/machines?min_ram=100"
+        assert tags["min_ram_gib"] == "/machines?lat=1&lon=2&max_distance_mile=5"
+
+    def test_sorts_toggle(self, client: Client) -> None:
+        make_node()
+
+        first = client.get("/machines").context["sorts"]["download"]
+        second = client.get("/machines?sort=-download").context["sorts"]["download"]
+
+        assert (first["url"], first["direction"]) == ("/machines?sort=-download", "")
+        assert (second["url"], second["direction"]) == ("/machines?sort=download", "descending")
+
+    @pytest.mark.parametrize(
+        "text", ["min_ram=much", "gpus=x&sort=y", "page=zero", "page=99999", "gpu=%00", "tier=<b>"]
+    )
+    def test_nonsense_is_explained_and_never_breaks_the_page(
+        self, client: Client, text: str
+    ) -> None:
+        make_node()
+
+        answer = client.get(f"/machines?{text}")
+
+        assert answer.status_code == 200
+        assert b"<b>" not in answer.content
+
+    def test_a_simulated_node_is_marked(self, client: Client) -> None:
+        make_node(simulated=True)
+
+        assert b"Simulated GPU" in client.get("/machines").content
+
+    def test_samples_fill_a_trial_markets_page_and_nothing_else(
+        self, client: Client, settings: Any
+    ) -> None:
+        settings.MARKET_SAMPLES = True
+        gpu_catalogue.load()
+        make_node()
+
+        page = client.get("/machines")
+        filtered = client.get("/machines?gpus=1")
+        listed = client.get("/api/executors")
+
+        assert page.context["total"] == 1
+        assert [offer.sample for offer in page.context["offers"]].count(True) == 5
+        assert not any(offer.sample for offer in filtered.context["offers"])
+        assert len(listed.json()) == 1
+
+    def test_a_real_chain_never_shows_samples(self, client: Client, settings: Any) -> None:
+        settings.MARKET_SAMPLES, settings.MARKET_CHAIN = True, "subtensor"
+        gpu_catalogue.load()
+
+        page = client.get("/machines")
+
+        assert not list(page.context["offers"])
+
+    @pytest.mark.parametrize("method", ["post", "put", "delete"])
+    def test_only_reads(self, client: Client, method: str) -> None:
+        assert getattr(client, method)("/machines").status_code == 405
+
+
+class TestMachine:
+    def test_says_who_measured_what_and_what_happened(self, client: Client) -> None:
+        node = make_node(last_seen_at=NOON)
+        figures = [
+            Figure(name="memory", unit="MiB", measured="515000"),
+            Figure(name="download", claimed="900", unit="Mbps", tried=False),
+        ]
+        measurements.record(node, figures, by="this market, over SSH", now=NOON)
+        listing.freeze(node_id=node.pk, why="Fan noise", actor=PLATFORM, now=NOON)
+        listing.unfreeze(node_id=node.pk, why="Repaired", actor=PLATFORM, now=NOON)
+
+        text = client.get(f"/machines/{node.public_id}").content.decode()
+
+        assert "this market, over SSH" in text
+        assert "515000" in text
+        assert "not yet" in text
+        assert "Repaired" in text
+
+    def test_a_rented_out_or_offline_node_keeps_its_page(self, client: Client) -> None:
+        node = make_node(status=NodeStatus.OFFLINE, free_gpu_count=0)
+
+        assert client.get(f"/machines/{node.public_id}").status_code == 200
+
+    @pytest.mark.parametrize("change", [{"delisted_at": NOON}, {"frozen_at": NOON}])
+    def test_what_was_taken_off_does_not_exist(self, client: Client, change: Any) -> None:
+        node = make_node(**change)
+
+        assert client.get(f"/machines/{node.public_id}").status_code == 404
+
+    def test_an_unknown_id_is_404(self, client: Client) -> None:
+        make_gpu_model()
+
+        assert client.get(f"/machines/{uuid4()}").status_code == 404
+        assert client.get("/machines/not-an-id").status_code == 404
