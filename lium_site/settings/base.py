@@ -219,7 +219,12 @@ DEPOSIT_PUBLIC_KEY = env.text("MARKET_DEPOSIT_PUBLIC_KEY", "")
 # Where the worker sweeps deposits to; nothing is swept while it is empty. Only that worker reads the seed.
 TREASURY_ADDRESS = env.text("MARKET_TREASURY_ADDRESS", "")
 
-UNFOLD = {"SITE_TITLE": "lium_site", "SITE_HEADER": "lium_site", "SITE_SYMBOL": "memory"}
+UNFOLD = {
+    "SITE_TITLE": "lium_site",
+    "SITE_HEADER": "lium_site",
+    "SITE_SYMBOL": "memory",
+    "DASHBOARD_CALLBACK": "lium_site.admin_dashboard.dashboard",
+}
 
 configure_logs(json=env.boolean("MARKET_LOG_JSON", True))
 LOGGING_CONFIG = None

@@ -1,0 +1,54 @@
+"""The admin's first page: what an operator must look at before anything else."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from billing import ledger
+from core import clock
+from lium_site import operations
+from rentals.models import Pod
+from rentals.selectors import silent_nodes, stuck_pods
+
+SHOWN = 20
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the tables of the first page; unfold calls this."""
+    now = clock.now()
+    found = [*operations.checks(now=now), operations.chain_check(operations.chain(), now=now)]
+    context["tables"] = [
+        _table("Stuck pods", ["Pod", "State", "Reason", "Since"], _stuck()),
+        _table("Silent machines", ["Machine", "Failed looks", "Since"], _silent()),
+        _table("Parts", ["Part", "State", "Seen"], [[c.label, c.state, c.detail] for c in found]),
+        _table("Queues", ["Queue", "Waiting"], [[q.name, q.depth] for q in operations.queues()]),
+        _table("Trial balance", ["Currency", "Sum"], _balances()),
+    ]
+    return context
+
+
+def _table(title: str, headers: list[str], rows: list[list[Any]]) -> dict[str, Any]:
+    return {"title": title, "data": {"headers": headers, "rows": rows}}
+
+
+def _stuck() -> list[list[Any]]:
+    return [
+        [_link(pod), pod.get_status_display(), pod.status_reason, f"{pod.status_since:%F %T} UTC"]
+        for pod in stuck_pods()[:SHOWN]
+    ]
+
+
+def _silent() -> list[list[Any]]:
+    return [[watch.node.huid, watch.failures, watch.node.last_seen_at] for watch in silent_nodes()]
+
+
+def _balances() -> list[list[Any]]:
+    return [[currency, f"{total:f}"] for currency, total in sorted(ledger.trial_balance().items())]
+
+
+def _link(pod: Pod) -> str:
+    return format_html(
+        '<a href="{}">{}</a>', reverse("admin:rentals_pod_change", args=[pod.pk]), pod.huid
+    )
