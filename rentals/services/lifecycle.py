@@ -50,12 +50,15 @@ def remove(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
     return _end(pod, reason=Reason.REMOVED_BY_RENTER, actor=principal.actor(), now=now)
 
 
-def remove_as(*, pod_id: UUID, reason: Reason, actor: Actor, now: datetime) -> Pod:
+def remove_as(
+    *, pod_id: UUID, reason: Reason, actor: Actor, now: datetime, detail: str = ""
+) -> Pod:
     """Remove a pod on anybody's behalf: schedule, empty balance, administrator; a repeat is a no-op.
 
     :raises Pod.DoesNotExist: there is none.
     """
-    return _end(Pod.objects.get(public_id=pod_id), reason=reason, actor=actor, now=now)
+    pod = Pod.objects.get(public_id=pod_id)
+    return _end(pod, reason=reason, actor=actor, now=now, detail=detail)
 
 
 def stop(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
@@ -171,12 +174,13 @@ def _schedule(principal: Principal, pod_id: UUID, at: datetime | None, now: date
     return row
 
 
-def _end(pod: Pod, *, reason: Reason, actor: Actor, now: datetime) -> Pod:
+def _end(pod: Pod, *, reason: Reason, actor: Actor, now: datetime, detail: str = "") -> Pod:
     with _locked(pod) as row:
         if PodStatus(row.status) in GONE:
             return row
         to = PodStatus.REMOVED if row.status == PodStatus.FAILED else PodStatus.REMOVING
-        changes.begin_removal(row, Change(to=to, reason=reason, actor=actor, now=now))
+        change = Change(to=to, reason=reason, actor=actor, now=now, detail=detail)
+        changes.begin_removal(row, change)
         _record(row, "pod-delete.success", reason, actor, now)
         dispatch.reconcile(row)
     faults.point("remove.intended")
