@@ -44,10 +44,3 @@ def deployment_estimate(
     principal.require(Scope.READ)
     estimate = starts.estimate(principal, node_id=executor_id, template_id=template_id)
     return wire.estimate(estimate)
-
-
-@router.get("/executors/default-docker-image", response=list[schemas.ImageOut], auth=KeyOrSession())
-def default_docker_image(request: HttpRequest) -> list[dict[str, str]]:
-    """Name the image to take where the renter has no wish: the one that every node has ready."""
-    caller(request).require(Scope.READ)
-    return [wire.image(template) for template in starts.ready_templates()]

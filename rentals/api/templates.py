@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router
+from ninja import Router, Status
 
 from accounts.auth import KeyOrSession, OptionalKey, caller, caller_or_none
 from core import clock
@@ -32,10 +32,10 @@ def detail(request: HttpRequest, template_id: UUID) -> dict[str, Any]:
 
 
 @router.post("/templates", response={201: schemas.TemplateOut}, auth=KeyOrSession())
-def create(request: HttpRequest, payload: schemas.TemplateIn) -> tuple[int, dict[str, Any]]:
+def create(request: HttpRequest, payload: schemas.TemplateIn) -> Status[dict[str, Any]]:
     """Make a template for the own workspace."""
     row = templates.create(principal=caller(request), draft=_draft(payload))
-    return 201, wire.template(row)
+    return Status(201, wire.template(row))
 
 
 @router.put("/templates/{uuid:template_id}", response=schemas.TemplateOut, auth=KeyOrSession())

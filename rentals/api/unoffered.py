@@ -25,7 +25,6 @@ class ResetNotSupported(NotOffered):
 
 @router.get("/volumes", response=list[dict[str, Any]])
 @router.get("/backup-configs", response=list[dict[str, Any]])
-@router.get("/executors/infiniband-clusters", response=list[dict[str, Any]])
 def nothing(request: HttpRequest) -> list[dict[str, Any]]:
     """List what there is none of."""
     caller(request).require(Scope.READ)

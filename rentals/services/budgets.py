@@ -1,7 +1,6 @@
 """Budgets of API keys: what a key's pods cost today, this month and in all, and what follows at the limit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -10,6 +9,7 @@ from uuid import UUID
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import Coalesce
 
+from accounts.hooks import KeySpend
 from accounts.models import ApiKey
 from accounts.services import refusals
 from accounts.services.refusals import Refusal
@@ -28,18 +28,11 @@ class BudgetExceeded(DomainError):
     status = 402
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """What the pods of a key cost in USD in the present UTC day and month and in all, and how many are open."""
+def spend_of(keys: Sequence[ApiKey], now: datetime) -> Mapping[int, KeySpend]:
+    """Give what the pods of each key cost in USD in the present UTC day and month and in all.
 
-    today_usd: Decimal = NOTHING
-    month_usd: Decimal = NOTHING
-    total_usd: Decimal = NOTHING
-    pod_count: int = 0
-
-
-def spend_of(keys: Sequence[ApiKey], *, now: datetime) -> Mapping[int, Spend]:
-    """Give what each key spent, by primary key, in three queries for any number of keys."""
+    By primary key of the key; three queries for any number of keys. A key without pods is left out.
+    """
     pods = Pod.objects.filter(api_key__in=keys)
     pod_keys = dict(pods.values_list("public_id", "api_key_id"))
     totals = pods.values_list("api_key_id").annotate(
@@ -48,7 +41,7 @@ def spend_of(keys: Sequence[ApiKey], *, now: datetime) -> Mapping[int, Spend]:
     )
     today, month = _since_midnight(pod_keys, now)
     return {
-        key: Spend(today.get(key, NOTHING), month.get(key, NOTHING), total, listed)
+        key: KeySpend(today.get(key, NOTHING), month.get(key, NOTHING), total, listed)
         for key, total, listed in totals
     }
 
@@ -80,8 +73,8 @@ def exceeded(key: ApiKey, *, now: datetime) -> Refusal | None:
     limits = (key.daily_budget_usd, key.monthly_budget_usd, key.max_budget_usd)
     if limits == (None, None, None):
         return None
-    spend = spend_of([key], now=now).get(key.pk, Spend())
-    spent = (spend.today_usd, spend.month_usd, spend.total_usd)
+    spend = spend_of([key], now).get(key.pk)
+    spent = (spend.today_usd, spend.month_usd, spend.total_usd) if spend else (NOTHING,) * 3
     for window, budget, amount in zip(("daily", "monthly", "max"), limits, spent, strict=True):
         if budget is not None and amount >= budget:
             return Refusal(window=window, amount_usd=NOTHING, budget_usd=budget, spent_usd=amount)

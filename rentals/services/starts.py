@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Workspace
 from accounts.principal import Principal
+from marketplace.hooks import ImageChoice
 from marketplace.models import Node
 from rentals import access
 from rentals.models import Template
@@ -46,9 +47,10 @@ def listed_templates(workspace: Workspace | None) -> QuerySet[Template]:
     return usable.select_related("workspace__owner").order_by("-built_on_node", "name", "pk")
 
 
-def ready_templates() -> QuerySet[Template]:
-    """List the market's templates whose image is on every node."""
-    return listed_templates(None).filter(built_on_node=True)
+def best_images(gpu_model: str, driver_version: str) -> list[ImageChoice]:
+    """Name the images to take where the renter has no wish: those that every node has, whatever its GPU."""
+    ready = listed_templates(None).filter(built_on_node=True)
+    return [ImageChoice(row.docker_image, row.docker_image_tag) for row in ready]
 
 
 def _is_there(template: Template, node: Node) -> bool:

@@ -1,13 +1,12 @@
 """What leaves through the API, in the published client's names, types and units."""
 
 from rentals.wire.charges import receipt, record, statement
-from rentals.wire.offers import estimate, image, quote, rented, selected, selection, template
+from rentals.wire.offers import estimate, quote, rented, selected, selection, template
 from rentals.wire.pods import event, log_lines, pods
 
 __all__ = [
     "estimate",
     "event",
-    "image",
     "log_lines",
     "pods",
     "quote",

@@ -73,11 +73,6 @@ def estimate(start: Estimate) -> dict[str, Any]:
     }
 
 
-def image(row: Template) -> dict[str, str]:
-    """Write a template's image alone."""
-    return {"docker_image": row.docker_image, "docker_image_tag": row.docker_image_tag}
-
-
 def rented(pod: Pod) -> dict[str, Any]:
     """Write the answer to a rent."""
     return {"success": True, "pod_id": str(pod.public_id)}

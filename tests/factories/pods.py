@@ -1,16 +1,16 @@
 """Minimal valid pods: Alice's, on Bob's node."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import count
 from typing import Any
 
 from accounts.models import User, Workspace
-from marketplace.models import GpuAccess, GpuModel, Node, NodeGpu, NodeStatus, Provider
+from marketplace.models import Node
 from rentals.models import Pod, PodMeter, PodStatus, Quote, Template
 from rentals.services import meter
+from tests.factories.marketplace import NOON, make_node
 
-NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 _number = count(1)
 
 
@@ -24,43 +24,6 @@ def make_user(name: str = "alice") -> User:
 def make_workspace(user: User | None = None) -> Workspace:
     """Give a person's own workspace."""
     return Workspace.objects.get(owner=user or make_user(), is_personal=True)
-
-
-def make_gpu_model(name: str = "NVIDIA H100 80GB HBM3", short_name: str = "H100") -> GpuModel:
-    """Make a GPU of the catalogue."""
-    fields = {"short_name": short_name, "memory_mib": 81559}
-    return GpuModel.objects.get_or_create(name=name, defaults=fields)[0]
-
-
-def make_node(*, gpu_count: int = 8, **fields: Any) -> Node:
-    """Make Bob's node with all its GPUs free."""
-    provider = Provider.objects.create(
-        name="Bob", ssh_public_key="-", ssh_private_key_encrypted="-"
-    )
-    number = next(_number)
-    values = {
-        "gpu_model": make_gpu_model(),
-        "status": NodeStatus.AVAILABLE,
-        "price_per_gpu_usd": Decimal("2"),
-        "host": f"node{number}.example.com",
-        "public_host": "203.0.113.7",
-        "host_key": f"ssh-ed25519 AAAA{number}",
-        "gpu_access": GpuAccess.SIMULATED,
-        "cpu_count": 64,
-        "ram_mib": 515_000,
-        "disk_gib": 1800,
-        "driver_version": "570.124.06",
-        "cuda_version": Decimal("12.8"),
-        **fields,
-    }
-    node = Node.objects.create(
-        provider=provider, gpu_count=gpu_count, free_gpu_count=gpu_count, **values
-    )
-    NodeGpu.objects.bulk_create(
-        NodeGpu(node=node, uuid=f"GPU-{number}-{position}", position=position)
-        for position in range(gpu_count)
-    )
-    return node
 
 
 def make_template(**fields: Any) -> Template:

@@ -53,10 +53,3 @@ class EstimateOut(Schema):
     warning_message: str | None
     is_cached_template: bool
     docker_image_size: int | None
-
-
-class ImageOut(Schema):
-    """An image to start with."""
-
-    docker_image: str
-    docker_image_tag: str
