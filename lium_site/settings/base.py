@@ -210,6 +210,10 @@ MARKET_DATA_GRACE = timedelta(hours=env.integer("MARKET_DATA_GRACE_HOURS", 72))
 MARKET_METERING_SECONDS = env.integer("MARKET_METERING_SECONDS", 60)
 MARKET_LOST_AFTER = timedelta(minutes=env.integer("MARKET_LOST_AFTER_MINUTES", 30))
 MARKET_FAILED_SHOWN = timedelta(minutes=env.integer("MARKET_FAILED_SHOWN_MINUTES", 5))
+MARKET_PROBE_SECONDS = env.integer("MARKET_PROBE_SECONDS", 15)
+MARKET_DOUBT_SECONDS = env.integer("MARKET_DOUBT_SECONDS", 10)
+# Illustrations on the first page of an almost empty market; marked, never in the API or in any figure.
+MARKET_SAMPLES = env.boolean("MARKET_SAMPLES", True)
 # Local chain: blocks by clock, finality this many blocks behind the head.
 LOCALCHAIN_BLOCK_SECONDS = env.integer("LOCALCHAIN_BLOCK_SECONDS", 1)
 LOCALCHAIN_FINALITY_BLOCKS = env.integer("LOCALCHAIN_FINALITY_BLOCKS", 2)
