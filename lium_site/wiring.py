@@ -1,24 +1,26 @@
 """The callables that lower floors are handed, because they may not import upwards."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from django.conf import settings
 
 from accounts import hooks
-from accounts.models import ApiKey, Workspace
+from accounts.models import Workspace
 from billing.selectors import balance_usd
 from billing.services.grants import grant
 from core import live
 from core.actors import PLATFORM
 from lium_site.live import hub
+from marketplace import hooks as marketplace_hooks
 from rentals.models import Pod
+from rentals.services.budgets import spend_of
+from rentals.services.starts import best_images
 
 
 def install() -> None:
     """Hand every lower floor its answers; called once a process."""
     live.install(hub)
+    marketplace_hooks.install(best_images)
     hooks.install(
         hooks.Hooks(
             on_signup=credit_signup,
@@ -42,13 +44,6 @@ def credit_signup(workspace: Workspace, now: datetime) -> bool:
         now=now,
     )
     return True
-
-
-def spend_of(keys: Sequence[ApiKey], now: datetime) -> Mapping[int, hooks.KeySpend]:
-    """Give what the pods of each key cost."""
-    return {
-        key.pk: hooks.KeySpend(Decimal(0), Decimal(0), Decimal(0), key.pods.count()) for key in keys
-    }
 
 
 def reasons_to_keep(workspace: Workspace) -> list[str]:
