@@ -1,0 +1,91 @@
+"""What the admin pages of every app share: rows are read, and changed only by services, with a reason."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.forms import ActionForm
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from accounts.models import User
+from core.actors import Actor, ActorKind
+from core.errors import DomainError
+
+OnRow = Callable[[Any, Any, Actor, str], None]
+OnRows = Callable[[Any, HttpRequest, QuerySet[Any]], None]
+
+
+class ReasonForm(ActionForm):  # type: ignore[misc]
+    """The bar above a list: which action, and why."""
+
+    reason = forms.CharField(
+        label="",
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget({"placeholder": "Reason", "aria-label": "Reason"}),
+    )
+
+
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
+    """Rows to look at: nothing is added, edited or deleted here."""
+
+    action_form = ReasonForm
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """Rows are made by services only."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Rows are records."""
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """Show every field, edit none."""
+        return [name for name in self.get_fields(request, obj) if isinstance(name, str)]
+
+    def has_save_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """There is nothing to save."""
+        return False
+
+
+def operator(request: HttpRequest) -> Actor:
+    """Name the admin in events and audit."""
+    user = cast(User, request.user)
+    return Actor(kind=ActorKind.ADMIN, id=str(user.public_id), name=user.display_name)
+
+
+def with_reason(description: str) -> Callable[[OnRow], OnRows]:
+    """Make an admin action of a function on one row; a reason is demanded, refusals are shown row by row."""
+
+    def decorate(act: OnRow) -> OnRows:
+        @wraps(act)
+        def run(admin: Any, request: HttpRequest, rows: QuerySet[Any]) -> None:
+            reason = request.POST.get("reason", "").strip()
+            if not reason:
+                messages.error(request, "Say why, in the field beside the action.")
+                return
+            done = [row for row in rows if _done(admin, request, act, row, reason)]
+            if done:
+                messages.success(request, f"{description}: {len(done)} done.")
+
+        run.short_description = description  # type: ignore[attr-defined]
+        run.allowed_permissions = ["change"]  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _done(admin: Any, request: HttpRequest, act: OnRow, row: Model, reason: str) -> bool:
+    try:
+        act(admin, row, operator(request), reason)
+    except DomainError as error:
+        messages.error(request, f"{row}: {error.message}")
+        return False
+    return True
