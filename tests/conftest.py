@@ -8,6 +8,9 @@ import pytest_socket
 
 from tests.machines import why_no_engine
 
+# One market for the session, shared by every folder of tests that wants one.
+pytest_plugins = ["tests.market"]
+
 # Loopback, and the networks that test machines use among themselves (RFC 2544).
 THIS_MACHINE = ["127.0.0.0/8", "::1", "localhost", "198.18.0.0/15"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -47,4 +50,8 @@ def browser_type_launch_args(
     """Launch the system's Chromium, with nothing that calls home."""
     quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking"]
     quiet += ["--disable-component-update", "--disable-sync", "--disable-gpu", "--no-sandbox"]
-    return {**browser_type_launch_args, "executable_path": chromium(), "args": ["--headless", *quiet]}
+    return {
+        **browser_type_launch_args,
+        "executable_path": chromium(),
+        "args": ["--headless", *quiet],
+    }
