@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from lium_site.stack.console import StackError
+from lium_site.stack.console import StackError, say
 from lium_site.stack.paths import ROOT, State
 from lium_site.stack.process import Program, run_to_end
 from lium_site.stack.supervisor import Supervisor
@@ -24,6 +24,7 @@ def manage(
 
     :raises StackError: with the end of its log if it fails.
     """
+    started = time.monotonic()
     run_to_end(
         Program(
             name=arguments[0],
@@ -34,6 +35,7 @@ def manage(
         ),
         log_folder=state.logs,
     )
+    say(f"{arguments[0].replace('_', ' ')} is done ({time.monotonic() - started:.1f} s)")
 
 
 def web(environment: Mapping[str, str], *, port: int) -> Program:

@@ -35,6 +35,7 @@ class Child:
 
     def __init__(self, program: Program, *, log_folder: Path) -> None:
         self.program = program
+        self._asked = False
         self.log = log_folder / f"{program.name}.log"
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -86,11 +87,17 @@ class Child:
             reason = f"{self.name} ended because the disk is full: free some space and start again"
         return "\n".join([f"{reason}. The end of {self.log}:", *(f"    {line}" for line in lines)])
 
+    def ask_to_stop(self) -> None:
+        """Send the signal by which the program ends in its own way, once: some take a second one as haste."""
+        if self.is_running() and not self._asked:
+            self._asked = True
+            self.process.send_signal(self.program.stop_signal)
+
     def stop(self) -> None:
         """Stop the program and everything below it; kill what does not stop in its grace."""
         below = descendants(self.process.pid)
+        self.ask_to_stop()
         if self.is_running():
-            self.process.send_signal(self.program.stop_signal)
             try:
                 self.process.wait(self.program.grace_seconds)
             except subprocess.TimeoutExpired:

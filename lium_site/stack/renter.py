@@ -75,11 +75,18 @@ class Renter:
                 # Decimal, because money that went through a float is no longer what was charged.
                 return json.loads(response.read() or b"null", parse_float=Decimal)
         except urllib.error.HTTPError as error:
-            answer = error.read(2000).decode(errors="replace")
-            words = f"{method} /api/{path} answered {error.code}: {answer}"
+            words = f"{method} /api/{path} answered {error.code}: {_message(error.read(10_000))}"
             raise Refused(words, status=error.code) from error
         except OSError as error:
             raise StackError(f"{method} /api/{path} got no answer: {error}") from error
+
+
+def _message(body: bytes) -> str:
+    """Return the words of an error answer, which is JSON unless something stood in between."""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, LookupError, TypeError):
+        return body.decode(errors="replace")[:300]
 
 
 @dataclass(frozen=True)

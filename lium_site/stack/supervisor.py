@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import FrameType, TracebackType
 from typing import Self
@@ -49,9 +49,13 @@ class Supervisor:
 
     def watch(self, child: Child) -> Child:
         """Take charge of a running program."""
-        self.children.append(child)
-        self._teardown.callback(child.stop)
+        self.watch_together([child])
         return child
+
+    def watch_together(self, children: Sequence[Child]) -> None:
+        """Take charge of programs that need not wait for each other to stop."""
+        self.children += children
+        self._teardown.callback(_stop_together, children)
 
     def at_exit(self, action: Callable[[], None]) -> None:
         """Do something when everything that is started after this has stopped."""
@@ -85,3 +89,10 @@ class Supervisor:
             for process in descendants(os.getpid()):
                 process.signal(signal.SIGKILL)
             os._exit(130)
+
+
+def _stop_together(children: Sequence[Child]) -> None:
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.stop()

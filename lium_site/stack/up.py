@@ -76,13 +76,13 @@ def _start(
     local = machine.start(supervisor, state, install=options.install)
     if local is not None:
         supervisor.at_exit(lambda: clear_network(local.engine, state))
-    for program in (
+    programs = (
         application.web(environment, port=options.port),
         application.worker(environment),
         application.provisioner(environment),
         application.beat(environment, schedule=state.folder / "beat-schedule"),
-    ):
-        supervisor.watch(Child(program, log_folder=state.logs))
+    )
+    supervisor.watch_together([Child(program, log_folder=state.logs) for program in programs])
     # Seeding runs while the servers import what they need: on two cores that is a third of the start.
     application.manage(state, environment, "seed_market")
     enrolled = local is not None and machine.enrol(local, state, environment)
