@@ -1,18 +1,23 @@
 """The callables that lower floors are handed, because they may not import upwards."""
 
 from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Count, Sum
+from django.urls import reverse
 
 from accounts import hooks
 from accounts.models import Workspace
+from billing import hooks as billing_hooks
 from billing.selectors import balance_usd
 from billing.services.grants import grant
 from core import live
 from core.actors import PLATFORM
 from lium_site.live import hub
 from marketplace import hooks as marketplace_hooks
-from rentals.models import Pod
+from rentals.models import Pod, PodMeter
 from rentals.services.budgets import spend_of
 from rentals.services.starts import best_images
 
@@ -20,6 +25,7 @@ from rentals.services.starts import best_images
 def install() -> None:
     """Hand every lower floor its answers; called once a process."""
     live.install(hub)
+    billing_hooks.install(billing_hooks.Hooks(burn_of=burn_of, subject_url=subject_url))
     marketplace_hooks.install(best_images)
     hooks.install(
         hooks.Hooks(
@@ -44,6 +50,19 @@ def credit_signup(workspace: Workspace, now: datetime) -> bool:
         now=now,
     )
     return True
+
+
+def burn_of(workspace: Workspace) -> billing_hooks.Burn:
+    """Say what a workspace's ready pods draw an hour, and how many they are."""
+    ready = PodMeter.objects.filter(pod__workspace=workspace, ready_since__isnull=False)
+    sums = ready.aggregate(usd=Sum("hourly_price_usd"), pods=Count("pk"))
+    return billing_hooks.Burn(usd_per_hour=sums["usd"] or Decimal(0), running_pods=sums["pods"])
+
+
+def subject_url(kind: str, subject_id: UUID) -> str:
+    """Give the page of what a ledger entry is about; empty where there is none."""
+    pages = {"pod": "pod", "invoice": "invoice"}
+    return reverse(pages[kind], args=[subject_id]) if kind in pages else ""
 
 
 def reasons_to_keep(workspace: Workspace) -> list[str]:
