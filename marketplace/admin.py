@@ -1,0 +1,199 @@
+"""The operator's view of the market: rows are read; freezing, delisting and the like go through services."""
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+
+from accounts.admin_base import ReadOnlyAdmin, with_reason
+from core import clock
+from core.actors import Actor
+from marketplace.models import (
+    Fact,
+    GpuModel,
+    HandOver,
+    MachineRequest,
+    Node,
+    NodeEvent,
+    NodeGpu,
+    PortReservation,
+    Provider,
+    StartOutcome,
+    UsageFact,
+)
+from marketplace.services import listing
+
+
+class MarketAdmin(ReadOnlyAdmin):
+    """Every field of a row but the excluded ones."""
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """List the model's own fields."""
+        hidden = {"id", *(self.exclude or ())}
+        return [field.name for field in self.model._meta.fields if field.name not in hidden]
+
+
+class ReadOnlyInline(TabularInline):
+    """Rows of a node, to look at."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = False
+
+    def has_add_permission(self, *args: object) -> bool:
+        """Rows are made by services only."""
+        return False
+
+    def has_change_permission(self, *args: object) -> bool:
+        """Nothing is edited here."""
+        return False
+
+
+class NodeGpuInline(ReadOnlyInline):
+    """Which GPU is with whom."""
+
+    model = NodeGpu
+    fields = ["position", "uuid", "holder", "missing_since"]
+    ordering = ["position"]
+
+
+class FactInline(ReadOnlyInline):
+    """What is known of the node, and who says so."""
+
+    model = Fact
+    fields = ["name", "claimed", "measured", "unit", "measured_by", "measured_at", "failures"]
+    ordering = ["name"]
+
+
+class NodeEventInline(ReadOnlyInline):
+    """Why the node is as it is."""
+
+    model = NodeEvent
+    fields = ["created_at", "from_status", "to_status", "reason_code", "reason", "actor_name"]
+    ordering = ["-id"]
+    per_page = 20
+
+
+@admin.register(Node)
+class NodeAdmin(MarketAdmin):
+    """Machines, with what an operator may decide about them."""
+
+    list_display = [
+        "huid", "gpu_model", "gpu_count", "free_gpu_count", "price_per_gpu_usd", "status",
+        "simulated", "frozen_at", "last_seen_at", "missed_probes", "starts_proven", "starts_failed",
+    ]  # fmt: skip
+    list_filter = ["status", "simulated", "tier", "gpu_model__short_name"]
+    list_select_related = ["gpu_model"]
+    search_fields = ["public_id", "name", "host", "provider__name"]
+    ordering = ["-pk"]
+    exclude = ["offer_json"]
+    inlines = [NodeGpuInline, FactInline, NodeEventInline]
+    actions = ["freeze", "unfreeze", "delist"]
+
+    @with_reason("Hide from new renters")
+    def freeze(self, row: Node, actor: Actor, reason: str) -> None:
+        """Hide the node; its pods go on."""
+        listing.freeze(node_id=row.pk, why=reason, actor=actor, now=clock.now())
+
+    @with_reason("Show to renters again")
+    def unfreeze(self, row: Node, actor: Actor, reason: str) -> None:
+        """Show the node again."""
+        listing.unfreeze(node_id=row.pk, why=reason, actor=actor, now=clock.now())
+
+    @with_reason("Take off the market for good")
+    def delist(self, row: Node, actor: Actor, reason: str) -> None:
+        """Delist the node; its pods go on."""
+        listing.delist(node_id=row.pk, why=reason, actor=actor, now=clock.now())
+
+
+@admin.register(Provider)
+class ProviderAdmin(MarketAdmin):
+    """Who hosts; the private key is never shown."""
+
+    list_display = ["name", "public_id", "workspace", "hotkey", "created_at"]
+    search_fields = ["name", "public_id", "hotkey"]
+    list_select_related = ["workspace"]
+    ordering = ["-pk"]
+    exclude = ["ssh_private_key_encrypted"]
+
+
+@admin.register(GpuModel)
+class GpuModelAdmin(MarketAdmin):
+    """The GPU catalogue, as loaded from its file."""
+
+    list_display = ["name", "short_name", "memory_mib", "secure_price_usd", "spot_price_usd"]
+    search_fields = ["name", "short_name"]
+    ordering = ["name"]
+
+
+@admin.register(NodeEvent)
+class NodeEventAdmin(MarketAdmin):
+    """What happened to nodes."""
+
+    list_display = ["created_at", "node", "from_status", "to_status", "reason_code", "reason", "actor_name"]  # fmt: skip
+    list_filter = ["reason_code", "to_status"]
+    list_select_related = ["node"]
+    search_fields = ["node__public_id", "reason"]
+    ordering = ["-pk"]
+
+
+@admin.register(Fact)
+class FactAdmin(MarketAdmin):
+    """Figures with their evidence."""
+
+    list_display = ["node", "name", "claimed", "measured", "unit", "measured_by", "measured_at", "failures"]  # fmt: skip
+    list_filter = ["name", "measured_by"]
+    list_select_related = ["node"]
+    search_fields = ["node__public_id"]
+    ordering = ["-pk"]
+
+
+@admin.register(PortReservation)
+class PortReservationAdmin(MarketAdmin):
+    """Ports that pods hold."""
+
+    list_display = ["node", "port", "holder"]
+    list_select_related = ["node"]
+    search_fields = ["holder", "node__public_id"]
+    ordering = ["-pk"]
+
+
+@admin.register(StartOutcome)
+class StartOutcomeAdmin(MarketAdmin):
+    """How starts went."""
+
+    list_display = ["occurred_at", "node", "proven", "ready_seconds"]
+    list_filter = ["proven"]
+    list_select_related = ["node"]
+    ordering = ["-pk"]
+
+
+@admin.register(UsageFact)
+class UsageFactAdmin(MarketAdmin):
+    """Proven, paid use."""
+
+    list_display = ["started_at", "ended_at", "node", "gpu_count", "paid_usd", "holder"]
+    list_select_related = ["node"]
+    search_fields = ["holder"]
+    ordering = ["-pk"]
+
+
+@admin.register(HandOver)
+class HandOverAdmin(MarketAdmin):
+    """GPUs changing hands."""
+
+    list_display = ["occurred_at", "node", "direction", "gpu_count", "holder"]
+    list_filter = ["direction"]
+    list_select_related = ["node"]
+    search_fields = ["holder"]
+    ordering = ["-pk"]
+
+
+@admin.register(MachineRequest)
+class MachineRequestAdmin(MarketAdmin):
+    """Demand that found no machine."""
+
+    list_display = ["requested_at", "gpu_count", "machine_name", "workspace"]
+    list_select_related = ["workspace"]
+    search_fields = ["machine_name"]
+    ordering = ["-requested_at"]

@@ -1,0 +1,86 @@
+"""The operator's pages: everything is readable, secrets are not, and decisions need a reason."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from marketplace.models import Fact, FactSample, Node
+from tests.factories.marketplace import NOON, make_node, make_provider
+
+pytestmark = pytest.mark.django_db
+SHOWN_WITH_THEIR_PARENT = {"nodegpu", "factsample"}
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    user = User.objects.create_superuser("ada@example.com", "pw")
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def test_every_model_has_a_page() -> None:
+    models = apps.get_app_config("marketplace").get_models()
+
+    missing = {model._meta.model_name for model in models if model not in admin.site._registry}
+
+    assert missing == SHOWN_WITH_THEIR_PARENT
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        model._meta.model_name
+        for model in apps.get_app_config("marketplace").get_models()
+        if model._meta.model_name not in SHOWN_WITH_THEIR_PARENT
+    ],
+)
+def test_lists_open_and_add_nothing(operator: Client, model: str) -> None:
+    make_node()
+
+    listing = operator.get(reverse(f"admin:marketplace_{model}_changelist") + "?q=x")
+    adding = operator.get(reverse(f"admin:marketplace_{model}_add"))
+
+    assert listing.status_code == 200
+    assert adding.status_code == 403
+
+
+def test_a_node_shows_its_gpus_facts_and_events_but_no_stored_reply(operator: Client) -> None:
+    node = make_node()
+    fact = Fact.objects.create(node=node, name="cpus", measured="64", measured_at=NOON)
+    FactSample.objects.create(fact=fact, value="64", measured_by="t", measured_at=NOON)
+
+    text = operator.get(reverse("admin:marketplace_node_change", args=[node.pk])).content.decode()
+
+    assert node.gpus.get(position=0).uuid in text
+    assert "offer_json" not in text
+
+
+def test_the_platforms_private_key_is_not_shown(operator: Client) -> None:
+    provider = make_provider(ssh_private_key_encrypted="gAAAA-secret")
+
+    answer = operator.get(reverse("admin:marketplace_provider_change", args=[provider.pk]))
+
+    assert "gAAAA-secret" not in answer.content.decode()
+
+
+class TestActions:
+    def act(self, operator: Client, node: Node, **data: Any) -> Node:
+        form = {"action": "freeze", "_selected_action": [node.pk], **data}
+        operator.post(reverse("admin:marketplace_node_changelist"), form)
+        node.refresh_from_db()
+        return node
+
+    def test_freezes_with_the_reason_and_the_operators_name(self, operator: Client) -> None:
+        node = self.act(operator, make_node(), reason="Fan noise")
+
+        assert node.frozen_at is not None
+        event = node.events.get()
+        assert (event.reason, event.actor_kind) == ("Fan noise", "admin")
+
+    def test_without_a_reason_nothing_happens(self, operator: Client) -> None:
+        assert self.act(operator, make_node(), reason=" ").frozen_at is None
