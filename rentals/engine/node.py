@@ -1,6 +1,7 @@
 """Makes a machine ready for pods; may be repeated at any time, and costs little then."""
 
 import json
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -8,13 +9,15 @@ from typing import Any
 from marketplace.machine import CommandFailed, Machine
 from marketplace.simulated import NVIDIA_SMI
 from rentals.engine.docker import ACT_SECONDS, LOOK_SECONDS, docker
-from rentals.engine.errors import EngineError, NodeUnfit
+from rentals.engine.errors import EngineDown, EngineError, NodeUnfit
 from rentals.engine.images import image_present
 from rentals.engine.spec import MARKET_LABEL, GpuAccess, NodeLayout
-from rentals.runtime import BaseImage, RuntimeBundle
+from rentals.runtime import REPOSITORY, BaseImage, RuntimeBundle
 
 COPY_SECONDS = 600
 CONFIGURE_SECONDS = 300
+OLDEST_ENGINE = (20, 10)
+CDI_ENGINE = (28, 2)
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 IMAGE_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -33,6 +36,15 @@ tar -x -z -f - -C "$part" --no-same-owner
 mv -T "$part" "$1" 2>/dev/null || [ -x "$1/init" ]
 trap - EXIT
 [ ! -e "$part" ] || rm -rf "$part\""""
+# Who may use the engine may set rules through it, without being root by name.
+_AS_ROOT = """\
+repository=$1
+shift
+if [ "$(id -u)" -eq 0 ]; then exec sh -s -- "$@"; fi
+if sudo -n true </dev/null 2>/dev/null; then exec sudo -n sh -s -- "$@"; fi
+image=$(docker image ls --quiet "$repository" | head -n 1)
+exec docker run --rm --interactive --network host --cap-drop ALL --cap-add NET_ADMIN \\
+  --cap-add NET_RAW --entrypoint sh "$image" -s -- "$@\""""
 _CONFIGURE = (
     "env",
     "DEBIAN_FRONTEND=noninteractive",
@@ -77,7 +89,7 @@ def prepare_node(
     :raises EngineError, MachineError: when it could not be finished; repeat it later.
     """
     layout = NodeLayout(market_id=market_id, directory=directory, runtime=bundle.version)
-    engine = json.loads(docker(machine, ["info", "-f", "{{json .}}"], timeout=LOOK_SECONDS))
+    engine = _engine(machine)
     architecture, cpus, memory, disk = _directories(machine, layout)
     if architecture != bundle.architecture:
         raise NodeUnfit(
@@ -86,9 +98,9 @@ def prepare_node(
     _install_runtime(machine, layout, bundle)
     if simulated_gpus is not None:
         _install_simulated(machine, layout, simulated_gpus)
+    _ensure_base_image(machine, layout, base_image)
     ensure_network(machine, layout=layout)
     raise_firewall(machine, layout=layout, published_ports=published_ports)
-    _ensure_base_image(machine, layout, base_image)
     return NodeFacts(
         layout=layout,
         base_image=base_image.name,
@@ -125,7 +137,6 @@ def raise_firewall(
     first, last = published_ports
     try:
         _firewall(machine, "up", layout.bridge, f"{first}:{last}")
-        _firewall(machine, "check", layout.bridge)
     except CommandFailed as error:
         raise NodeUnfit(f"its firewall could not be set up, {error.stderr}") from error
 
@@ -140,9 +151,8 @@ def gpu_access(machine: Machine, *, engine: dict[str, Any]) -> GpuAccess | None:
 
     `engine` is what `docker info` says.
     """
-    version = tuple(int(part) for part in engine["ServerVersion"].split(".")[:2])
     listed = machine.run(["nvidia-ctk", "cdi", "list"], timeout=LOOK_SECONDS)
-    if version >= (28, 2) and b"nvidia.com/gpu=GPU-" in listed.stdout:
+    if _version(engine) >= CDI_ENGINE and b"nvidia.com/gpu=GPU-" in listed.stdout:
         return GpuAccess.CDI
     hook = machine.run(["sh", "-c", "command -v nvidia-container-runtime-hook"], timeout=10)
     if hook.exit_status == 0 or "nvidia" in engine["Runtimes"]:
@@ -198,7 +208,27 @@ def _configure(machine: Machine, layout: NodeLayout, unpacked: str, name: str) -
 
 def _firewall(machine: Machine, *arguments: str) -> None:
     script = files("marketplace.machine") / "scripts" / "firewall.sh"
-    machine.check(["sh", "-s", "--", *arguments], timeout=ACT_SECONDS, stdin=script.read_bytes())
+    argv = ["sh", "-c", _AS_ROOT, "sh", REPOSITORY, *arguments]
+    machine.check(argv, timeout=ACT_SECONDS, stdin=script.read_bytes())
+
+
+def _engine(machine: Machine) -> dict[str, Any]:
+    """Ask the engine what it is, and refuse what pods cannot run on."""
+    said = docker(machine, ["info", "-f", "{{json .}}"], timeout=LOOK_SECONDS)
+    engine: dict[str, Any] = json.loads(said)
+    # Some clients exit with 0 when there is no engine: only a version is an answer.
+    if not engine.get("ServerVersion"):
+        raise EngineDown("; ".join(engine.get("ServerErrors") or ["it gave no version"]))
+    if _version(engine) < OLDEST_ENGINE:
+        raise NodeUnfit(f"its engine {engine['ServerVersion']} is older than 20.10")
+    options = " ".join(engine.get("SecurityOptions") or ())
+    if "name=rootless" in options or "name=userns" in options:
+        raise NodeUnfit("its engine runs rootless or remaps users, which pods do not support")
+    return engine
+
+
+def _version(engine: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", engine["ServerVersion"])[:2])
 
 
 def _has_quota(engine: dict[str, Any]) -> bool:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+REPOSITORY: Final = "lium/base"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,15 +13,14 @@ from io import BytesIO
 from pathlib import Path
 
 from rentals.runtime.archive import Archive, plain_name
-from rentals.runtime.artifacts import BaseImage
+from rentals.runtime.artifacts import REPOSITORY, BaseImage
 from rentals.runtime.packages import Package, PackagesUnavailable, architecture
 
-REPOSITORY = "lium/base"
 PACKAGES = (
     *("base-files", "base-passwd", "bash", "coreutils", "dash", "debianutils", "diffutils", "dpkg"),
     *("findutils", "grep", "gzip", "hostname", "init-system-helpers", "libc-bin", "login", "mawk"),
     *("ncurses-base", "ncurses-bin", "passwd", "perl-base", "sed", "tar", "util-linux"),
-    *("apt", "bzip2", "ca-certificates", "curl", "iproute2", "less", "nano", "netbase"),
+    *("apt", "bzip2", "ca-certificates", "curl", "iproute2", "iptables", "less", "nano", "netbase"),
     *("openssh-client", "openssh-sftp-server", "procps", "python3-minimal", "rsync", "vim-tiny"),
     *("xz-utils", "zstd", "usr-is-merged"),
 )

@@ -50,9 +50,9 @@ class TestNetwork:
         address = METADATA_ADDRESS if place == "metadata" else node.outside
         with service(address) as port:
             shut = pod.ssh(CONNECT.format(address, port))
-            lower_firewall(machine, layout=facts.layout)
+            _lower(machine, facts)
             opened = pod.ssh(CONNECT.format(address, port))
-            raise_firewall(machine, layout=facts.layout, published_ports=PORTS)
+            _raise(machine, facts)
 
         assert "SECRET" not in shut.stdout
         # Without the rules it is within reach, so the test above means something.
@@ -67,9 +67,9 @@ class TestNetwork:
 
         for address in (gateway, pod.host):
             assert pod.ssh(CONNECT.format(address, 22)).stdout == ""
-        lower_firewall(machine, layout=facts.layout)
+        _lower(machine, facts)
         opened = pod.ssh(CONNECT.format(pod.host, 22))
-        raise_firewall(machine, layout=facts.layout, published_ports=PORTS)
+        _raise(machine, facts)
 
         assert opened.stdout == "SSH-2.0"
 
@@ -104,10 +104,10 @@ class TestNetwork:
     def test_leaves_no_rule_behind(
         self, node: EngineMachine, machine: Machine, facts: NodeFacts
     ) -> None:
-        raise_firewall(machine, layout=facts.layout, published_ports=PORTS)
-        lower_firewall(machine, layout=facts.layout)
+        _raise(machine, facts)
+        _lower(machine, facts)
         rules = [node.run(tool, "-S").stdout for tool in ("iptables", "ip6tables")]
-        raise_firewall(machine, layout=facts.layout, published_ports=PORTS)
+        _raise(machine, facts)
 
         assert "LIUM" not in "".join(rules)
 
@@ -116,7 +116,7 @@ class TestNetwork:
     ) -> None:
         rules = set()
         for _ in range(2):
-            raise_firewall(machine, layout=facts.layout, published_ports=PORTS)
+            _raise(machine, facts)
             rules.add(node.run("iptables", "-S").stdout)
 
         assert len(rules) == 1
@@ -171,6 +171,14 @@ class TestContainer:
 
         values = pod.output("echo $NVIDIA_VISIBLE_DEVICES:$LD_PRELOAD")
         assert values == "void:"
+
+
+def _raise(machine: Machine, facts: NodeFacts) -> None:
+    raise_firewall(machine, layout=facts.layout, published_ports=PORTS)
+
+
+def _lower(machine: Machine, facts: NodeFacts) -> None:
+    lower_firewall(machine, layout=facts.layout)
 
 
 def _inner_address(pods: PodMaker, pod: RunningPod) -> str:
