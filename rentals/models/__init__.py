@@ -7,6 +7,7 @@ from rentals.models.pod import Phase, Pod, PodPort, PodStatus
 from rentals.models.pod_event import PodEvent
 from rentals.models.quote import Quote
 from rentals.models.receipt import Receipt
+from rentals.models.runway import Runway, Stage
 from rentals.models.template import Template, TemplateStatus
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "Quote",
     "ReadyInterval",
     "Receipt",
+    "Runway",
+    "Stage",
     "Template",
     "TemplateStatus",
 ]

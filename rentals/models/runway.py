@@ -1,0 +1,33 @@
+"""Where a workspace stands on the low-balance ladder: each warning is given once and re-arms when funds come."""
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Workspace
+
+
+class Stage(models.TextChoices):
+    """How long the balance lasts at the present rate."""
+
+    DAY = "day", "less than 24 hours"
+    HOURS = "hours", "less than 2 hours"
+    EMPTY = "empty", "used up"
+
+
+class Runway(models.Model):
+    """A workspace whose balance is low; one that has enough has no row."""
+
+    workspace = models.OneToOneField(
+        Workspace, on_delete=models.CASCADE, primary_key=True, related_name="runway"
+    )
+    stage = models.CharField(max_length=5, choices=Stage.choices)
+    since = models.DateTimeField()
+    mailed_at = models.DateTimeField(null=True, help_text="empty while the warning is to be sent")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(stage__in=Stage.values), name="runway_stage_known")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id}: {self.get_stage_display()}"
