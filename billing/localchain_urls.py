@@ -1,5 +1,13 @@
-"""The local chain over HTTP."""
+"""The local chain over HTTP; mounted only where it is the market's chain."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from billing import localchain_views as views
+
+urlpatterns = [
+    path("head", views.head, name="localchain_head"),
+    path("blocks/<int:number>", views.block, name="localchain_block"),
+    path("accounts/<str:address>", views.account, name="localchain_account"),
+    path("faucet", views.faucet, name="localchain_faucet"),
+    path("transfers", views.transfers, name="localchain_transfers"),
+]

@@ -2,4 +2,47 @@
 
 from typing import Final
 
-SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {}
+import structlog
+from celery import shared_task
+
+from billing import reconciliation, watcher
+from billing.chain.gateway import gateway
+from billing.chain.port import ChainUnavailable
+from billing.services import sweeping
+from core import clock
+
+log = structlog.get_logger(__name__)
+
+# Seconds between rings; the roof gives them to beat.
+SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
+    "billing.watch": ("billing.tasks.watch_chain", 1.0, "chain"),
+    "billing.sweep": ("billing.tasks.sweep_deposits", 60.0, "chain"),
+    "billing.check": ("billing.tasks.check_ledger", 3600.0, "metering"),
+}
+
+
+@shared_task(queue="chain", acks_late=True, soft_time_limit=60, time_limit=90)
+def watch_chain(**_: object) -> None:
+    """Credit what became final, and look at what is not."""
+    try:
+        watcher.watch(gateway=gateway(), now=clock.now())
+    except ChainUnavailable as error:
+        log.warning("chain.unavailable", error=error.message)
+
+
+@shared_task(queue="chain", acks_late=True, soft_time_limit=120, time_limit=150)
+def sweep_deposits(**_: object) -> None:
+    """Move what lies on deposit addresses to the treasury."""
+    try:
+        sweeping.sweep(gateway=gateway(), now=clock.now())
+    except ChainUnavailable as error:
+        log.warning("chain.unavailable", error=error.message)
+    except sweeping.SeedMissing as error:
+        log.error("sweep.no_seed", error=str(error))
+
+
+@shared_task(queue="metering", acks_late=True, soft_time_limit=300, time_limit=330)
+def check_ledger(**_: object) -> None:
+    """Recompute every balance and say loudly where one differs."""
+    for difference in reconciliation.differences():
+        log.error("ledger.difference", **difference.as_log())

@@ -1,5 +1,18 @@
 """Pages of billing."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from billing import views
+
+urlpatterns = [
+    path("billing", views.overview, name="billing"),
+    path("billing/statement", views.statement, name="statement"),
+    path("billing/checkout", views.checkout, name="checkout"),
+    path("billing/invoices/<uuid:invoice_id>", views.invoice, name="invoice"),
+    path("billing/invoices/<uuid:invoice_id>/live", views.invoice_live, name="invoice_live"),
+    path(
+        "billing/invoices/<uuid:invoice_id>/test-payment",
+        views.invoice_pay_with_test_tao,
+        name="invoice_pay_with_test_tao",
+    ),
+]

@@ -1,5 +1,7 @@
 """Invoices in TAO, and the transfers that pay them (docs/money.md, Deposits)."""
 
+from datetime import datetime
+from typing import Final
 from uuid import uuid4
 
 from django.conf import settings
@@ -20,6 +22,9 @@ class InvoiceStatus(models.TextChoices):
     DOUBLE = "double"
     EXPIRED = "expired"
     LATE = "late"
+
+
+PAYABLE: Final = frozenset({InvoiceStatus.OPEN, InvoiceStatus.SEEN, InvoiceStatus.UNDERPAID})
 
 
 class DepositStatus(models.TextChoices):
@@ -92,6 +97,10 @@ class Invoice(models.Model):
     def missing_rao(self) -> int:
         """What is still asked for, in rao."""
         return max(0, self.tao_amount_rao - self.paid_rao)
+
+    def is_payable(self, now: datetime) -> bool:
+        """Whether the rate is still held and something is still asked for."""
+        return self.status in PAYABLE and now < self.expires_at
 
 
 class Deposit(models.Model):

@@ -1,0 +1,129 @@
+"""What an invoice's page shows: how to pay, how far it is, and what an odd payment means (docs/design.md)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import segno
+from django.conf import settings
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+
+from billing import selectors
+from billing.models import ChainCursor, Deposit, DepositStatus, Invoice, InvoiceStatus
+from core.money import rao_to_tao
+
+
+def context(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
+    """Give what an invoice's page shows; the same for the page, a poll and a push."""
+    deposits = list(selectors.deposits_of(invoice))
+    cursor = ChainCursor.objects.order_by("-read_at").first()
+    payable = invoice.is_payable(now)
+    rao = invoice.missing_rao if payable else invoice.tao_amount_rao
+    return {
+        "invoice": invoice,
+        "payable": payable,
+        "qr_svg": qr(invoice.address) if payable else "",
+        "amount_exact": f"{rao_to_tao(rao):f}",
+        "notice": notice(invoice, deposits),
+        "steps": steps(deposits, cursor),
+        "deposits": deposits,
+        "chain": {"height": cursor.best, "finalized_height": cursor.number} if cursor else None,
+        "local_payment_url": _local_payment_url(invoice) if payable else "",
+        "socket_path": f"/ws/invoices/{invoice.public_id}",
+    }
+
+
+def qr(address: str) -> SafeString:
+    """Draw an address as SVG, without a style attribute: the policy forbids those."""
+    code = segno.make(address, error="m", micro=False)
+    # The text is our own derived address in SS58, and segno writes nothing else into the picture.
+    return mark_safe(code.svg_inline(border=0, omitsize=True, svgclass=None, lineclass=None))  # noqa: S308
+
+
+def notice(invoice: Invoice, deposits: Sequence[Deposit]) -> dict[str, str] | None:
+    """Say in words what an invoice's state means for who pays; None while there is nothing to say."""
+    if any(deposit.status == DepositStatus.UNMATCHED for deposit in deposits):
+        return _notice(
+            "warn",
+            "A transfer waits for us",
+            "It could not be credited by itself; an administrator looks at it. Nothing is lost.",
+        )
+    credited = sum((deposit.credited_usd or Decimal(0) for deposit in deposits), Decimal(0))
+    missing = f"{rao_to_tao(invoice.missing_rao):f} TAO"
+    texts = {
+        InvoiceStatus.UNDERPAID: (
+            "warn",
+            "Less than asked has arrived",
+            f"What came is credited: ${credited:.2f}. {missing} are missing to the full amount.",
+        ),
+        InvoiceStatus.PAID: ("ok", "Paid", f"${credited:.2f} are on your balance."),
+        InvoiceStatus.OVERPAID: (
+            "ok",
+            "More than asked has arrived",
+            f"All of it is credited: ${credited:.2f} are on your balance.",
+        ),
+        InvoiceStatus.DOUBLE: (
+            "warn",
+            "This invoice was paid more than once",
+            f"Every payment is credited: ${credited:.2f} are on your balance.",
+        ),
+        InvoiceStatus.LATE: (
+            "warn",
+            "Paid after the end",
+            f"What came late is credited at the rate of its arrival: ${credited:.2f} in all.",
+        ),
+        InvoiceStatus.EXPIRED: (
+            "warn",
+            "This invoice has ended",
+            "The rate is not held any more. A transfer that still comes is credited at the rate of its arrival.",
+        ),
+    }
+    found = texts.get(InvoiceStatus(invoice.status))
+    return _notice(*found) if found else None
+
+
+def steps(deposits: Sequence[Deposit], cursor: ChainCursor | None) -> list[dict[str, Any]]:
+    """Give the way of the newest transfer: seen, final, credited."""
+    live = [one for one in deposits if one.status != DepositStatus.REPLACED]
+    if not live:
+        return [_step("Seen", "active"), _step("Final", "waiting"), _step("Credited", "waiting")]
+    newest = live[0]
+    seen = _step("Seen", "done", newest.seen_at, f"Block {newest.block_number}")
+    if newest.status == DepositStatus.SEEN:
+        return [
+            seen,
+            _step("Final", "active", detail=_confirmations(newest, cursor)),
+            _step("Credited", "waiting"),
+        ]
+    final = _step("Final", "done", newest.finalized_at)
+    held = newest.status in {DepositStatus.UNMATCHED, DepositStatus.REFUND_REQUESTED}
+    last = (
+        _step("Credited", "failed", detail="An administrator looks at it.")
+        if held
+        else _step("Credited", "done", newest.finalized_at, f"${newest.credited_usd:.2f}")
+    )
+    return [seen, final, last]
+
+
+def _confirmations(deposit: Deposit, cursor: ChainCursor | None) -> str:
+    if cursor is None:
+        return ""
+    count = max(0, cursor.best - deposit.block_number + 1)
+    return f"{count} confirmation{'' if count == 1 else 's'} so far"
+
+
+def _local_payment_url(invoice: Invoice) -> str:
+    if settings.MARKET_CHAIN != "local":
+        return ""
+    return reverse("invoice_pay_with_test_tao", args=[invoice.public_id])
+
+
+def _notice(kind: str, title: str, text: str) -> dict[str, str]:
+    ended = {"url": reverse("checkout"), "action": "Make another"} if "ended" in title else {}
+    return {"kind": kind, "title": title, "text": text, "url": "", "action": "", **ended}
+
+
+def _step(label: str, state: str, at: datetime | None = None, detail: str = "") -> dict[str, Any]:
+    return {"label": label, "state": state, "at": at, "detail": detail}

@@ -1,0 +1,157 @@
+"""The local chain over HTTP: reads, the faucet, and signed transfers. JSON in, JSON out; no cookie, no CSRF."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
+
+from billing.chain.local import node
+from billing.chain.local.gateway import LocalChainGateway, wish_from
+from billing.models import LocalTransfer
+from core import ratelimit, request_context
+from core.errors import DomainError, Invalid, NotFound
+
+FAUCET_RATE: Final = "20/minute"
+SUBMIT_RATE: Final = "120/minute"
+View = Callable[..., JsonResponse]
+gateway = LocalChainGateway()
+
+
+def answering(view: View) -> View:
+    """Give a refusal as JSON: its code, its words and what to do."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, **kwargs: Any) -> JsonResponse:
+        try:
+            return view(request, **kwargs)
+        except DomainError as error:
+            body = {
+                "code": error.code,
+                "message": error.message,
+                "hint": error.hint,
+                "data": error.data,
+            }
+            response = JsonResponse(body, status=error.status)
+            if retry_after := error.data.get("retry_after"):
+                response["Retry-After"] = str(retry_after)
+            return response
+
+    return answer
+
+
+@require_safe
+@answering
+def head(request: HttpRequest) -> JsonResponse:
+    """Give the heights, the genesis and the terms of the chain."""
+    network, heads = gateway.network(), gateway.heads()
+    return JsonResponse(
+        {
+            "network": network.name,
+            "simulated": network.simulated,
+            "genesis": network.genesis,
+            "height": heads.best,
+            "finalized_height": heads.finalized,
+            "fee_rao": node.FEE_RAO,
+            "existential_deposit_rao": node.EXISTENTIAL_RAO,
+        }
+    )
+
+
+@require_safe
+@answering
+def block(request: HttpRequest, number: int) -> JsonResponse:
+    """Give a block and the transfers in it.
+
+    :raises NotFound: it does not exist yet.
+    """
+    heads = gateway.heads()
+    if number > heads.best:
+        raise NotFound(f"Block {number} does not exist yet; the head is {heads.best}.")
+    found = gateway.block(number)
+    transfers = [
+        {
+            "event_index": one.event_index,
+            "from": one.sender,
+            "to": one.destination,
+            "amount_rao": str(one.rao),
+        }
+        for one in found.transfers
+    ]
+    return JsonResponse(
+        {
+            "number": number,
+            "hash": found.hash,
+            "at": found.at.isoformat(),
+            "final": number <= heads.finalized,
+            "transfers": transfers,
+        }
+    )
+
+
+@require_safe
+@answering
+def account(request: HttpRequest, address: str) -> JsonResponse:
+    """Give what an address holds, and its next nonce."""
+    found = node.account(address)
+    return JsonResponse({"address": address, "free_rao": str(found.free_rao), "nonce": found.nonce})
+
+
+@csrf_exempt
+@require_POST
+@answering
+def faucet(request: HttpRequest) -> JsonResponse:
+    """Give test TAO to an address."""
+    _limit(request, "faucet", FAUCET_RATE)
+    body = _body(request)
+    try:
+        address, rao = str(body["address"]), int(str(body["amount_rao"]))
+    except (KeyError, ValueError) as error:
+        raise _malformed("address and amount_rao (whole rao)") from error
+    return _included(node.mint(address=address, rao=rao))
+
+
+@csrf_exempt
+@require_POST
+@answering
+def transfers(request: HttpRequest) -> JsonResponse:
+    """Take a signed transfer into the next block."""
+    _limit(request, "transfers", SUBMIT_RATE)
+    try:
+        wish = wish_from(_body(request))
+    except (KeyError, ValueError) as error:
+        raise _malformed("from, to, amount_rao, nonce and signature (0x hex)") from error
+    return _included(node.submit(wish))
+
+
+def _included(transfer: LocalTransfer) -> JsonResponse:
+    body = {
+        "hash": transfer.hash,
+        "block_number": transfer.block_number,
+        "fee_rao": transfer.fee_rao,
+    }
+    return JsonResponse(body, status=201)
+
+
+def _body(request: HttpRequest) -> dict[str, object]:
+    try:
+        body = json.loads(request.body)
+    except ValueError as error:
+        raise _malformed("one JSON object") from error
+    if not isinstance(body, dict):
+        raise _malformed("one JSON object")
+    return body
+
+
+def _malformed(wanted: str) -> Invalid:
+    return Invalid(
+        "The body cannot be read.",
+        hint=f"Send {wanted}; docs/money.md, The local chain, has the form.",
+    )
+
+
+def _limit(request: HttpRequest, what: str, rate: str) -> None:
+    ratelimit.check(f"localchain-{what}", request_context.current().ip or "unknown", rate)

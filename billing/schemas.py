@@ -1,0 +1,95 @@
+"""What the billing API takes and gives. Amounts in TAO are exact text and integer rao; USD is a JSON number."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from ninja import Field, Schema
+
+from billing.models import Deposit, Invoice
+from core import clock
+from core.money import rao_to_tao
+
+
+class InvoiceIn(Schema):
+    """A wish to add to the balance."""
+
+    amount_usd: Decimal = Field(max_digits=12, decimal_places=2, gt=0)
+
+
+class DepositOut(Schema):
+    """A transfer to the invoice's address."""
+
+    status: str
+    late: bool
+    amount_rao: int
+    amount_tao: str
+    block_number: int
+    block_hash: str
+    sender: str
+    credited_usd: float | None
+
+
+class InvoiceOut(Schema):
+    """How to pay, and how far the payment is."""
+
+    id: UUID
+    status: str
+    amount_usd: float
+    amount_rao: int
+    amount_tao: str
+    paid_rao: int
+    address: str
+    rate_usd_per_tao: float
+    rate_source: str
+    created_at: str
+    expires_at: str
+    url: str
+    deposits: list[DepositOut]
+
+
+class ChainOut(Schema):
+    """How far the chain is read; null where it was never read."""
+
+    network: str | None
+    genesis: str | None
+    simulated: bool
+    height: int | None
+    finalized_height: int | None
+    read_at: str | None
+
+
+def invoice_out(invoice: Invoice, deposits: list[Deposit], *, url: str) -> InvoiceOut:
+    """Write an invoice."""
+    return InvoiceOut(
+        id=invoice.public_id,
+        status=invoice.status,
+        amount_usd=float(invoice.usd_amount),
+        amount_rao=invoice.tao_amount_rao,
+        amount_tao=f"{rao_to_tao(invoice.tao_amount_rao):f}",
+        paid_rao=invoice.paid_rao,
+        address=invoice.address,
+        rate_usd_per_tao=float(invoice.rate_usd_per_tao),
+        rate_source=invoice.rate_source,
+        created_at=_iso(invoice.created_at),
+        expires_at=_iso(invoice.expires_at),
+        url=url,
+        deposits=[_deposit_out(deposit) for deposit in deposits],
+    )
+
+
+def _deposit_out(deposit: Deposit) -> DepositOut:
+    return DepositOut(
+        status=deposit.status,
+        late=deposit.late,
+        amount_rao=deposit.amount_rao,
+        amount_tao=f"{rao_to_tao(deposit.amount_rao):f}",
+        block_number=deposit.block_number,
+        block_hash=deposit.block_hash,
+        sender=deposit.sender,
+        credited_usd=None if deposit.credited_usd is None else float(deposit.credited_usd),
+    )
+
+
+def _iso(moment: datetime) -> str:
+    return clock.iso(moment) or ""

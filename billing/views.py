@@ -1,0 +1,135 @@
+"""The billing pages; each calls one service or selector."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import principal_of
+from accounts.models import User
+from accounts.principal import Principal
+from billing import access, export, invoice_page, pages, rates
+from billing.forms import CheckoutForm
+from billing.models import Invoice
+from billing.rates import Rate, RateUnavailable
+from billing.services import checkout as checkout_service
+from billing.services import local_payment
+from core import clock, ratelimit
+from core.errors import DomainError, Invalid, NotFound
+
+INVOICES_RATE = "30/hour"
+
+
+@require_safe
+@login_required
+def overview(request: HttpRequest) -> HttpResponse:
+    """Show balance, spending, what happens next, invoices and the statement."""
+    workspace = _principal(request).workspace
+    page = pages.overview(workspace, page=request.GET.get("page", "1"), now=clock.now())
+    return render(request, "billing/overview.html", page)
+
+
+@require_safe
+@login_required
+def statement(request: HttpRequest) -> HttpResponseBase:
+    """Give the whole statement as a file.
+
+    :raises Invalid: the format is neither CSV nor JSON.
+    """
+    wanted = request.GET.get("format", "csv")
+    if wanted not in export.FORMATS:
+        raise Invalid(f"{wanted[:20]!r} is no format of the statement.", hint="Use csv or json.")
+    return export.FORMATS[wanted](_principal(request).workspace)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def checkout(request: HttpRequest) -> HttpResponse:
+    """Ask how much, and make the invoice."""
+    principal = _principal(request)
+    form = CheckoutForm(request.POST or None, initial={"next": request.GET.get("next", "")})
+    if not form.is_valid():
+        return _checkout_page(request, principal, form, status=422 if form.is_bound else 200)
+    try:
+        ratelimit.check("invoices", str(principal.workspace.public_id), INVOICES_RATE)
+        invoice = checkout_service.open_invoice(
+            principal=principal,
+            usd=form.cleaned_data["usd_amount"],
+            rate=rates.current(now=clock.now()),
+            now=clock.now(),
+        )
+    except DomainError as error:
+        form.add_error(None, f"{error.message} {error.hint}".strip())
+        return _checkout_page(request, principal, form, status=error.status)
+    if form.cleaned_data["next"]:
+        request.session[f"after:{invoice.public_id}"] = form.cleaned_data["next"]
+    return redirect("invoice", invoice.public_id)
+
+
+@require_safe
+@login_required
+def invoice(request: HttpRequest, invoice_id: UUID) -> HttpResponse:
+    """Show how to pay, and how far the payment is."""
+    return render(request, "billing/invoice.html", _invoice_page(request, invoice_id))
+
+
+@require_safe
+@login_required
+def invoice_live(request: HttpRequest, invoice_id: UUID) -> HttpResponse:
+    """Give what the socket would push, for a page without one."""
+    return render(request, "billing/invoice.html#push", _invoice_page(request, invoice_id))
+
+
+@require_POST
+@login_required
+def invoice_pay_with_test_tao(request: HttpRequest, invoice_id: UUID) -> HttpResponse:
+    """Pay what is missing from the faucet of the local chain.
+
+    :raises NotFound: this market runs on a real chain.
+    """
+    if settings.MARKET_CHAIN != "local":
+        raise NotFound("This market runs on a real chain: there is no test TAO.")
+    found = access.invoice_for(_principal(request), invoice_id)
+    local_payment.pay(found, now=clock.now())
+    return redirect("invoice", found.public_id)
+
+
+def _invoice_page(request: HttpRequest, invoice_id: UUID) -> dict[str, Any]:
+    found = access.invoice_for(_principal(request), invoice_id)
+    context = invoice_page.context(found, now=clock.now())
+    return {**context, "notice": _with_way_back(request, found, context["notice"])}
+
+
+def _with_way_back(
+    request: HttpRequest, found: Invoice, notice: dict[str, str] | None
+) -> dict[str, str] | None:
+    back = request.session.get(f"after:{found.public_id}")
+    if notice is None or not back or notice["url"]:
+        return notice
+    return {**notice, "url": back, "action": "Go on where you were"}
+
+
+def _checkout_page(
+    request: HttpRequest, principal: Principal, form: CheckoutForm, *, status: int
+) -> HttpResponse:
+    context = {**pages.checkout(principal.workspace, rate=_rate()), "form": form}
+    try:
+        checkout_service.require_configured()
+    except DomainError as error:
+        context["refusal"] = error
+    return render(request, "billing/checkout_start.html", context, status=status)
+
+
+def _rate() -> Rate | None:
+    try:
+        return rates.current(now=clock.now())
+    except RateUnavailable:
+        return None
+
+
+def _principal(request: HttpRequest) -> Principal:
+    return principal_of(cast(User, request.user))
