@@ -133,7 +133,7 @@ def _unreachable(pod: Subject, seen: Seen, now: datetime) -> Step:
     container = seen.container
     if container and not container.exists:
         return _move(PodStatus.LOST, Reason.LOST_CONTAINER)
-    if seen.proof and proves(pod, seen.proof):
+    if container and container.running and seen.proof and proves(pod, seen.proof):
         return _move(PodStatus.RUNNING, Reason.RECOVERED)
     if now - (pod.last_proof_at or pod.status_since) > settings.MARKET_LOST_AFTER:
         return _move(PodStatus.LOST, Reason.LOST_MACHINE, detail=seen.error)

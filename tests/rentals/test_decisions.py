@@ -1,0 +1,239 @@
+"""The decision table: what is seen of a pod leads to one step, and no answer is never evidence."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from rentals import terms
+from rentals.decisions import Action, Step, decide
+from rentals.engine import Observed
+from rentals.models import Phase, PodStatus
+from rentals.observations import UNSEEN, Contact, Proof, Seen, Subject
+from rentals.reasons import Reason, node_at_fault
+from rentals.transitions import ALLOWED
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+STARTED = NOW - timedelta(minutes=10)
+GPUS = frozenset({"GPU-1", "GPU-2"})
+GONE = Observed(exists=False)
+UP = Observed(exists=True, running=True, status="running", started_at=STARTED)
+CREATED = Observed(exists=True, running=False, status="created")
+ENDED = Observed(exists=True, running=False, status="exited", exit_code=3, started_at=STARTED)
+RESTARTED = Observed(exists=True, running=True, status="running", started_at=NOW)
+DIED_AGAIN = Observed(exists=True, running=False, status="exited", exit_code=1, started_at=NOW)
+GOOD = Proof(banner="SSH-2.0-OpenSSH", host_key_matches=True, gpus=GPUS)
+NO_BANNER = Proof()
+OTHER_KEY = Proof(banner="SSH-2.0-OpenSSH", host_key_matches=False, gpus=GPUS)
+ONE_GPU = Proof(banner="SSH-2.0-OpenSSH", host_key_matches=True, gpus=frozenset({"GPU-1"}))
+UNKNOWN_GPUS = Proof(banner="SSH-2.0-OpenSSH", host_key_matches=True, gpus=None)
+SILENT = Seen(contact=Contact.SILENT, error="timed out")
+REFUSED = Seen(contact=Contact.REFUSED, error="wrong key")
+ENGINE_SILENT = Seen(contact=Contact.ENGINE_SILENT, error="no daemon")
+NO_ANSWER = (SILENT, REFUSED, ENGINE_SILENT)
+
+
+def pod(status: PodStatus, **fields: object) -> Subject:
+    values = {
+        "status": status,
+        "status_since": STARTED,
+        "deadline_at": NOW + timedelta(minutes=1),
+        "last_proof_at": NOW - timedelta(seconds=15),
+        "container_started_at": STARTED.isoformat(),
+        "gpus": GPUS,
+        **fields,
+    }
+    return Subject(**values)  # type: ignore[arg-type]
+
+
+def seen(container: Observed | None = None, proof: Proof | None = None, **fields: object) -> Seen:
+    return Seen(contact=Contact.ANSWERED, container=container, proof=proof, **fields)  # type: ignore[arg-type]
+
+
+def leads_to(step: Step) -> tuple[object, ...]:
+    return (step.action, step.to, step.reason) if step.to else (step.action,)
+
+
+LATE = {"deadline_at": NOW - timedelta(seconds=1)}
+LONG_AGO = {"last_proof_at": NOW - timedelta(hours=2)}
+DOUBTED = {"attempt": terms.SILENT_LOOKS - 1}
+P, R, U = PodStatus.PENDING, PodStatus.RUNNING, PodStatus.UNREACHABLE
+B, BF, ST = PodStatus.REBOOTING, PodStatus.REBOOT_FAILED, PodStatus.STARTING
+SG, SD, L = PodStatus.STOPPING, PodStatus.STOPPED, PodStatus.LOST
+F, RG, RD = PodStatus.FAILED, PodStatus.REMOVING, PodStatus.REMOVED
+A = Action
+
+TABLE = [
+    # A start: adopt or create, pull where the image is missing, prove; deadlines and faults end it.
+    ("fresh", P, {}, UNSEEN, (A.CREATE,)),
+    ("nothing there", P, {}, seen(GONE), (A.CREATE,)),
+    ("half made", P, {}, seen(CREATED), (A.CREATE,)),
+    ("image missing", P, {}, seen(image_missing=True), (A.PULL,)),
+    ("up, unproven", P, {}, seen(UP), (A.PROBE,)),
+    ("up, no banner yet", P, {}, seen(UP, NO_BANNER), (A.LOOK,)),
+    ("up, GPUs unknown", P, {}, seen(UP, UNKNOWN_GPUS), (A.LOOK,)),
+    ("proven", P, {}, seen(UP, GOOD), (A.MOVE, R, Reason.PROVEN)),
+    ("proven at the last moment", P, LATE, seen(UP, GOOD), (A.MOVE, R, Reason.PROVEN)),
+    ("ended at once", P, {}, seen(ENDED), (A.ABANDON, F, Reason.PROGRAM_ENDED)),
+    ("other key", P, {}, seen(UP, OTHER_KEY), (A.ABANDON, F, Reason.WRONG_HOST_KEY)),
+    ("too few GPUs", P, {}, seen(UP, ONE_GPU), (A.ABANDON, F, Reason.GPUS_UNAVAILABLE)),
+    ("port taken", P, {}, seen(trouble=Reason.PORT_TAKEN), (A.ABANDON, F, Reason.PORT_TAKEN)),
+    ("disk full", P, {}, seen(trouble=Reason.DISK_FULL), (A.ABANDON, F, Reason.DISK_FULL)),
+    ("no such image", P, {}, seen(trouble=Reason.IMAGE_UNAVAILABLE), (A.ABANDON, F, Reason.IMAGE_UNAVAILABLE)),
+    ("silent", P, {}, SILENT, (A.WAIT,)),
+    ("engine silent", P, {}, ENGINE_SILENT, (A.WAIT,)),
+    ("refused", P, {}, REFUSED, (A.ABANDON, F, Reason.MACHINE_REFUSED)),
+    ("silent too long", P, LATE, SILENT, (A.ABANDON, F, Reason.MACHINE_UNREACHABLE)),
+    ("pull too long", P, {**LATE, "phase": Phase.IMAGE}, seen(image_missing=True), (A.ABANDON, F, Reason.IMAGE_TOO_SLOW)),
+    ("SSH too late", P, {**LATE, "phase": Phase.SSH}, seen(UP, NO_BANNER), (A.ABANDON, F, Reason.SSH_TOO_LATE)),
+    # Running: only evidence moves it at once.
+    ("fresh look", R, {}, UNSEEN, (A.LOOK,)),
+    ("unproven", R, {}, seen(UP), (A.PROBE,)),
+    ("good", R, {}, seen(UP, GOOD), (A.KEEP,)),
+    ("container gone", R, {}, seen(GONE), (A.MOVE, L, Reason.LOST_CONTAINER)),
+    ("container ended", R, {}, seen(ENDED), (A.MOVE, B, Reason.CONTAINER_EXITED)),
+    ("restarted by somebody", R, {}, seen(RESTARTED, GOOD), (A.MOVE, B, Reason.CONTAINER_RESTARTED)),
+    ("first silence", R, {}, SILENT, (A.WAIT,)),
+    ("third silence", R, DOUBTED, SILENT, (A.MOVE, U, Reason.MACHINE_SILENT)),
+    ("third engine silence", R, DOUBTED, ENGINE_SILENT, (A.MOVE, U, Reason.ENGINE_SILENT)),
+    ("first missing banner", R, {}, seen(UP, NO_BANNER), (A.WAIT,)),
+    ("third missing banner", R, DOUBTED, seen(UP, NO_BANNER), (A.MOVE, U, Reason.SSH_SILENT)),
+    ("GPU fell off", R, {}, seen(UP, ONE_GPU), (A.MOVE, U, Reason.GPUS_MISSING)),
+    ("GPUs untold", R, {}, seen(trouble=Reason.GPUS_UNAVAILABLE), (A.WAIT,)),
+    ("GPUs untold thrice", R, DOUBTED, seen(trouble=Reason.GPUS_UNAVAILABLE), (A.MOVE, U, Reason.GPUS_MISSING)),
+    # Unreachable: nothing is killed, evidence brings it back or ends it, else the deadline.
+    ("still silent", U, {}, SILENT, (A.WAIT,)),
+    ("answers again", U, {}, UNSEEN, (A.LOOK,)),
+    ("up again, unproven", U, {}, seen(UP), (A.PROBE,)),
+    ("proven again", U, {}, seen(UP, GOOD), (A.MOVE, R, Reason.RECOVERED)),
+    ("proven after the deadline", U, LONG_AGO, seen(UP, GOOD), (A.MOVE, R, Reason.RECOVERED)),
+    ("came back without it", U, {}, seen(GONE), (A.MOVE, L, Reason.LOST_CONTAINER)),
+    ("came back rebooted", U, {}, seen(ENDED), (A.START,)),
+    ("still no banner", U, {}, seen(UP, NO_BANNER), (A.WAIT,)),
+    ("silent past the deadline", U, LONG_AGO, SILENT, (A.MOVE, L, Reason.LOST_MACHINE)),
+    ("mute past the deadline", U, LONG_AGO, seen(UP, NO_BANNER), (A.MOVE, L, Reason.LOST_MACHINE)),
+    # Rebooting: restart once, prove, or fail; the container is never removed.
+    ("look first", B, {}, UNSEEN, (A.LOOK,)),
+    ("not restarted yet", B, {}, seen(UP), (A.RESTART,)),
+    ("ended", B, {}, seen(ENDED), (A.START,)),
+    ("restarted", B, {}, seen(RESTARTED), (A.PROBE,)),
+    ("restarted and proven", B, {}, seen(RESTARTED, GOOD), (A.MOVE, R, Reason.PROVEN)),
+    ("died again", B, {}, seen(DIED_AGAIN), (A.MOVE, BF, Reason.PROGRAM_ENDED)),
+    ("gone", B, {}, seen(GONE), (A.MOVE, BF, Reason.LOST_CONTAINER)),
+    ("silent", B, {}, SILENT, (A.WAIT,)),
+    ("silent too long", B, LATE, SILENT, (A.ABANDON, BF, Reason.REBOOT_TOO_LATE)),
+    ("mute too long", B, LATE, seen(RESTARTED, NO_BANNER), (A.ABANDON, BF, Reason.REBOOT_TOO_LATE)),
+    # Starting again: the same, but it ends stopped.
+    ("look first", ST, {}, UNSEEN, (A.LOOK,)),
+    ("stopped", ST, {}, seen(ENDED), (A.START,)),
+    ("started", ST, {}, seen(RESTARTED), (A.PROBE,)),
+    ("proven", ST, {}, seen(RESTARTED, GOOD), (A.MOVE, R, Reason.PROVEN)),
+    ("data gone", ST, {}, seen(GONE), (A.MOVE, SD, Reason.DATA_GONE)),
+    ("too late", ST, LATE, SILENT, (A.ABANDON, SD, Reason.REBOOT_TOO_LATE)),
+    ("GPUs gone", ST, {}, seen(trouble=Reason.GPUS_UNAVAILABLE), (A.ABANDON, SD, Reason.GPUS_UNAVAILABLE)),
+    # Stopping and removing: repeated until the machine shows it.
+    ("stop", SG, {}, UNSEEN, (A.STOP,)),
+    ("stop once more", SG, {}, seen(UP), (A.STOP,)),
+    ("stopped", SG, {}, seen(ENDED), (A.MOVE, SD, Reason.COMPUTE_STOPPED)),
+    ("nothing to stop", SG, {}, seen(GONE), (A.MOVE, SD, Reason.DATA_GONE)),
+    ("silent", SG, {}, SILENT, (A.WAIT,)),
+    ("remove", RG, {}, UNSEEN, (A.REMOVE,)),
+    ("remove once more", RG, {}, seen(UP), (A.REMOVE,)),
+    ("removed", RG, {}, seen(GONE), (A.MOVE, RD, Reason.CONTAINER_GONE_AS_ASKED)),
+    ("silent", RG, LATE, SILENT, (A.WAIT,)),
+    ("trouble", RG, {}, seen(trouble=Reason.ENGINE_FAILED), (A.WAIT,)),
+    # At rest.
+    ("rests", BF, {}, UNSEEN, (A.WAIT,)),
+    ("rests", SD, {}, UNSEEN, (A.WAIT,)),
+    ("rests", RD, {}, UNSEEN, (A.WAIT,)),
+    ("shown for a while", F, {"status_since": NOW}, UNSEEN, (A.WAIT,)),
+    ("shown long enough", F, {}, UNSEEN, (A.MOVE, RD, Reason.ENDED_UNSTARTED)),
+    ("lost, unseen", L, {}, UNSEEN, (A.LOOK,)),
+    ("lost, still computing", L, {}, seen(UP), (A.STOP,)),
+    ("lost, not computing", L, {}, seen(ENDED), (A.WAIT,)),
+    ("lost for long", L, {"status_since": NOW - timedelta(days=4)}, SILENT, (A.MOVE, RG, Reason.REMOVED_DATA_GRACE)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "world", "expected"),
+    [row[1:] for row in TABLE],
+    ids=[f"{row[1].value}: {row[0]}" for row in TABLE],
+)
+def test_the_table(
+    status: PodStatus, fields: dict[str, object], world: Seen, expected: tuple[object, ...]
+) -> None:
+    assert leads_to(decide(pod(status, **fields), world, now=NOW)) == expected
+
+
+WORLDS = [
+    UNSEEN,
+    *NO_ANSWER,
+    *[
+        seen(container, proof)
+        for container, proof in product(
+            (None, GONE, UP, CREATED, ENDED, RESTARTED, DIED_AGAIN),
+            (None, GOOD, NO_BANNER, OTHER_KEY, ONE_GPU, UNKNOWN_GPUS),
+        )
+    ],
+    *[seen(trouble=reason) for reason in (Reason.PORT_TAKEN, Reason.ENGINE_FAILED)],
+]
+EVERYTHING = list(product(PodStatus, ({}, LATE, LONG_AGO, DOUBTED), WORLDS))
+
+
+class TestEveryWorld:
+    """Properties that hold for each status in each world."""
+
+    def test_a_step_leads_only_where_the_states_allow(self) -> None:
+        for status, fields, world in EVERYTHING:
+            step = decide(pod(status, **fields), world, now=NOW)
+
+            assert step.to is None or step.to in ALLOWED[status], (status, world, step)
+
+    def test_no_answer_moves_nothing_before_its_deadline(self) -> None:
+        for status, world in product(set(PodStatus) - {P, F}, NO_ANSWER):
+            step = decide(pod(status), world, now=NOW)
+
+            assert step.action is A.WAIT, (status, world, step)
+
+    def test_running_comes_only_from_a_whole_proof(self) -> None:
+        for status, fields, world in EVERYTHING:
+            step = decide(pod(status, **fields), world, now=NOW)
+
+            if step.to is R or step.action is A.KEEP:
+                assert world.proof == GOOD, (status, world)
+                assert world.container is not None
+                assert world.container.running
+
+    def test_a_container_is_removed_only_for_a_removal_or_a_failed_start(self) -> None:
+        for status, fields, world in EVERYTHING:
+            step = decide(pod(status, **fields), world, now=NOW)
+
+            if step.action is A.REMOVE or step.to is F:
+                assert status in {RG, P}, (status, world, step)
+
+    def test_a_due_end_is_obeyed_in_every_living_state(self) -> None:
+        due = {"removal_scheduled_at": NOW}
+        for status, world in product(PodStatus, WORLDS):
+            step = decide(pod(status, **due), world, now=NOW)
+
+            ends = step.to is RG and step.reason is Reason.REMOVED_ON_SCHEDULE
+            assert ends == (status not in {F, RG, RD})
+
+
+class TestFault:
+    @pytest.mark.parametrize(
+        "reason", [Reason.PORT_TAKEN, Reason.GPUS_UNAVAILABLE, Reason.MACHINE_UNREACHABLE]
+    )
+    def test_counts_against_the_node(self, reason: Reason) -> None:
+        assert node_at_fault(reason)
+
+    @pytest.mark.parametrize("reason", [Reason.IMAGE_UNAVAILABLE, Reason.PROGRAM_ENDED])
+    def test_spares_the_node(self, reason: Reason) -> None:
+        assert not node_at_fault(reason)
+
+
+def test_backoff_doubles_up_to_a_minute() -> None:
+    waits = [terms.backoff(attempt).total_seconds() for attempt in (0, 1, 2, 5, 6, 99)]
+
+    assert waits == [1, 2, 4, 32, 60, 60]
