@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from lium_site.stack import machine, services
 from lium_site.stack.application import base_environment
 from lium_site.stack.console import StackError, say
-from lium_site.stack.paths import ROOT
+from lium_site.stack.paths import ROOT, open_state, private_folder
 
 SETTINGS = "lium_site.settings.test"
 
@@ -21,7 +21,13 @@ def run(arguments: Sequence[str]) -> int:
         say(f"tests that need an engine or sshd will be skipped: {reason}")
     status = 1
     with services.throwaway() as addresses:
-        environment = {**base_environment(), **addresses, "DJANGO_SETTINGS_MODULE": SETTINGS}
+        environment = {
+            **base_environment(),
+            **addresses,
+            "DJANGO_SETTINGS_MODULE": SETTINGS,
+            # The base image is built once a checkout, and takes longer than most of the suite.
+            "MARKET_RUNTIME_CACHE": str(private_folder(open_state().folder / "runtime")),
+        }
         status = in_foreground([sys.executable, "-m", "pytest", *arguments], environment)
     return status
 

@@ -44,7 +44,7 @@ sys.exit(guarded(work))
 
 
 @pytest.fixture
-def market(spawn: Spawn, tmp_path: Path) -> "subprocess.Popen[str]":
+def small_market(spawn: Spawn, tmp_path: Path) -> "subprocess.Popen[str]":
     process = spawn(MARKET, str(tmp_path))
     assert eventually(lambda: len(pids_of(tmp_path)) == 3)
     return process
@@ -62,44 +62,44 @@ def none_is_left(pids: dict[str, int]) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stops_in_order_when_asked(
-    market: "subprocess.Popen[str]", tmp_path: Path, number: signal.Signals
+    small_market: "subprocess.Popen[str]", tmp_path: Path, number: signal.Signals
 ) -> None:
     pids = pids_of(tmp_path)
 
-    market.send_signal(number)
+    small_market.send_signal(number)
 
-    assert market.wait(10) == 0
+    assert small_market.wait(10) == 0
     assert none_is_left(pids)
     assert (tmp_path / "tidied").exists()
 
 
-def test_guard_killed(market: "subprocess.Popen[str]", tmp_path: Path) -> None:
+def test_guard_killed(small_market: "subprocess.Popen[str]", tmp_path: Path) -> None:
     pids = pids_of(tmp_path)
 
-    market.kill()
+    small_market.kill()
 
     assert eventually((tmp_path / "tidied").exists)
     assert eventually(lambda: none_is_left(pids))
 
 
-def test_work_killed(market: "subprocess.Popen[str]", tmp_path: Path) -> None:
+def test_work_killed(small_market: "subprocess.Popen[str]", tmp_path: Path) -> None:
     pids = pids_of(tmp_path)
 
     os.kill(pids["work"], signal.SIGKILL)
 
-    assert market.wait(10) == 128 + signal.SIGKILL
+    assert small_market.wait(10) == 128 + signal.SIGKILL
     assert none_is_left(pids)
 
 
 def test_child_that_ends_takes_the_market_with_it(
-    market: "subprocess.Popen[str]", tmp_path: Path
+    small_market: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
     pids = pids_of(tmp_path)
 
     os.kill(pids["server"], signal.SIGKILL)
 
-    _, errors = market.communicate(timeout=10)
-    assert market.returncode == 1
+    _, errors = small_market.communicate(timeout=10)
+    assert small_market.returncode == 1
     assert "server ended with status -9" in errors
     assert none_is_left(pids)
 
@@ -120,10 +120,12 @@ def test_third_signal_does_not_wait(spawn: Spawn, tmp_path: Path) -> None:
     assert none_is_left(pids)
 
 
-def test_ended_orphans_do_not_pile_up(market: "subprocess.Popen[str]", tmp_path: Path) -> None:
+def test_ended_orphans_do_not_pile_up(
+    small_market: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
     orphan = pids_of(tmp_path)["orphan"]
 
     os.kill(orphan, signal.SIGKILL)
 
     assert eventually(lambda: not Path(f"/proc/{orphan}").exists())
-    assert market.poll() is None
+    assert small_market.poll() is None
