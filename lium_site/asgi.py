@@ -13,11 +13,12 @@ from channels.routing import URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from billing.routing import websocket_urlpatterns as billing_sockets  # noqa: E402
 from core.errors import DomainError  # noqa: E402
 from lium_site.bridge import Receive, Scope, Send, WsgiBridge  # noqa: E402
 from lium_site.wsgi import application as wsgi_application  # noqa: E402
 from rentals.log_stream import follow_logs  # noqa: E402
-from rentals.routing import websocket_urlpatterns  # noqa: E402
+from rentals.routing import websocket_urlpatterns as rentals_sockets  # noqa: E402
 
 FOLLOWED_LOG = re.compile(r"/api/pods/(?P<pod_id>[0-9a-fA-F-]{36})/logs")
 
@@ -26,7 +27,9 @@ pages = WsgiBridge(
     threads=settings.HTTP_THREADS,
     max_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE + (64 << 10),
 )
-sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+sockets = AllowedHostsOriginValidator(
+    AuthMiddlewareStack(URLRouter([*rentals_sockets, *billing_sockets]))
+)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
