@@ -29,6 +29,8 @@ _KEY = re.compile(r"(?:ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+(?: [^\r\n]*)?"
 _ENV_REFUSED = re.compile(
     r"LD_.*|NVIDIA_VISIBLE_DEVICES|NVIDIA_DRIVER_CAPABILITIES|GCONV_PATH|OPTIND"
 )
+# What docker's own comma-separated syntax cannot hold stays out.
+_DIRECTORY = re.compile(r"/[^,\"\x00-\x1f]+")
 _NAME_PREFIX = "lium-pod-"
 _POD_NAME = re.compile(_NAME_PREFIX + r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _OUR_PATHS = ("/.lium", "/proc", "/sys", "/dev", "/run/docker.sock", "/var/run/docker.sock")
@@ -64,7 +66,7 @@ class NodeLayout:
 
     def __post_init__(self) -> None:
         check_market_id(self.market_id)
-        check_mount_target(self.directory)
+        _require(_DIRECTORY, self.directory, "directory")
         _require(re.compile(r"[0-9a-f]{12,64}"), self.runtime, "runtime version")
 
     @property
@@ -192,7 +194,8 @@ def check_mount_target(path: str) -> str:
     :raises ValueError: when it is not one.
     """
     plain = re.fullmatch(r"(?:/[A-Za-z0-9_.@+-]+)+", path)
-    if not plain or ".." in path.split("/") or path.startswith(_OUR_PATHS):
+    hides = any(path == ours or path.startswith(f"{ours}/") for ours in _OUR_PATHS)
+    if not plain or hides or ".." in path.split("/"):
         raise ValueError(f"The path {path!r} cannot be used for a mount; use one like /workspace.")
     return path
 

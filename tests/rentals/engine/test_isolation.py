@@ -187,5 +187,6 @@ def _inner_address(pods: PodMaker, pod: RunningPod) -> str:
 
 
 def _retry(port: int) -> str:
+    # The published port accepts before the server behind it listens, and then hangs up.
     one = f"exec 3<>/dev/tcp/127.0.0.1/{port} && head -c 7 <&3"
-    return f"until ({one}) 2>/dev/null; do sleep 0.1; done"
+    return f'until said=$({one}) 2>/dev/null && [ "$said" ]; do sleep 0.1; done; echo "$said"'

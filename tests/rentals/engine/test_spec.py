@@ -1,5 +1,6 @@
 """Values of renters and providers cannot become flags, mounts or shell text."""
 
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -114,6 +115,20 @@ def test_refuses_a_mount_over_the_system(target: str) -> None:
         Volume(name="data", target=target)
 
 
+def test_works_in_a_checkout_with_a_space_in_its_path() -> None:
+    layout = NodeLayout(market_id="demo", directory="/home/al ice/market", runtime="0123456789ab")
+
+    argv = run_argv(spec(), layout=layout)
+
+    mount = "type=bind,source=/home/al ice/market/runtime/0123456789ab,target=/.lium,readonly"
+    assert mount in argv
+
+
+def test_refuses_a_directory_that_docker_would_read_as_more() -> None:
+    with pytest.raises(ValueError, match="directory"):
+        NodeLayout(market_id="demo", directory="/a,target=/", runtime="0123456789ab")
+
+
 def test_never_puts_secrets_into_arguments() -> None:
     hidden = spec(env={"TOKEN": "hidden"}, startup_command="echo hidden")
 
@@ -127,7 +142,7 @@ def test_never_puts_secrets_into_arguments() -> None:
 def test_hardens_and_limits() -> None:
     argv = run_argv(spec(), layout=LAYOUT, command=("serve", "--port", "1"))
 
-    pairs = set(zip(argv, argv[1:], strict=False))
+    pairs = set(pairwise(argv))
     assert {
         ("--security-opt", "no-new-privileges"),
         ("--cap-drop", "ALL"),
