@@ -156,7 +156,9 @@ def _is_free(host: str, port: int) -> bool:
 
 
 def _configuration(folder: Path, door: Door, environment: dict[str, str]) -> str:
-    everything = {"PATH": SESSION_PATH, **environment}
+    # An empty home: what the user's shell reads at its start would run before each of our commands.
+    home = private_folder(folder / "home")
+    everything = {"PATH": SESSION_PATH, "HOME": str(home), **environment}
     return CONFIGURATION.format(
         folder=folder,
         host=door.host,
