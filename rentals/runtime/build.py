@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ def artifacts(cache: Path) -> Artifacts:
 
 
 def _build(cache: Path, recipe: str) -> Artifacts:
+    _clear(cache)
     with tempfile.TemporaryDirectory(dir=cache, prefix="build-") as name:
         work = Path(name)
         apt = Apt(work / "apt")
@@ -37,6 +39,15 @@ def _build(cache: Path, recipe: str) -> Artifacts:
             made = Artifacts(runtime=runtime.result(), base_image=image.result())
     _keep(cache, recipe, made)
     return made
+
+
+def _clear(cache: Path) -> None:
+    """Drop what earlier recipes made, and what a build that was killed left."""
+    for path in cache.glob("build-*"):
+        shutil.rmtree(path, ignore_errors=True)
+    for pattern in ("runtime-*", "base-*"):
+        for path in cache.glob(pattern):
+            path.unlink()
 
 
 def _build_runtime(apt: Apt, work: Path, cache: Path) -> RuntimeBundle:
