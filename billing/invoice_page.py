@@ -10,7 +10,8 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
-from billing import selectors
+from accounts.models import Workspace
+from billing import hooks, selectors
 from billing.models import ChainCursor, Deposit, DepositStatus, Invoice, InvoiceStatus
 from core.money import rao_to_tao
 
@@ -32,6 +33,7 @@ def context(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
         "chain": {"height": cursor.best, "finalized_height": cursor.number} if cursor else None,
         "local_payment_url": _local_payment_url(invoice) if payable else "",
         "socket_path": f"/ws/invoices/{invoice.public_id}",
+        "wallet": _wallet(invoice.workspace),
     }
 
 
@@ -105,6 +107,16 @@ def steps(deposits: Sequence[Deposit], cursor: ChainCursor | None) -> list[dict[
         else _step("Credited", "done", newest.finalized_at, f"${newest.credited_usd:.2f}")
     )
     return [seen, final, last]
+
+
+def _wallet(workspace: Workspace) -> dict[str, Decimal | None]:
+    """Give what the frame of a page shows of a balance, so that a push moves it too."""
+    balance, burn = selectors.balance_usd(workspace), hooks.burn_of(workspace).usd_per_hour
+    return {
+        "balance_usd": balance,
+        "burn_usd": burn,
+        "hours_left": balance / burn if burn else None,
+    }
 
 
 def _confirmations(deposit: Deposit, cursor: ChainCursor | None) -> str:

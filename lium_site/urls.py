@@ -19,7 +19,6 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("api/", api.urls),
     path("accounts/", include("allauth.urls")),
-    path("accounts/sessions/", include("allauth.usersessions.urls")),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("marketplace.urls")),

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.urls import reverse
 
+from accounts.models import Workspace
 from billing.selectors import balance_usd
 from marketplace.machine import fingerprint
 from rentals import selectors
@@ -78,6 +79,7 @@ def pod_page(pod: Pod, *, now: datetime) -> dict[str, Any]:
         "reason_hint": _hint(pod),
         "receipt_url": receipt_url(pod),
         "cost": _cost(pod, now=now),
+        "wallet": _wallet(pod.workspace),
         "connect": _connect(pod),
         "connect_missing": "" if status in CONNECTABLE else _connect_missing(status),
         "series": series_of(pod, metrics.samples(pod)),
@@ -149,6 +151,16 @@ def _cost(pod: Pod, *, now: datetime) -> dict[str, Any]:
     }
 
 
+def _wallet(workspace: Workspace) -> dict[str, Decimal | None]:
+    """Give what the frame of a page shows of a balance, so that a push moves it too."""
+    balance, burn = balance_usd(workspace), selectors.burn_usd_per_hour(workspace)
+    return {
+        "balance_usd": balance,
+        "burn_usd": burn,
+        "hours_left": balance / burn if burn else None,
+    }
+
+
 def _connect(pod: Pod) -> dict[str, Any] | None:
     command = ssh_command(pod)
     if not command:
@@ -185,12 +197,15 @@ def _phase(pod: Pod, phase: Phase, typical: float | None, *, now: datetime) -> d
     state = _phase_state(pod, phase)
     took = pod.phase_seconds.get(phase)
     elapsed = timedelta(seconds=took) if took is not None else None
+    detail = ""
     if state == "active":
-        elapsed = now - pod.phase_since
+        elapsed, detail = now - pod.phase_since, pod.last_error
+    elif state == "done" and phase is Phase.IMAGE and took is None:
+        detail = "It was on the machine already."
     return {
         "label": PHASE_LABELS[phase],
         "state": state,
-        "detail": pod.last_error if state == "active" else "",
+        "detail": detail,
         "elapsed": elapsed,
         "typical": timedelta(seconds=typical) if typical is not None else None,
         "since": pod.phase_since if state == "active" else None,
@@ -200,8 +215,7 @@ def _phase(pod: Pod, phase: Phase, typical: float | None, *, now: datetime) -> d
 def _phase_state(pod: Pod, phase: Phase) -> str:
     order = list(Phase)
     if pod.ready_at:
-        skipped = phase is Phase.IMAGE and phase not in pod.phase_seconds
-        return "waiting" if skipped else "done"
+        return "done"
     if phase == pod.phase:
         return {S.PENDING: "active", S.FAILED: "failed"}.get(S(pod.status), "waiting")
     return "done" if order.index(phase) < order.index(Phase(pod.phase)) else "waiting"

@@ -17,6 +17,23 @@ register = template.Library()
 
 UNKNOWN: Final = "—"
 MINUS: Final = "\N{MINUS SIGN}"
+# The telling sign first: Edge also says Chrome, and Chrome also says Safari.
+BROWSERS: Final = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS: Final = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iOS"),
+    ("iPad", "iPadOS"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
 UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -115,7 +132,7 @@ def ago(moment: datetime | None) -> SafeString | str:
     if moment is None:
         return UNKNOWN
     distance = (clock.now() - moment).total_seconds()
-    words = f"{_rough(distance)} ago" if distance >= 0 else f"in {_rough(-distance)}"
+    words = _past(distance) if distance >= 0 else f"in {_rough(-distance)}"
     return _time(moment, attribute="data-relative", words=words)
 
 
@@ -148,6 +165,17 @@ def icon(name: str, css: str = "") -> SafeString:
     )
 
 
+@register.filter
+def browser(user_agent: str) -> SafeString | str:
+    """Name a browser and its system, with the whole user agent in the title; a program keeps its own words."""
+    if not user_agent:
+        return "not named"
+    program = next((name for sign, name in BROWSERS if sign in user_agent), "")
+    system = next((name for sign, name in SYSTEMS if sign in user_agent), "")
+    words = f"{program} on {system}" if program and system else user_agent[:70]
+    return format_html('<span title="{}">{}</span>', user_agent, words)
+
+
 def _dollars(amount: Decimal | None, *, places: int) -> str:
     if amount is None:
         return UNKNOWN
@@ -176,6 +204,10 @@ def _rough(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit if unit != 'm' else 'min'}"
     return "0 s"
+
+
+def _past(seconds: float) -> str:
+    return "just now" if seconds < 1 else f"{_rough(seconds)} ago"
 
 
 def _time(moment: datetime, *, attribute: str, words: str) -> SafeString:

@@ -20,8 +20,10 @@ function rough(seconds) {
   return `${Math.floor(seconds / size)} ${unit === "m" ? "min" : unit}`;
 }
 
+const past = (seconds) => (seconds < 1 ? "just now" : `${rough(seconds)} ago`);
+
 function relative(element, seconds) {
-  write(element, seconds <= 0 ? `${rough(-seconds)} ago` : `in ${rough(seconds)}`);
+  write(element, seconds <= 0 ? past(-seconds) : `in ${rough(seconds)}`);
 }
 
 function countdown(element, seconds) {
