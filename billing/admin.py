@@ -28,7 +28,11 @@ from core.actors import Actor
 from core.errors import DomainError
 
 
-class ReadOnlyInline(TabularInline):  # type: ignore[misc]
+def _columns(model: type[Model], *, without: frozenset[str] = frozenset()) -> list[str]:
+    return [field.name for field in model._meta.fields if field.name not in without]
+
+
+class ReadOnlyInline(TabularInline):
     """Rows of a record."""
 
     extra = 0
@@ -70,6 +74,7 @@ class DepositEventInline(InvoiceEventInline):
 class AccountAdmin(ReadOnlyAdmin):
     """The chart of accounts with its trial balance above."""
 
+    fields = _columns(Account)
     list_display = ["code", "kind", "currency", "balance", "created_at"]
     list_filter = ["kind", "currency"]
     search_fields = ["code", "owner_id"]
@@ -87,6 +92,7 @@ class AccountAdmin(ReadOnlyAdmin):
 class EntryAdmin(ReadOnlyAdmin):
     """The ledger's entries."""
 
+    fields = _columns(Entry)
     list_display = ["idempotency_key", "kind", "subject_kind", "memo", "occurred_at"]
     list_filter = ["kind"]
     search_fields = ["idempotency_key", "=subject_id"]
@@ -98,6 +104,7 @@ class EntryAdmin(ReadOnlyAdmin):
 class InvoiceAdmin(ReadOnlyAdmin):
     """Invoices in TAO."""
 
+    fields = _columns(Invoice)
     list_display = ["public_id", "status", "usd_amount", "paid_rao", "workspace", "created_at"]
     list_filter = ["status"]
     search_fields = ["=public_id", "=address", "=workspace__public_id"]
@@ -120,6 +127,7 @@ class SettlementForm(ReasonForm):
 class DepositAdmin(ReadOnlyAdmin):
     """Transfers to our addresses; those that are held wait here for a decision."""
 
+    fields = _columns(Deposit)
     list_display = [
         "public_id",
         "status",
@@ -182,17 +190,18 @@ class DepositAdmin(ReadOnlyAdmin):
 class SweepAdmin(ReadOnlyAdmin):
     """Transfers from deposit addresses to the treasury."""
 
+    fields = _columns(Sweep, without=frozenset({"signed_body"}))
     list_display = ["address", "status", "amount_rao", "fee_rao", "error", "updated_at"]
     list_filter = ["status"]
     search_fields = ["=address"]
     ordering = ["-pk"]
-    exclude = ["signed_body"]
 
 
 @admin.register(ChainCursor)
 class ChainCursorAdmin(ReadOnlyAdmin):
     """How far the chain is read."""
 
+    fields = _columns(ChainCursor)
     list_display = ["network", "number", "best", "block_at", "read_at"]
     ordering = ["-read_at"]
 

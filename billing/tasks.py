@@ -21,7 +21,7 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
 }
 
 
-@shared_task(queue="chain", acks_late=True, soft_time_limit=60, time_limit=90)
+@shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
 def watch_chain(**_: object) -> None:
     """Credit what became final, and look at what is not."""
     try:
@@ -30,7 +30,7 @@ def watch_chain(**_: object) -> None:
         log.warning("chain.unavailable", error=error.message)
 
 
-@shared_task(queue="chain", acks_late=True, soft_time_limit=120, time_limit=150)
+@shared_task(acks_late=True, soft_time_limit=120, time_limit=150)
 def sweep_deposits(**_: object) -> None:
     """Move what lies on deposit addresses to the treasury."""
     try:
@@ -41,7 +41,7 @@ def sweep_deposits(**_: object) -> None:
         log.error("sweep.no_seed", error=str(error))
 
 
-@shared_task(queue="metering", acks_late=True, soft_time_limit=300, time_limit=330)
+@shared_task(acks_late=True, soft_time_limit=300, time_limit=330)
 def check_ledger(**_: object) -> None:
     """Recompute every balance and say loudly where one differs."""
     for difference in reconciliation.differences():

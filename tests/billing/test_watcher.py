@@ -1,6 +1,5 @@
 """From a block to a balance: every payment state, replaced blocks, and a watcher that is stopped anywhere."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,8 +26,10 @@ from billing.selectors import balance_usd
 from tests.factories.billing import (
     TAO,
     TREASURY,
+    Killed,
     LocalWallet,
     blocks,
+    dying_at,
     fresh_balance,
     in_parallel,
     look,
@@ -229,21 +230,6 @@ class TestReplacedBlocks:
 
         with pytest.raises(watcher.ChainReplaced):
             look()
-
-
-class Killed(Exception):
-    """The process died here."""
-
-
-def dying_at(number: int) -> Callable[..., Any]:
-    calls = iter(range(1, 1_000_000))
-
-    def execute(run: Callable[..., Any], *call: Any) -> Any:
-        if next(calls) == number:
-            raise Killed
-        return run(*call)
-
-    return execute
 
 
 class TestStoppedAnywhere:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bittensor_core import Keypair
 from django.db import connection, transaction
@@ -95,6 +95,22 @@ def make_invoice(
     Invoice.objects.filter(pk=invoice.pk).update(expires_at=now + life)
     invoice.refresh_from_db()
     return invoice
+
+
+class Killed(Exception):
+    """The process died here."""
+
+
+def dying_at(number: int) -> Callable[..., Any]:
+    """Make a wrapper of database calls that dies at the given one."""
+    calls = count(1)
+
+    def execute(run: Callable[..., Any], *call: Any) -> Any:
+        if next(calls) == number:
+            raise Killed
+        return run(*call)
+
+    return execute
 
 
 def blocks(count: int) -> ChainCursor:

@@ -9,6 +9,7 @@ from billing.chain.port import Block, Heads, Network, Scan, SignedTransfer, Sign
 from billing.models import LocalChain, LocalFork, LocalTransfer
 
 SCAN_BLOCKS: Final = 200
+MAX_INTEGER: Final = 2**63 - 1
 
 
 class LocalChainGateway:
@@ -90,10 +91,17 @@ def wish_from(body: dict[str, object]) -> node.SignedWish:
     return node.SignedWish(
         sender=str(body["from"]),
         destination=str(body["to"]),
-        rao=int(str(body["amount_rao"])),
-        nonce=int(str(body["nonce"])),
+        rao=_natural(body["amount_rao"]),
+        nonce=_natural(body["nonce"]),
         signature=bytes.fromhex(str(body["signature"]).removeprefix("0x")),
     )
+
+
+def _natural(value: object) -> int:
+    number = int(str(value))
+    if not 0 <= number <= MAX_INTEGER:
+        raise ValueError(f"{number} is negative, or more than the chain can count.")
+    return number
 
 
 def _block(state: LocalChain, number: int) -> Block:

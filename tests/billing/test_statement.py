@@ -1,0 +1,115 @@
+"""The statement: every entry of a workspace, with the balance after it, in constant queries."""
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from django.test import Client
+
+from accounts.models import Workspace
+from billing import ledger, selectors
+from billing.accounts import fee_account, renter_account
+from billing.ledger import Leg
+from billing.services.grants import grant
+from core.actors import PLATFORM
+from tests.factories.billing import make_workspace
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    workspace = make_workspace()
+    give(workspace, Decimal(100), "=start")
+    for number in range(9):
+        charge(workspace, Decimal("0.000000001") + number, number)
+    return workspace
+
+
+def give(workspace: Workspace, usd: Decimal, reason: str) -> None:
+    key = f"test:{workspace.public_id}"
+    grant(workspace=workspace, usd=usd, key=key, reason=reason, actor=PLATFORM, now=NOON)
+
+
+def charge(workspace: Workspace, usd: Decimal, number: int) -> None:
+    ledger.post(
+        key=f"pod:{workspace.public_id}:{number}",
+        kind="usage",
+        legs=[Leg(renter_account(workspace), -usd), Leg(fee_account(), usd)],
+        occurred_at=NOON + timedelta(hours=number),
+        subject=("pod", workspace.public_id),
+    )
+
+
+def test_running_balance_joins_over_pages(workspace: Workspace) -> None:
+    pages = [selectors.statement(workspace, limit=4)]
+    while pages[-1]:
+        pages.append(selectors.statement(workspace, limit=4, before=pages[-1][-1].id))
+    lines = [line for page in pages for line in page]
+
+    assert len(lines) == 10
+    assert lines[0].balance_usd == selectors.balance_usd(workspace)
+    for newer, older in pairwise(lines):
+        moved = (newer.credit_usd or 0) - (newer.debit_usd or 0)
+        assert newer.balance_usd == older.balance_usd + moved
+    assert lines[-1].balance_usd == 100
+    assert list(selectors.whole_statement(workspace)) == lines[::-1]
+    assert selectors.statement_slice(workspace, start=4, stop=8) == lines[4:8]
+
+
+def test_queries_do_not_grow(workspace: Workspace, django_assert_num_queries) -> None:
+    with django_assert_num_queries(3):
+        selectors.statement(workspace, limit=100)
+
+
+def test_somebody_elses_is_not_in_it(workspace: Workspace) -> None:
+    other = make_workspace("bob")
+
+    assert selectors.statement(other, limit=10) == []
+    assert selectors.balance_usd(other) == 0
+
+
+def test_spending_counts_usage_since(workspace: Workspace) -> None:
+    spent = selectors.spent_since(workspace, NOON + timedelta(hours=7))
+
+    assert spent == Decimal("15.000000002")
+
+
+@pytest.mark.parametrize(
+    ("balance", "hourly", "lasts"),
+    [("10", "0", None), ("10", "2.5", timedelta(hours=4)), ("-1", "1", timedelta(0))],
+)
+def test_runway(balance: str, hourly: str, lasts: timedelta | None) -> None:
+    assert selectors.runway(Decimal(balance), Decimal(hourly)) == lasts
+
+
+def test_exports_are_exact_and_harmless(workspace: Workspace, client: Client) -> None:
+    client.force_login(workspace.owner)
+
+    rows = list(csv.DictReader(read(client, "csv").splitlines()))
+    objects = json.loads(read(client, "json"))
+
+    assert rows[0]["detail"].startswith("'=start")
+    assert rows[1]["debit_usd"] == "0.000000001"
+    assert objects[-1]["balance_usd"] == f"{selectors.balance_usd(workspace):.9f}"
+    assert len(rows) == len(objects) == 10
+
+
+def test_an_empty_export_is_valid(client: Client) -> None:
+    client.force_login(make_workspace().owner)
+
+    assert json.loads(read(client, "json")) == []
+
+
+def test_an_unknown_format_is_refused(client: Client) -> None:
+    client.force_login(make_workspace().owner)
+
+    assert client.get("/billing/statement?format=xml").status_code == 422
+
+
+def read(client: Client, wanted: str) -> str:
+    return client.get(f"/billing/statement?format={wanted}").getvalue().decode()
