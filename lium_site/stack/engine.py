@@ -153,6 +153,8 @@ def _tidy(state: State, runtime: Path) -> None:
     if pids_with(POD_KEEPER, f"market-{state.instance}"):
         return
     shutil.rmtree(runtime, ignore_errors=True)
+    # The engine mounts its data on itself and leaves that behind: the folder could not be removed.
+    subprocess.run(["umount", state.folder / "docker"], capture_output=True, check=False)
     # Another checkout's engine, or the user's, may need the chains still.
     if not any(shares_network(pid) for pid in pids_with("dockerd")):
         netfilter.restore(RUNTIMES / NETFILTER_NOTES)

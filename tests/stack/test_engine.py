@@ -55,6 +55,7 @@ def story():
         told["removed"] = residue.remove_pods(found, state)
         residue.clear_network(found, state)
     told["after"] = rules()
+    told["mounts"] = [line for line in open("/proc/self/mounts") if str(state.folder) in line]
     told["left"] = [path.name for path in engine.RUNTIMES.iterdir()]
     print(json.dumps(told))
     return 0
@@ -105,7 +106,7 @@ def test_pods_outlive_the_engine_and_nothing_else_does(story: dict[str, Any]) ->
     assert story["status"].startswith("Up ")
     assert story["removed"] == 1
     assert story["after"] == story["before"]
-    assert story["left"] == []
+    assert story["left"] == story["mounts"] == []
 
 
 def test_without_a_client_there_is_no_engine(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
