@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from lium_site import views
 from lium_site.api import api
@@ -18,6 +19,12 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("api/", api.urls),
+    # The account page has the list of sessions; allauth's own would be a second one.
+    path(
+        "accounts/sessions/",
+        RedirectView.as_view(pattern_name="account"),
+        name="usersessions_list",
+    ),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
