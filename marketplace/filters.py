@@ -4,7 +4,7 @@ The page, ``GET /executors`` and rent-by-spec share it. A figure that a node doe
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -67,7 +67,7 @@ class OfferFilters:
 
     def active(self) -> dict[str, Clause]:
         """Give the conditions that are asked for, by filter."""
-        wishes = ((item.name, getattr(self, item.name)) for item in fields(self))
+        wishes = ((name, getattr(self, name)) for name in CONDITIONS)
         return {
             name: CONDITIONS[name](value, self)
             for name, value in wishes

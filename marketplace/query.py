@@ -1,9 +1,12 @@
 """Reading filters out of a URL: one place, and a clear word for each value that means nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, Protocol
+from functools import lru_cache
+from typing import Any, Final
+
+from django.http import QueryDict
 
 from core.errors import Invalid
 from marketplace.filters import SORTS, Near, OfferFilters, Order
@@ -19,18 +22,11 @@ QUANTUM: Final = Decimal("1e-9")
 MAX_LIMIT: Final = 10_000
 
 
-class Parameters(Protocol):
-    """What Django's QueryDict offers."""
-
-    def getlist(self, key: str) -> list[str]: ...
-    def __iter__(self) -> Any: ...
-
-
 class Unreadable(ValueError):
     """A value that cannot be read; the message says why."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class OfferQuery:
     """A parsed request for offers; ``problems`` has a sentence for each parameter that was ignored."""
 
@@ -55,24 +51,28 @@ class OfferQuery:
         return self
 
 
-def parse(params: Parameters) -> OfferQuery:
+def parse(params: QueryDict) -> OfferQuery:
     """Read the known parameters; empty values are no wish, unknown parameters are left alone."""
-    query, values = OfferQuery(), dict[str, Any]()
+    values, problems = dict[str, Any](), dict[str, str]()
     for name in params:
         if parameter := PARAMETERS.get(name):
             try:
                 value = parameter.read(params.getlist(name))
             except Unreadable as why:
-                query.problems[name] = str(why)
+                problems[name] = str(why)
             else:
                 if value is not None:
                     values[parameter.target] = value
-    query.order = values.pop("order", query.order)
-    query.limit = min(values.pop("limit", MAX_LIMIT), MAX_LIMIT)
-    query.offset = values.pop("offset", 0)
-    _place(values, query.problems, query.order)
-    query.filters = OfferFilters(**values)
-    return query
+    order = values.pop("order", Order())
+    limit, offset = values.pop("limit", MAX_LIMIT), values.pop("offset", 0)
+    _place(values, problems, order)
+    return OfferQuery(OfferFilters(**values), order, min(limit, MAX_LIMIT), offset, problems)
+
+
+@lru_cache(maxsize=1024)
+def read(query_string: str) -> OfferQuery:
+    """Parse a URL's query string; the same few are asked for again and again."""
+    return parse(QueryDict(query_string))
 
 
 def documentation() -> dict[str, Any]:
@@ -176,7 +176,7 @@ def flag(values: list[str]) -> bool | None:
     raise Unreadable(f"{text[:40]!r} is neither true nor false.")
 
 
-def choice(options: Mapping[str, str] | list[str]) -> Reader:
+def choice(options: Sequence[str]) -> Reader:
     """Read one of the known words."""
 
     def read(values: list[str]) -> str | None:

@@ -1,6 +1,7 @@
 """The catalogue: one selection, as rows for a page and as JSON that the database builds."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from django.db import connection
@@ -49,30 +50,29 @@ def offers(filters: OfferFilters, order: Order | None = None) -> QuerySet[Node]:
 
 def offers_json(query: OfferQuery, *, api_key: str = "") -> OfferList:
     """Select as `offers` does and give the API's array, built by the database in one query."""
-    sql, params = _statement(query, api_key)
+    sql, values = _statement(query.filters, query.order, bool(api_key))
+    key = (digest(api_key),) if api_key else ()
     # Prepared on the server: planning would cost as much as running. Django's own cursor cannot.
     with connection.wrap_database_errors, Cursor(_psycopg()) as cursor:
-        row = cursor.execute(sql, params, prepare=True, binary=True).fetchone()
-    body, *live = cast(tuple[Any, ...], row)
+        cursor.execute(sql, (*key, *values, query.limit, query.offset), prepare=True, binary=True)
+        body, *live = cast(tuple[Any, ...], cursor.fetchone())
     return OfferList(body=body, key_is_live=live[0] if live else None)
 
 
-def _statement(query: OfferQuery, api_key: str) -> tuple[bytes, list[Any]]:
-    clauses = query.filters.active().values()
-    keys = query.order.keys(query.filters)
+@lru_cache(maxsize=512)
+def _statement(
+    filters: OfferFilters, order: Order, with_key: bool
+) -> tuple[bytes, tuple[Any, ...]]:
+    clauses, keys = list(filters.active().values()), order.keys(filters)
     sql = LIST.format(
-        key=KEY_IS_LIVE if api_key else "",
+        key=KEY_IS_LIVE if with_key else "",
         where=" AND ".join([RENTABLE, *(f"({clause.sql})" for clause in clauses)]),
         order=", ".join(
             clause.sql + (" DESC NULLS LAST" if descending else "") for clause, descending in keys
         ),
     )
-    params: list[Any] = [digest(api_key)] if api_key else []
-    for clause in clauses:
-        params.extend(clause.params)
-    for clause, _ in keys:
-        params.extend(clause.params)
-    return sql.encode(), [*params, query.limit, query.offset]
+    asked = [*clauses, *(clause for clause, _ in keys)]
+    return sql.encode(), tuple(value for clause in asked for value in clause.params)
 
 
 def _psycopg() -> Connection[Any]:

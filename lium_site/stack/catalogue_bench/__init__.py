@@ -1,0 +1,1 @@
+"""What `./market bench catalogue` measures with: rows, a bare reference server, a load generator."""
