@@ -1,0 +1,177 @@
+"""Who may come in at which route; tests/test_access_rules.py tries each from every side.
+
+A new route without a line here fails that test.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.factories.accounts import ED25519
+
+ANYONE, KEY, SESSION, PAGE = "anyone", "key", "session", "page"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may come in; ``owned`` routes name one of Alice's things, which do not exist for Charlie.
+
+    ``absent``: even Alice is told that there is none. ``any_scope``: every live key may ask. ``keys_too``: a key may ask
+    about its own workspace. ``any_method``: the framework's own view answers every method. ``pays``: only a billing key.
+    """
+
+    door: str
+    body: Any = None
+    owned: bool = False
+    absent: bool = False
+    any_scope: bool = False
+    keys_too: bool = False
+    any_method: bool = False
+    pays: bool = False
+
+
+def mine(door: str, body: Any = None, **more: bool) -> Rule:
+    return Rule(door, body, owned=True, **more)
+
+
+POD_TO_RENT = {"pod_name": "p", "user_public_key": [ED25519], "template_id": None}
+RULES: dict[tuple[str, str], Rule] = {
+    # accounts
+    ("POST", "api/users"): Rule(ANYONE),
+    ("POST", "api/users/login"): Rule(ANYONE, {}),
+    ("POST", "api/auth/signup"): Rule(ANYONE),
+    ("POST", "api/auth/login"): Rule(ANYONE, {}),
+    ("GET", "api/keys/scopes"): Rule(ANYONE),
+    ("GET", "api/users/me"): Rule(KEY, any_scope=True),
+    ("GET", "api/users/me/events"): Rule(KEY),
+    ("GET", "api/account/audit"): Rule(KEY),
+    ("GET", "api/keys"): Rule(SESSION),
+    ("POST", "api/keys"): Rule(SESSION, {"name": "ci"}),
+    ("GET", "api/keys/<key_id>"): mine(SESSION),
+    ("PATCH", "api/keys/<key_id>"): mine(SESSION, {"daily_budget_usd": 5}),
+    ("DELETE", "api/keys/<key_id>"): mine(SESSION),
+    ("GET", "api/keys/<key_id>/refusals"): mine(KEY, any_scope=True),
+    ("GET", "api/ssh-keys"): Rule(KEY),
+    ("POST", "api/ssh-keys"): Rule(KEY, {"public_key": ED25519}),
+    ("DELETE", "api/ssh-keys/<key_id>"): mine(KEY),
+    ("GET", "api/workspaces"): Rule(KEY, any_scope=True),
+    ("POST", "api/workspaces"): Rule(SESSION, {"name": "Team"}),
+    ("GET", "api/workspaces/<workspace_id>"): mine(SESSION, keys_too=True),
+    ("DELETE", "api/workspaces/<workspace_id>"): mine(SESSION),
+    ("GET", "api/workspaces/<workspace_id>/members"): mine(SESSION, keys_too=True),
+    ("DELETE", "api/workspaces/<workspace_id>/members/<user_id>"): mine(SESSION),
+    ("POST", "api/workspaces/<workspace_id>/invitations"): mine(SESSION, {"email": "e@e.example"}),
+    ("POST", "api/workspaces/<workspace_id>/billing-owner/transfer"): mine(
+        SESSION, {"user_id": "<user_id>"}
+    ),
+    ("POST", "api/workspaces/<workspace_id>/billing-owner/accept"): mine(SESSION, {}),
+    ("GET", "keys"): Rule(PAGE),
+    ("POST", "keys/api"): Rule(PAGE),
+    ("POST", "keys/api/<key_id>/revoke"): mine(PAGE),
+    ("POST", "keys/ssh"): Rule(PAGE),
+    ("POST", "keys/ssh/<key_id>/delete"): mine(PAGE),
+    ("GET", "account"): Rule(PAGE),
+    ("POST", "account"): Rule(PAGE),
+    ("POST", "account/browsers/<session_id>/end"): mine(PAGE),
+    ("POST", "account/sessions/<session_id>/end"): mine(PAGE),
+    ("GET", "invitations/<token>"): Rule(PAGE),
+    ("POST", "invitations/<token>"): Rule(PAGE),
+    # marketplace
+    ("GET", "api/executors"): Rule(ANYONE),
+    ("GET", "api/machines"): Rule(ANYONE),
+    ("GET", "api/executors/default-docker-image"): Rule(ANYONE),
+    ("GET", "api/executors/infiniband-clusters"): Rule(ANYONE),
+    ("POST", "api/machine-requests"): Rule(KEY, {"machine_name": "H100"}),
+    ("GET", "machines"): Rule(ANYONE),
+    ("GET", "machines/<public_id>"): Rule(ANYONE),
+    # rentals
+    ("GET", "api/executors/<node_id>/quote"): Rule(ANYONE),
+    ("GET", "api/executors/deployment-estimate"): Rule(
+        KEY, {"executor_id": "<node_id>", "template_id": "<template_id>"}
+    ),
+    ("POST", "api/executors/<node_id>/rent"): Rule(KEY, POD_TO_RENT),
+    ("POST", "api/executors/rent-by-spec"): Rule(KEY, POD_TO_RENT | {"gpu_type": "H100"}),
+    ("GET", "api/templates"): Rule(ANYONE),
+    ("GET", "api/templates/<template_id>"): mine(ANYONE),
+    ("POST", "api/templates"): Rule(KEY, {"name": "t", "docker_image": "ubuntu"}),
+    ("PUT", "api/templates/<template_id>"): mine(KEY, {"name": "t", "docker_image": "ubuntu"}),
+    ("DELETE", "api/templates/<template_id>"): mine(KEY),
+    ("GET", "api/pods"): Rule(KEY),
+    ("GET", "api/pods/<pod_id>"): mine(KEY),
+    ("DELETE", "api/pods/<pod_id>"): mine(KEY),
+    ("POST", "api/pods/<pod_id>/schedule-removal"): mine(
+        KEY, {"removal_scheduled_at": "2099-01-01T00:00:00Z"}
+    ),
+    ("DELETE", "api/pods/<pod_id>/schedule-removal"): mine(KEY),
+    ("POST", "api/pods/<pod_id>/reboot"): mine(KEY, {}),
+    ("POST", "api/pods/<pod_id>/stop"): mine(KEY, {}),
+    ("POST", "api/pods/<pod_id>/start"): mine(KEY, {}),
+    ("GET", "api/pods/<pod_id>/events"): mine(KEY),
+    ("GET", "api/pods/<pod_id>/logs"): mine(KEY),
+    ("POST", "api/pods/<pod_id>/feedback"): mine(KEY, {"feedback_text": "good"}),
+    ("GET", "api/pods/<pod_id>/record"): mine(KEY),
+    ("GET", "api/pods/<pod_id>/receipt"): mine(KEY, absent=True),
+    ("GET", "api/billing/statement"): Rule(KEY),
+    ("GET", "rent/<node_id>"): Rule(ANYONE),
+    ("POST", "rent/<node_id>"): Rule(PAGE),
+    ("GET", "pods"): Rule(PAGE),
+    ("GET", "pods/<pod_id>"): mine(PAGE),
+    ("GET", "pods/<pod_id>/live"): mine(PAGE),
+    ("POST", "pods/<pod_id>/remove"): mine(PAGE),
+    ("POST", "pods/<pod_id>/stop"): mine(PAGE),
+    ("POST", "pods/<pod_id>/start"): mine(PAGE),
+    ("POST", "pods/<pod_id>/reboot"): mine(PAGE),
+    ("POST", "pods/<pod_id>/schedule"): mine(PAGE, {"action": "clear"}),
+    ("GET", "pods/<pod_id>/receipt"): mine(PAGE, absent=True),
+    ("GET", "api/volumes"): Rule(KEY),
+    ("POST", "api/volumes"): Rule(KEY, {}),
+    ("GET", "api/backup-configs"): Rule(KEY),
+    ("POST", "api/backup-configs"): Rule(KEY, {}),
+    ("GET", "api/backup-configs/pod/<pod_id>"): mine(KEY, absent=True),
+    ("GET", "api/backup-logs/"): Rule(KEY),
+    ("GET", "api/backup-logs/pod/<pod_id>"): mine(KEY),
+    ("GET", "api/pods/<pod_id>/restore-logs"): mine(KEY),
+    ("POST", "api/pods/<pod_id>/backup"): mine(KEY, {}),
+    ("POST", "api/pods/<pod_id>/restore"): mine(KEY, {}),
+    ("POST", "api/pods/<pod_id>/reset-gpu"): mine(KEY, {}),
+    ("PUT", "api/pods/<pod_id>/switch-template"): mine(KEY, {}),
+    ("POST", "api/pods/<pod_id>/install-jupyter"): mine(KEY, {}),
+    ("POST", "api/executors/cluster/rent"): Rule(KEY, {}),
+    ("DELETE", "api/clusters/<cluster_id>"): mine(KEY, absent=True),
+    ("POST", "api/build-contexts"): Rule(KEY, {}),
+    # billing
+    ("POST", "api/billing/invoices"): Rule(KEY, {"amount_usd": 35}, pays=True),
+    ("GET", "api/billing/invoices/<invoice_id>"): mine(KEY, any_scope=True),
+    ("GET", "api/status/chain"): Rule(ANYONE),
+    ("GET", "api/tao/pay/wallet/available-wallets/<customer_id>"): Rule(KEY, any_scope=True),
+    ("GET", "api/tao/pay/token/generate"): Rule(KEY, any_scope=True),
+    ("POST", "api/tao/pay/token/verify"): Rule(KEY, {}, any_scope=True),
+    ("POST", "api/tao/create-transfer"): Rule(KEY, {}, any_scope=True),
+    ("GET", "api/tao/pay/balance/alpha/subnets"): Rule(KEY, any_scope=True),
+    ("GET", "api/tao/pay/balance/convert/alpha"): Rule(KEY, any_scope=True),
+    ("GET", "api/tao/pay/wallet/company/"): Rule(KEY, any_scope=True, absent=True),
+    ("GET", "api/tmc-pay/currencies"): Rule(KEY, any_scope=True),
+    ("POST", "api/tmc-pay/create-invoice"): Rule(KEY, {}, pays=True),
+    ("POST", "api/stripe/create-checkout-session"): Rule(KEY, {}, pays=True),
+    ("POST", "api/payments/topup"): Rule(KEY, {}, pays=True),
+    ("GET", "localchain/head"): Rule(ANYONE),
+    ("GET", "localchain/blocks/<number>"): Rule(ANYONE),
+    ("GET", "localchain/accounts/<address>"): Rule(ANYONE),
+    ("POST", "localchain/faucet"): Rule(ANYONE, {}),
+    ("POST", "localchain/transfers"): Rule(ANYONE, {}),
+    ("GET", "billing"): Rule(PAGE),
+    ("GET", "billing/statement"): Rule(PAGE),
+    ("GET", "billing/checkout"): Rule(PAGE),
+    ("POST", "billing/checkout"): Rule(PAGE),
+    ("GET", "billing/invoices/<invoice_id>"): mine(PAGE),
+    ("GET", "billing/invoices/<invoice_id>/live"): mine(PAGE),
+    ("POST", "billing/invoices/<invoice_id>/test-payment"): mine(PAGE),
+    # the roof
+    ("GET", ""): Rule(ANYONE),
+    ("GET", "status"): Rule(ANYONE),
+    ("GET", "healthz"): Rule(ANYONE),
+    ("GET", "readyz"): Rule(ANYONE),
+    ("GET", "api/version"): Rule(ANYONE),
+    ("GET", "api/status/ledger"): Rule(ANYONE),
+    ("GET", "api/openapi.json"): Rule(ANYONE, any_method=True),
+    ("GET", "api/docs"): Rule(ANYONE, any_method=True),
+}

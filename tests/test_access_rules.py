@@ -1,0 +1,253 @@
+"""Every route of the URL conf has an access rule, and keeps it: anonymous, stranger, wrong method, owner."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib import admin
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from pytest_django import Settings
+
+from accounts.models import ApiSession, Membership, Workspace
+from accounts.services import invitations, ssh_keys
+from billing.services.grants import grant
+from core import clock, ratelimit
+from core.actors import PLATFORM
+from tests.access_rules import ANYONE, KEY, PAGE, RULES, SESSION, Rule
+from tests.cast import *  # noqa: F403
+from tests.factories.accounts import ED25519, Person, make_key
+from tests.factories.billing import PUBLIC_KEY, TREASURY, make_invoice
+from tests.factories.marketplace import make_node
+from tests.factories.pods import make_pod, make_template
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# Third-party pages whose access their own tests prove; the login, sign-up and reset are tested in tests/accounts.
+FOREIGN = ("accounts/", "admin/")
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+def test_every_route_has_a_rule() -> None:
+    routes = set(walk(get_resolver()))
+    ruled = set(RULES) | {("ANY", path) for _, path in RULES}
+
+    without_rule, without_route = (
+        routes - ruled,
+        {path for _, path in RULES} - {path for _, path in routes},
+    )
+    assert (without_rule, without_route) == (set(), set())
+
+
+def test_every_rule_holds(world: "World", subtests: pytest.Subtests) -> None:
+    for method, route in RULES:
+        with subtests.test(f"{method} /{route}"), undone():
+            holds(method, route, world)
+
+
+@pytest.mark.parametrize("model", admin.site._registry, ids=lambda model: model._meta.label)
+def test_admin_pages_are_for_staff(model: Any, alice: Person, anonymous: Client) -> None:
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+
+    for client in (alice.browser, anonymous):
+        for page in ("changelist", "add"):
+            assert client.get(reverse(f"{name}_{page}")).status_code == 302
+
+
+class World:
+    """Alice's things, one of each."""
+
+    def __init__(self, alice: Person, bob: Person, charlie: Person) -> None:
+        self.alice, self.bob, self.charlie = alice, bob, charlie
+        grant(
+            workspace=alice.workspace,
+            usd=Decimal(100),
+            key="test",
+            reason="to rent with",
+            actor=PLATFORM,
+            now=clock.now(),
+        )
+        team = self.team(owner=alice)
+        node = make_node()
+        key = ssh_keys.add(
+            principal=alice.principal,
+            name="",
+            public_key=ED25519.replace("0n", "0m"),
+            now=clock.now(),
+        )
+        self.browser = alice.browser
+        _, secret = make_key(alice.user, scopes=["billing"])
+        self.payer = Client(headers={"X-API-KEY": secret})
+        self.ids: dict[str, object] = {
+            "api/keys/<key_id>": alice.key.public_id,
+            "keys/api/<key_id>": alice.key.public_id,
+            "ssh-keys/<key_id>": key.public_id,
+            "keys/ssh/<key_id>": key.public_id,
+            "browsers/<session_id>": self.browser_session().pk,
+            "sessions/<session_id>": ApiSession.objects.get(user=alice.user).public_id,
+            "<workspace_id>": team.public_id,
+            "<user_id>": bob.user.public_id,
+            "<token>": self.invitation(),
+            "<node_id>": node.public_id,
+            "<public_id>": node.public_id,
+            "<template_id>": make_template(workspace=alice.workspace, is_private=True).public_id,
+            "<pod_id>": make_pod(workspace=alice.workspace).public_id,
+            "<invoice_id>": make_invoice(alice.workspace).public_id,
+            "<cluster_id>": NOBODY,
+            "<customer_id>": f"cus_{alice.workspace.public_id.hex}",
+            "<address>": TREASURY,
+            "<number>": 1,
+        }
+
+    def team(self, *, owner: Person) -> Workspace:
+        """Make a team of Alice and Bob."""
+        team = Workspace.objects.create(name="Team", owner=owner.user)
+        for person in (self.alice, self.bob):
+            role = "owner" if person is owner else "admin"
+            Membership.objects.create(workspace=team, user=person.user, role=role)
+        return team
+
+    def browser_session(self) -> UserSession:
+        """Note Alice's browser as a sign-in on the page does."""
+        key = self.browser.session.session_key
+        return UserSession.objects.create(
+            user=self.alice.user, ip="127.0.0.1", session_key=key, user_agent="Firefox"
+        )
+
+    def invitation(self) -> str:
+        """Let Bob invite Alice into a team of his own, and give the link's token."""
+        team = Workspace.objects.create(name="Bobs", owner=self.bob.user)
+        membership = Membership.objects.create(workspace=team, user=self.bob.user, role="owner")
+        return invitations.invite(
+            membership=membership,
+            principal=self.bob.principal,
+            email="alice@example.com",
+            role="member",
+            now=clock.now(),
+        )[1]
+
+    def insider(self, rule: Rule) -> Client:
+        """Give the client that the door is open to."""
+        if rule.door == KEY:
+            return self.payer if rule.pays else self.alice.api
+        doors = {SESSION: self.alice.session, PAGE: self.browser}
+        return doors.get(rule.door) or (self.alice.api if rule.owned else Client())
+
+    def outsider(self, rule: Rule) -> Client:
+        """Give the same client of the stranger."""
+        doors = {SESSION: self.charlie.session, PAGE: self.charlie.browser}
+        return doors.get(rule.door) or self.charlie.api
+
+    def visitor(self, method: str, route: str) -> Any:
+        """Give a function that sends this route's request with a client."""
+        path, body = f"/{self.fill(route)}", RULES[method, route].body
+
+        def visit(client: Client, by: str = method) -> HttpResponse:
+            send = getattr(client, by.lower())
+            if body is None or by != method:
+                return send(path)
+            if by == "GET" or RULES[method, route].door == PAGE:
+                return send(path, self.filled(body))
+            return send(path, self.filled(body), content_type="application/json")
+
+        return visit
+
+    def fill(self, text: str) -> str:
+        """Put the ids into a route."""
+        for name, value in self.ids.items():
+            text = text.replace(name, re.sub(r"<\w+>", str(value), name))
+        return text
+
+    def filled(self, body: Any) -> Any:
+        """Put the ids into a body."""
+        if isinstance(body, dict):
+            return {
+                key: self.fill(value) if isinstance(value, str) else value
+                for key, value in body.items()
+            }
+        return body
+
+
+@pytest.fixture
+def world(alice: Person, bob: Person, charlie: Person, settings: Settings) -> World:
+    settings.DEPOSIT_PUBLIC_KEY = PUBLIC_KEY
+    return World(alice, bob, charlie)
+
+
+def holds(method: str, route: str, world: World) -> None:
+    """Try one route from every side."""
+    rule, visit = RULES[method, route], world.visitor(method, route)
+    refuses_strangers(rule, method, visit, world)
+    if not rule.any_method:
+        assert visit(world.insider(rule), wrong_method(route)).status_code == 405
+    answer = visit(world.insider(rule))
+    assert answer.status_code not in {401, 403, 405}, answer.content
+    # 503: the machine of this world does not exist, so its logs cannot be read.
+    assert answer.status_code < 500 or answer.status_code == 503, answer.content
+    assert (answer.status_code == 404) is rule.absent, answer.content
+    assert rule.door == ANYONE or not is_login(answer)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Take back what was done within, so that each route meets the same world."""
+    ratelimit.reset()
+    # A bare savepoint: the services' durable transactions refuse to run inside an atomic block.
+    before = transaction.savepoint()
+    yield
+    transaction.savepoint_rollback(before)
+    transaction.set_rollback(False)
+
+
+def refuses_strangers(rule: Rule, method: str, visit: Any, world: World) -> None:
+    """Try the door as nobody, as somebody else, with the wrong kind of key, and from another site."""
+    nobody = visit(Client())
+    if rule.door == PAGE:
+        assert is_login(nobody)
+    elif rule.door != ANYONE:
+        assert nobody.status_code == 401
+    if rule.owned:
+        assert visit(world.outsider(rule)).status_code == 404
+    if rule.door == SESSION and not rule.keys_too:
+        assert visit(world.alice.api).status_code == 401
+    if rule.door == KEY and not rule.any_scope:
+        refusal = visit(world.alice.api if rule.pays else world.payer)
+        assert (refusal.status_code, refusal.json()["error"]["code"]) == (403, "missing_scope")
+    if rule.door == PAGE and method == "POST":
+        forged = Client(enforce_csrf_checks=True)
+        forged.force_login(world.alice.user, backend="django.contrib.auth.backends.ModelBackend")
+        assert visit(forged).status_code == 403
+
+
+def is_login(answer: HttpResponse) -> bool:
+    return answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
+
+
+def wrong_method(route: str) -> str:
+    right = {method for method, path in RULES if path == route}
+    return next(method for method in METHODS if method not in right)
+
+
+def walk(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Give method and path of every route of ours; ANY where the view itself looks at the method."""
+    for entry in resolver.url_patterns:
+        path = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from walk(entry, path)
+        elif not path.startswith(FOREIGN) and path != "api/":
+            for method in methods(entry):
+                yield method, re.sub(r"<(?:\w+:)?(\w+)>", r"<\1>", path)
+
+
+def methods(pattern: URLPattern) -> set[str]:
+    """Give the methods of a ninja path; a page tells none."""
+    view = pattern.callback
+    known = inspect.getclosurevars(view).nonlocals if inspect.isfunction(view) else {}
+    operations = getattr(known.get("self"), "operations", [])
+    return {method for operation in operations for method in operation.methods} or {"ANY"}
