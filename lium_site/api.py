@@ -28,7 +28,8 @@ api = NinjaAPI(
     docs_url="/docs",
     openapi_url="/openapi.json",
 )
-for router in (accounts_router, billing_router, marketplace_router, rentals_router):
+# The catalogue first: routes are tried in order, and it is asked for most.
+for router in (marketplace_router, rentals_router, accounts_router, billing_router):
     api.add_router("", router)
 
 

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 SOURCES: Final = {"sdk", "cli", "mcp"}
+DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 ADMIN_POLICY: Final = {
     "script-src": ["'self'", "'unsafe-eval'", "'unsafe-inline'"],
     "style-src": ["'self'", "'unsafe-inline'"],
@@ -52,17 +53,19 @@ class RequestIdMiddleware:
         return response
 
 
-class AdminPolicyMiddleware:
-    """Widen the content policy under /admin, for the theme's own scripts (ADR 0003)."""
+class PolicyMiddleware:
+    """Widen the content policy under /admin for its theme (ADR 0003); give data the strictest one."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Leave the decision to the policy middleware, told what differs."""
+        """Leave pages to the policy middleware, told what differs; data needs no computed policy."""
         response = self.get_response(request)
         if request.path.startswith("/admin/"):
             response._csp_replace = ADMIN_POLICY  # type: ignore[attr-defined]
+        elif response.get("Content-Type", "").startswith("application/json"):
+            response["Content-Security-Policy"] = DATA_POLICY
         return response
 
 

@@ -14,11 +14,11 @@ handler404 = "lium_site.views.not_found"
 handler500 = "lium_site.views.server_error"
 
 urlpatterns = [
+    path("api/", api.urls),
     path("", views.home, name="home"),
     path("status", views.status, name="status"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
-    path("api/", api.urls),
     # The account page has the list of sessions; allauth's own would be a second one.
     path(
         "accounts/sessions/",
