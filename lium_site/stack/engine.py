@@ -68,7 +68,9 @@ class Engine:
 
     def labelled(self, kind: str, instance: str) -> list[str]:
         """Return the ids of a market's own "container"s, "volume"s or "network"s."""
-        everything = ("--all",) if kind == "container" else ()
+        # Images pass their labels on, so a container must bear our name too.
+        pods_only = ("--all", "--filter", f"name=^{POD_NAME_PREFIX}")
+        everything = pods_only if kind == "container" else ()
         chosen = ("--quiet", "--filter", f"label={MARKET_LABEL}={instance}")
         return self.docker(kind, "ls", *everything, *chosen).split()
 
