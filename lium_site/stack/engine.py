@@ -18,7 +18,7 @@ from lium_site.stack.paths import State, private_folder
 from lium_site.stack.predecessor import await_end
 from lium_site.stack.process import Child, Program, wait_until_ready
 from lium_site.stack.supervisor import Supervisor
-from rentals.engine.spec import MARKET_LABEL
+from rentals.engine.spec import MARKET_LABEL, POD_NAME_PREFIX
 
 START_SECONDS = 60.0
 ASK_SECONDS = 15.0

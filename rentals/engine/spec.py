@@ -31,8 +31,8 @@ _ENV_REFUSED = re.compile(
 )
 # What docker's own comma-separated syntax cannot hold stays out.
 _DIRECTORY = re.compile(r"/[^,\"\x00-\x1f]+")
-_NAME_PREFIX = "lium-pod-"
-_POD_NAME = re.compile(_NAME_PREFIX + r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+PODPOD_NAME_PREFIX: Final = "lium-pod-"
+_POD_NAME = re.compile(POD_NAME_PREFIX + r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _OUR_PATHS = ("/.lium", "/proc", "/sys", "/dev", "/run/docker.sock", "/var/run/docker.sock")
 
 
@@ -148,7 +148,7 @@ class Observed:
 
 def container_name(pod_id: UUID) -> str:
     """Name a pod's container: the name is the idempotency key of its creation."""
-    return f"{_NAME_PREFIX}{pod_id}"
+    return f"{POD_NAME_PREFIX}{pod_id}"
 
 
 def named_pod(name: str) -> UUID | None:
