@@ -31,7 +31,7 @@ _ENV_REFUSED = re.compile(
 )
 # What docker's own comma-separated syntax cannot hold stays out.
 _DIRECTORY = re.compile(r"/[^,\"\x00-\x1f]+")
-PODPOD_NAME_PREFIX: Final = "lium-pod-"
+POD_NAME_PREFIX: Final = "lium-pod-"
 _POD_NAME = re.compile(POD_NAME_PREFIX + r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _OUR_PATHS = ("/.lium", "/proc", "/sys", "/dev", "/run/docker.sock", "/var/run/docker.sock")
 
