@@ -45,6 +45,28 @@ class Reason(StrEnum):
     END_SCHEDULED = "end_scheduled", "An end was scheduled."
     END_CLEARED = "end_cleared", "The scheduled end was taken back."
 
+    # The balance
+    RUNWAY_DAY = (
+        "runway_day",
+        "At the present rate the balance lasts less than 24 hours.",
+        "Add funds, or remove a pod.",
+    )
+    RUNWAY_HOURS = (
+        "runway_hours",
+        "At the present rate the balance lasts less than 2 hours.",
+        "Add funds, or remove a pod.",
+    )
+    BALANCE_EMPTY = (
+        "balance_empty",
+        "The balance is used up; pods will be stopped with their files kept.",
+        "Add funds now.",
+    )
+    REMOVED_BUDGET = (
+        "removed_budget",
+        "The budget of the API key that rented it is spent.",
+        "Raise the key's budget and rent again.",
+    )
+
     # Evidence
     PROVEN = "proven", "SSH answered with the pod's own host key, and its GPUs were counted."
     RECOVERED = "recovered", "The pod is reachable again."

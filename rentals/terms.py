@@ -1,4 +1,4 @@
-"""How long things may take: deadlines, intervals and patience of the pod's life. All are settings."""
+"""How long things may take: deadlines, intervals and patience of the pod's life."""
 
 from datetime import timedelta
 from typing import Final
@@ -13,9 +13,6 @@ PHASE_DEADLINES: Final = {
     Phase.IMAGE: timedelta(minutes=30),
     Phase.CONTAINER: timedelta(seconds=120),
     Phase.SSH: timedelta(seconds=90),
-} | {
-    Phase(name): timedelta(seconds=seconds)
-    for name, seconds in getattr(settings, "MARKET_PHASE_SECONDS", {}).items()
 }
 REBOOT_DEADLINE: Final = timedelta(minutes=5)
 START_DEADLINE: Final = timedelta(minutes=5)
@@ -28,8 +25,8 @@ BANNER_SECONDS: Final = 5.0
 PROBE_BANNER_SECONDS: Final = 3.0
 CONNECT_SECONDS: Final = 10.0
 
-PROBE_INTERVAL: Final = timedelta(seconds=getattr(settings, "MARKET_PROBE_SECONDS", 15))
-DOUBT_INTERVAL: Final = timedelta(seconds=getattr(settings, "MARKET_DOUBT_SECONDS", 10))
+PROBE_INTERVAL: Final = timedelta(seconds=settings.MARKET_PROBE_SECONDS)
+DOUBT_INTERVAL: Final = timedelta(seconds=settings.MARKET_DOUBT_SECONDS)
 SILENT_LOOKS: Final = 3
 # GPUs of a running pod are counted again this often.
 RECOUNT_INTERVAL: Final = timedelta(hours=1)

@@ -10,7 +10,7 @@ from typing import Final
 from core.actors import Actor, ActorKind
 from marketplace.services import reservations
 from rentals import terms, transitions
-from rentals.models import Pod, PodStatus
+from rentals.models import NodeWatch, Pod, PodStatus
 from rentals.reasons import Reason
 from rentals.services import meter, receipts
 
@@ -58,6 +58,7 @@ def make(pod: Pod, change: Change) -> None:
     _stamp(pod, source, change)
     if change.to is PodStatus.RUNNING:
         meter.open_interval(pod, at=change.now, evidence=change.evidence)
+        _watch(pod, change.now)
     if change.to in ENDS and not hasattr(pod, "receipt"):
         receipts.write(pod, change.now)
 
@@ -110,6 +111,8 @@ def _nothing_is_left(change: Change) -> bool:
 
 def _stamp(pod: Pod, source: PodStatus, change: Change) -> None:
     now = change.now
+    if source is PodStatus.PENDING:
+        pod.phase_seconds = phase_times(pod, now)
     if change.to is PodStatus.RUNNING:
         pod.ready_at = pod.ready_at or now
     elif change.to is PodStatus.STOPPED:
@@ -123,6 +126,7 @@ def _stamp(pod: Pod, source: PodStatus, change: Change) -> None:
     pod.next_look_at = next_look(pod, now)
     pod.save(
         update_fields=[
+            "phase_seconds",
             "ready_at",
             "stopped_at",
             "removed_at",
@@ -133,11 +137,23 @@ def _stamp(pod: Pod, source: PodStatus, change: Change) -> None:
     )
 
 
+def phase_times(pod: Pod, now: datetime) -> dict[str, float]:
+    """Give how long each phase of a start took, the present one included."""
+    lasted = (now - pod.phase_since).total_seconds() + pod.phase_seconds.get(pod.phase, 0)
+    return {**pod.phase_seconds, pod.phase: round(lasted, 3)}
+
+
 def next_look(pod: Pod, now: datetime, wait: timedelta | None = None) -> datetime:
     """Give the time of the next look: after ``wait``, or when the scheduled end comes before."""
     rest = wait if wait is not None else _RESTS.get(PodStatus(pod.status), timedelta())
     scheduled = pod.removal_scheduled_at
     return min(now + rest, scheduled) if scheduled and scheduled > now else now + rest
+
+
+def _watch(pod: Pod, now: datetime) -> None:
+    """Let the node's next look come soon: charges go no further than the last good probe."""
+    soon = now + terms.PROBE_INTERVAL
+    NodeWatch.objects.filter(node_id=pod.node_id, next_look_at__gt=soon).update(next_look_at=soon)
 
 
 def _last_ready_moment(pod: Pod, change: Change) -> datetime:

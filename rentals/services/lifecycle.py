@@ -108,6 +108,9 @@ def start(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
                 now=now,
             )
             changes.make(row, change)
+            if row.low_balance_since:
+                row.low_balance_since = None
+                row.save(update_fields=["low_balance_since"])
             dispatch.reconcile(row)
             return row
     except reservations.NoCapacity as refusal:

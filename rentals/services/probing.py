@@ -63,7 +63,7 @@ def _probe(node_id: int, now: Clock) -> None:
         _note_silence(node, seen, now)
         observed = {pod.pk: seen for pod in pods}
     else:
-        _note_answer(node, bool(pods), now)
+        _note_answer(node, now)
         observed = _observe(pods, found)
     if not suspicion.is_ours(now=now()):
         _conclude(pods, observed, now)
@@ -148,8 +148,10 @@ def _remove_orphans(machine: Machine, node: Node, found: Mapping[UUID, Observed]
         log.warning("orphan.removed", node=str(node.public_id), pod=str(pod_id))
 
 
-def _note_answer(node: Node, busy: bool, now: Clock) -> None:
+def _note_answer(node: Node, now: Clock) -> None:
     moment = now()
+    # A pod that is starting now may run before this look has ended.
+    busy = Pod.objects.filter(node=node, status__in=(PodStatus.PENDING, *WATCHED)).exists()
     wait = terms.PROBE_INTERVAL if busy else terms.IDLE_NODE_INTERVAL
     NodeWatch.objects.filter(node=node).update(
         answered_at=moment, failures=0, last_error="", next_look_at=moment + wait

@@ -116,8 +116,7 @@ def _enter(claim: Claim, pod: Pod, phase: Phase) -> None:
     if phase == pod.phase or pod.status != PodStatus.PENDING:
         return
     now = claim.now()
-    lasted = (now - pod.phase_since).total_seconds() + pod.phase_seconds.get(pod.phase, 0)
-    pod.phase_seconds = {**pod.phase_seconds, pod.phase: round(lasted, 3)}
+    pod.phase_seconds = changes.phase_times(pod, now)
     pod.phase, pod.phase_since = phase, now
     pod.deadline_at = now + terms.PHASE_DEADLINES[phase]
     rows = Pod.objects.filter(pk=pod.pk, lease_token=claim.token, status=pod.status)

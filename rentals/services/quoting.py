@@ -107,6 +107,12 @@ def extend(*, quote_id: UUID, workspace: Workspace, now: datetime) -> Quote:
     return row
 
 
+def forget(*, now: datetime) -> int:
+    """Delete the quotes that ended a day ago and that no pod was rented under."""
+    old = Quote.objects.filter(expires_at__lt=now - timedelta(days=1), pods=None)
+    return old.delete()[0]
+
+
 def honour(
     *, quote_id: UUID | None, node: Node, gpu_count: int, workspace: Workspace, now: datetime
 ) -> Quote:

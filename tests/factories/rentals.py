@@ -17,6 +17,8 @@ from tests.factories.marketplace import make_node as make_any_node
 from tests.factories.pods import NOON, make_user
 from tests.machines import EngineMachine
 
+# The simulated GPUs of the test machine.
+GPU_COUNT, SEED = 4, 7
 ALICE_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl alice"
 
 
@@ -60,7 +62,7 @@ def rent_request(node: Node, **fields: object) -> RentRequest:
     return RentRequest(node_id=node.public_id, **values)  # type: ignore[arg-type]
 
 
-def put_on_market(machine: EngineMachine, *, host_key: str, gpu_count: int = 4) -> Node:
+def put_on_market(machine: EngineMachine, *, host_key: str, gpu_count: int = GPU_COUNT) -> Node:
     """Make the node of a real machine with simulated GPUs; it is not prepared yet."""
     address = machine.address
     node = make_node(
@@ -79,7 +81,7 @@ def put_on_market(machine: EngineMachine, *, host_key: str, gpu_count: int = 4) 
     )
     seal_key(node.provider, address.private_key)
     node.provider.save()
-    names = uuids(gpus_tsv(count=gpu_count, seed=7))
+    names = uuids(gpus_tsv(count=gpu_count, seed=SEED))
     for gpu, uuid in zip(node.gpus.order_by("position"), names, strict=True):
         NodeGpu.objects.filter(pk=gpu.pk).update(uuid=uuid)
     return node

@@ -23,7 +23,7 @@ from rentals.services.quoting import QuoteExpired
 from tests.factories.pods import NOON, make_template, meter_of
 from tests.factories.rentals import ALICE_KEY, make_node, make_principal, rent_request
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def nothing_is_left(node: Node) -> bool:
@@ -123,18 +123,19 @@ class TestRent:
 
         assert pod.hourly_price_usd == Decimal(2)
 
-    def test_nudges_the_worker_after_the_commit_and_not_before(self, monkeypatch: Any) -> None:
-        rung: list[tuple[str, bool]] = []
-        monkeypatch.setattr(
-            "core.doorbell._send",
-            lambda task, *_: rung.append((task, connection.in_atomic_block)),
-        )
+    def test_nudges_the_worker_once_it_is_committed(
+        self, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        rung: list[str] = []
+        monkeypatch.setattr("core.doorbell._send", lambda task, *_: rung.append(task))
         node, alice = make_node(), make_principal()
         make_template()
 
-        renting.rent(principal=alice, request=rent_request(node), now=NOON)
+        with django_capture_on_commit_callbacks(execute=True):
+            renting.rent(principal=alice, request=rent_request(node), now=NOON)
+            assert rung == []
 
-        assert rung == [("rentals.tasks.reconcile_pod", False)]
+        assert rung == ["rentals.tasks.reconcile_pod"]
 
 
 class TestRefusals:
@@ -281,6 +282,7 @@ def in_parallel(jobs: list[Callable[[], Any]]) -> list[Any]:
         return list(pool.map(run, jobs))
 
 
+@pytest.mark.django_db(transaction=True)
 class TestRaces:
     def test_two_renters_of_the_last_gpu_one_wins_the_other_is_offered_another(self) -> None:
         node, other = make_node(gpu_count=1), make_node(gpu_count=2)
