@@ -4,7 +4,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lium_site.stack import application, card, machine, services
+from lium_site.stack import application, card, deposits, machine, services
 from lium_site.stack.claim import claimed
 from lium_site.stack.console import StackError, say
 from lium_site.stack.credentials import Credentials, credentials_of
@@ -62,6 +62,7 @@ def environment_of(
         **application.base_environment(),
         **credentials.environment(),
         **addresses,
+        **deposits.public_environment(state),
         "DJANGO_SETTINGS_MODULE": SETTINGS,
         "MARKET_STATE": str(state.folder),
         "MARKET_INSTANCE": state.instance,
@@ -78,7 +79,7 @@ def _start(
         supervisor.at_exit(lambda: clear_network(local.engine, state))
     programs = (
         application.web(environment, port=options.port),
-        application.worker(environment),
+        application.worker({**environment, **deposits.signing_environment(state)}),
         application.provisioner(environment),
         application.beat(environment, schedule=state.folder / "beat-schedule"),
     )
