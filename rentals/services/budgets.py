@@ -14,9 +14,11 @@ from accounts.models import ApiKey
 from accounts.services import refusals
 from accounts.services.refusals import Refusal
 from billing.models import AccountKind, Posting
+from core.actors import PLATFORM
 from core.errors import DomainError
 from rentals.models import Pod, PodStatus
-from rentals.services import metering
+from rentals.reasons import Reason
+from rentals.services import lifecycle, metering
 
 NOTHING: Final = Decimal(0)
 
@@ -79,6 +81,22 @@ def exceeded(key: ApiKey, *, now: datetime) -> Refusal | None:
         if budget is not None and amount >= budget:
             return Refusal(window=window, amount_usd=NOTHING, budget_usd=budget, spent_usd=amount)
     return None
+
+
+def enforce(*, now: datetime) -> None:
+    """Remove the pods of every key whose budget is spent, as the key's owner was told."""
+    capped = Q(daily_budget_usd__isnull=False) | Q(monthly_budget_usd__isnull=False)
+    keys = ApiKey.objects.filter(capped | Q(max_budget_usd__isnull=False))
+    for key in keys.filter(pods__meter__ready_since__isnull=False).distinct():
+        if exceeded(key, now=now):
+            _remove_pods(key, now)
+
+
+def _remove_pods(key: ApiKey, now: datetime) -> None:
+    for pod in Pod.objects.listed().filter(api_key=key):
+        lifecycle.remove_as(
+            pod_id=pod.public_id, reason=Reason.REMOVED_BUDGET, actor=PLATFORM, now=now
+        )
 
 
 def _since_midnight(
