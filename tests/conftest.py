@@ -8,12 +8,21 @@ import pytest_socket
 
 from tests.machines import why_no_engine
 
-# One market for the session, shared by every folder of tests that wants one.
-pytest_plugins = ["tests.market"]
+# One market for the session, shared by every folder of tests that wants one; Alice, Bob and Charlie.
+pytest_plugins = ["tests.market", "tests.cast"]
 
 # Loopback, and the networks that test machines use among themselves (RFC 2544).
 THIS_MACHINE = ["127.0.0.0/8", "::1", "localhost", "198.18.0.0/15"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, on one worker, what shares a machine or a running market."""
+    for item in items:
+        if "market" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("market"))
+        elif item.get_closest_marker("engine"):
+            item.add_marker(pytest.mark.xdist_group("machines"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -73,11 +73,20 @@ class LiveMarket:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that asks for the market."""
+    """Mark every test that asks for the market, and run it after those that do without.
+
+    The market would slow them down, and Playwright leaves an event loop running, in which Django's ORM refuses to work.
+    """
     for item in items:
         if "market" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.engine)
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    fixtures = getattr(item, "fixturenames", ())
+    return ("market" in fixtures) + ("page" in fixtures)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,6 @@ from billing.services.grants import grant
 from core import clock, ratelimit
 from core.actors import PLATFORM
 from tests.access_rules import ANYONE, KEY, PAGE, RULES, SESSION, Rule
-from tests.cast import *  # noqa: F403
 from tests.factories.accounts import ED25519, Person, make_key
 from tests.factories.billing import PUBLIC_KEY, TREASURY, make_invoice
 from tests.factories.marketplace import make_node

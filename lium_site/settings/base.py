@@ -130,6 +130,7 @@ ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_LOGOUT_ON_GET = False
 USERSESSIONS_TRACK_ACTIVITY = False
 EMAIL_BACKEND = env.text("MARKET_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("MARKET_FROM_EMAIL", "lium_site <noreply@localhost>")
 
 LANGUAGE_CODE = "en"

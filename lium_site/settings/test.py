@@ -7,6 +7,10 @@ os.environ.setdefault("MARKET_FIELD_KEYS", "SNgmd1GuTcuWGxcHhmm2lfb2Us5jSvIhZ1xA
 os.environ.setdefault("DATABASE_URL", "postgresql://localhost/lium")
 os.environ.setdefault("REDIS_URL", "redis://localhost:6379/9")
 os.environ.setdefault("MARKET_ALLOWED_HOSTS", "testserver,127.0.0.1,localhost")
+# Tests run on several workers at once: each has a database of its own in Redis too.
+if worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
+    separator = "&" if "?" in os.environ["REDIS_URL"] else "?"
+    os.environ["REDIS_URL"] += f"{separator}db={int(worker) + 1}"
 
 from lium_site.settings.base import *  # noqa: F403
 from lium_site.settings.base import DATABASES

@@ -11,6 +11,8 @@ from lium_site.stack.console import StackError, say
 from lium_site.stack.paths import ROOT, open_state, private_folder
 
 SETTINGS = "lium_site.settings.test"
+# Two workers; what shares a machine or a market stays on one of them (tests/conftest.py).
+IN_PARALLEL = ("--numprocesses", "2", "--dist", "loadgroup")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -28,8 +30,16 @@ def run(arguments: Sequence[str]) -> int:
             # The base image is built once a checkout, and takes longer than most of the suite.
             "MARKET_RUNTIME_CACHE": str(private_folder(open_state().folder / "runtime")),
         }
-        status = in_foreground([sys.executable, "-m", "pytest", *arguments], environment)
+        status = in_foreground(
+            [sys.executable, "-m", "pytest", *_parallel(arguments), *arguments], environment
+        )
     return status
+
+
+def _parallel(arguments: Sequence[str]) -> Sequence[str]:
+    """Use both cores for the whole suite; a file or two is faster without workers."""
+    named = any(not argument.startswith("-") for argument in arguments)
+    return () if named else IN_PARALLEL
 
 
 def in_foreground(command: Sequence[str], environment: Mapping[str, str]) -> int:

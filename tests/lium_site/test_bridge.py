@@ -56,7 +56,10 @@ class Echo:
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> "Echo":
         self.environ = environ
-        start("201 Created", [("Content-Type", "text/plain"), ("Set-Cookie", "a"), ("Set-Cookie", "b")])
+        start(
+            "201 Created",
+            [("Content-Type", "text/plain"), ("Set-Cookie", "a"), ("Set-Cookie", "b")],
+        )
         return self
 
     def __iter__(self) -> Any:

@@ -10,6 +10,7 @@ import pytest
 from django.db import transaction
 
 from marketplace.machine import HostKeyChanged, generate_keypair
+from marketplace.machine.keys import load_private_key
 from marketplace.models import GpuAccess, Node, NodeStatus, PortReservation
 from marketplace.services import gpu_catalogue, listing, reservations
 from marketplace.services.enrolment import Description, enrol
@@ -77,8 +78,6 @@ def description(sshd: Sshd, tmp_path: Path) -> Description:
 
 
 def _public_line(private: Path) -> str:
-    from marketplace.machine.keys import load_private_key
-
     key = load_private_key(private.read_text())
     return f"{key.get_name()} {key.get_base64()}"
 

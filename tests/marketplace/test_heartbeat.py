@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from marketplace.machine import fingerprint
+from marketplace.machine import fingerprint, generate_keypair
 from marketplace.machine.keys import load_private_key
 from marketplace.models import Node, NodeEvent, NodeStatus
 from marketplace.services import heartbeat, machines
@@ -127,8 +127,6 @@ class TestProbe:
 
 
 def make_key() -> str:
-    from marketplace.machine import generate_keypair
-
     return generate_keypair()[1]
 
 

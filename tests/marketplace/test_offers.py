@@ -14,7 +14,7 @@ from core import clock
 from marketplace import selectors, wire
 from marketplace.filters import SORTS, Near, OfferFilters, Order
 from marketplace.models import Node, NodeStatus
-from marketplace.query import PARAMETERS, OfferQuery, parse
+from marketplace.query import PARAMETERS, parse
 from marketplace.selectors import offers, offers_json
 from tests.factories.marketplace import NOON, make_gpu_model, make_node
 
@@ -22,7 +22,9 @@ pytestmark = pytest.mark.django_db
 
 
 def listed(text: str = "") -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(offers_json(parse(QueryDict(text)).or_refuse()).body)
+    query = parse(QueryDict(text)).or_refuse()
+    found = offers_json(query.filters, query.order, limit=query.limit, offset=query.offset)
+    rows: list[dict[str, Any]] = json.loads(found.body)
     return rows
 
 
@@ -107,7 +109,7 @@ class TestListed:
         assert not offers(OfferFilters()).exists()
 
     def test_an_empty_market_is_an_empty_array(self) -> None:
-        assert offers_json(OfferQuery()).body == b"[]"
+        assert offers_json(OfferFilters(), Order(), limit=5).body == b"[]"
 
 
 # What the first node has and the second lacks; the last column is a node that does not report the figure.
