@@ -35,7 +35,13 @@ def executors(request: HttpRequest) -> HttpResponse:
     """
     # Read by hand: a schema of twenty fields would cost more than the query.
     wanted = query.read(request.META["QUERY_STRING"]).or_refuse()
-    found = selectors.offers_json(wanted, api_key=request.META.get("HTTP_X_API_KEY", ""))
+    found = selectors.offers_json(
+        wanted.filters,
+        wanted.order,
+        limit=wanted.limit,
+        offset=wanted.offset,
+        api_key=request.META.get("HTTP_X_API_KEY", ""),
+    )
     response = HttpResponse(found.body, content_type="application/json")
     if found.key_is_live is not None:
         response["X-Lium-Key"] = "valid" if found.key_is_live else "invalid"

@@ -12,7 +12,6 @@ from psycopg import Connection, Cursor
 from core.tokens import digest
 from marketplace.filters import Clause, OfferFilters, Order
 from marketplace.models import Node
-from marketplace.query import OfferQuery
 
 RENTABLE: Final = (
     "marketplace_node.status = 'available' AND marketplace_node.delisted_at IS NULL"
@@ -48,13 +47,15 @@ def offers(filters: OfferFilters, order: Order | None = None) -> QuerySet[Node]:
     return rows.order_by(*(_order_by(clause, descending) for clause, descending in keys))
 
 
-def offers_json(query: OfferQuery, *, api_key: str = "") -> OfferList:
+def offers_json(
+    filters: OfferFilters, order: Order, *, limit: int, offset: int = 0, api_key: str = ""
+) -> OfferList:
     """Select as `offers` does and give the API's array, built by the database in one query."""
-    sql, values = _statement(query.filters, query.order, bool(api_key))
+    sql, values = _statement(filters, order, bool(api_key))
     key = (digest(api_key),) if api_key else ()
     # Prepared on the server: planning would cost as much as running. Django's own cursor cannot.
     with connection.wrap_database_errors, Cursor(_psycopg()) as cursor:
-        cursor.execute(sql, (*key, *values, query.limit, query.offset), prepare=True, binary=True)
+        cursor.execute(sql, (*key, *values, limit, offset), prepare=True, binary=True)
         body, *live = cast(tuple[Any, ...], cursor.fetchone())
     return OfferList(body=body, key_is_live=live[0] if live else None)
 

@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from core.actors import PLATFORM
 from marketplace import dispatch
-from marketplace.machine import AccessDenied, HostKeyChanged, MachineError, session
+from marketplace.machine import AccessDenied, BadKey, HostKeyChanged, MachineError, session
 from marketplace.models import Node, NodeEvent, NodeStatus
 from marketplace.services.machines import machine_address
 from marketplace.transitions import Reason, move, note
@@ -53,11 +53,15 @@ def sweep(now: datetime) -> int:
 def probe(*, node_id: int, now: datetime) -> bool:
     """Look at one node over SSH and write down whether it answered."""
     node = Node.objects.select_related("provider").get(pk=node_id)
+    address = machine_address(node)
     try:
-        with session(machine_address(node), timeout=CONNECT_SECONDS) as machine:
+        with session(address, timeout=CONNECT_SECONDS) as machine:
             boot_id = machine.check(
                 ["cat", "/proc/sys/kernel/random/boot_id"], timeout=COMMAND_SECONDS
             )
+    except BadKey:
+        # A key of ours that cannot be read says nothing about the node.
+        raise
     except MachineError as error:
         log.info("heartbeat.missed", node=str(node.public_id), error=str(error))
         record_missed(node_id=node_id, why=_in_public(error), now=now)
