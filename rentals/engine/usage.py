@@ -58,9 +58,9 @@ def stats(machine: Machine, *, market_id: str) -> dict[UUID, PodUsage]:
     }
 
 
-def gpu_stats(machine: Machine) -> dict[str, GpuUsage]:
-    """Sample all GPUs of the machine, by UUID."""
-    argv = ["nvidia-smi", f"--query-gpu={_GPU_FIELDS}", "--format=csv,noheader,nounits"]
+def gpu_stats(machine: Machine, *, program: str = "nvidia-smi") -> dict[str, GpuUsage]:
+    """Sample all GPUs of the machine, by UUID; ``program`` names the stand-in of simulated ones."""
+    argv = [program, f"--query-gpu={_GPU_FIELDS}", "--format=csv,noheader,nounits"]
     text = machine.check(["timeout", "-k", "5", "10", *argv], timeout=20).decode()
     rows = csv.reader(text.splitlines(), skipinitialspace=True)
     return {row[0]: _gpu_usage(row[1:]) for row in rows}

@@ -17,6 +17,7 @@ from marketplace.services.machines import machine_address
 from rentals import dispatch, engine, terms
 from rentals.engine import EngineError, GpuUsage, PodUsage
 from rentals.models import Pod, PodStatus
+from rentals.services.blueprint import layout_of
 from rentals.services.leasing import Clock
 
 log = structlog.get_logger(__name__)
@@ -120,8 +121,9 @@ def _total(figures: Iterable[float | None]) -> float | None:
 
 
 def _gpu_stats(machine: Machine, node: Node) -> Mapping[str, GpuUsage]:
+    stand_in = f"{layout_of(node).simulated_directory}/nvidia-smi"
     try:
-        return engine.gpu_stats(machine)
+        return engine.gpu_stats(machine, program=stand_in if node.simulated else "nvidia-smi")
     except (MachineError, EngineError) as error:
         log.info("metrics.no_gpus", node=str(node.public_id), error=str(error))
         return {}
