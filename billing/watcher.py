@@ -73,6 +73,7 @@ def _apply_final(
             for transfer in block.transfers:
                 _apply(book, block, transfer)
         deposits.replace(_gone(upto=scan.until.number), now=now)
+        _follow_sightings(now=now)
         deposits.expire(_waiting_at(scan.until.at), now=now)
         _advance(held, scan.until, heads=heads, now=now)
     return held
@@ -104,9 +105,9 @@ def _apply_heads(
             for transfer in block.transfers
             if transfer.destination in book.invoices
         ]
-        in_flight = Deposit.objects.filter(status=DepositStatus.SEEN)
-        deposits.replace(list(in_flight.exclude(pk__in=seen).select_related("invoice")), now=now)
-        _follow(frozenset(in_flight.values_list("invoice_id", flat=True)), now=now)
+        in_flight = Deposit.objects.filter(status=DepositStatus.SEEN).select_related("invoice")
+        deposits.replace(list(in_flight.exclude(pk__in=seen)), now=now)
+        _follow_sightings(now=now)
         if held.best != heads.best:
             _tell(in_flight)
         held.best, held.read_at = heads.best, now
@@ -167,13 +168,14 @@ def _waiting_at(moment: datetime) -> list[Invoice]:
     return list(waiting.order_by("pk").select_for_update(no_key=True))
 
 
-def _follow(seen: frozenset[int | None], *, now: datetime) -> None:
+def _follow_sightings(*, now: datetime) -> None:
+    sightings = Deposit.objects.filter(status=DepositStatus.SEEN, invoice__isnull=False)
+    seen = frozenset(sightings.values_list("invoice__pk", flat=True))
     affected = Invoice.objects.filter(
-        Q(status=InvoiceStatus.SEEN) | Q(status=InvoiceStatus.OPEN, pk__in=seen - {None})
+        Q(status=InvoiceStatus.SEEN) | Q(status=InvoiceStatus.OPEN, pk__in=seen)
     )
     rows = list(affected.order_by("pk").select_for_update(no_key=True))
-    ids = frozenset(pk for pk in seen if pk is not None)
-    deposits.follow_sightings(rows, seen=ids, now=now)
+    deposits.follow_sightings(rows, seen=seen, now=now)
 
 
 def _advance(cursor: ChainCursor, until: Block, *, heads: Heads, now: datetime) -> None:
