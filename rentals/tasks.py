@@ -7,13 +7,27 @@ from celery import shared_task
 from django.conf import settings
 
 from core import clock
-from rentals.services import metering, metrics, preparation, probing, provisioning, sweeping
+from rentals import idempotency
+from rentals.services import (
+    ladder,
+    metering,
+    metrics,
+    preparation,
+    probing,
+    provisioning,
+    quoting,
+    runway_mail,
+    sweeping,
+)
 
 # Seconds between rings; the roof gives them to beat.
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "rentals.sweep": ("rentals.tasks.sweep", 2.0, "provision"),
     "rentals.watched": ("rentals.tasks.sample_watched", 5.0, "provision"),
     "rentals.meter": ("rentals.tasks.tick_meters", settings.MARKET_METERING_SECONDS, "metering"),
+    "rentals.ladder": ("rentals.tasks.walk_ladder", 30.0, "metering"),
+    "rentals.warnings": ("rentals.tasks.send_runway_warnings", 60.0, "mail"),
+    "rentals.forget": ("rentals.tasks.forget", 3600.0, "metering"),
 }
 
 
@@ -57,3 +71,23 @@ def sample_node(*, node_id: int, **_: object) -> None:
 def tick_meters(**_: object) -> None:
     """Charge all proven ready time."""
     metering.tick(now=clock.now())
+
+
+@shared_task(queue="metering", acks_late=True, soft_time_limit=60, time_limit=90)
+def walk_ladder(**_: object) -> None:
+    """Warn, stop and end the pods of workspaces whose balance runs out."""
+    ladder.walk(now=clock.now())
+
+
+@shared_task(queue="mail", acks_late=True, soft_time_limit=120, time_limit=150)
+def send_runway_warnings(**_: object) -> None:
+    """Send the warnings that are due."""
+    runway_mail.send_due(now=clock.now())
+
+
+@shared_task(queue="metering", acks_late=True, soft_time_limit=60, time_limit=90)
+def forget(**_: object) -> None:
+    """Drop what nobody can ask for any more: old answers, and prices that nobody took."""
+    now = clock.now()
+    idempotency.forget(now)
+    quoting.forget(now=now)
