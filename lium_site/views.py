@@ -72,6 +72,11 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     )
 
 
+def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Render a form that was sent without its token, which Django would do with a page that our policy breaks."""
+    return forbidden(request, PermissionError(reason))
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Render an unknown address or somebody else's object: the same words."""
     return _error(request, NotFound("There is no such page, or it is not yours to see."), 404)
