@@ -1,11 +1,10 @@
 """The filter form of the machines page. It only draws: `marketplace.query` reads and judges the values."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django import forms
 from django.http import QueryDict
-
-from marketplace.query import OfferQuery
 
 POD_SIZES: Final = (("", "Any"), ("1", "1"), ("2", "2"), ("4", "4"), ("8", "8"))
 
@@ -38,14 +37,14 @@ class OfferForm(forms.Form):
     min_cuda = _number("CUDA, at least", placeholder="12.8")
     sort = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, params: QueryDict, query: OfferQuery, **options: Any) -> None:
-        """Draw the parameters of a request, with what could not be read in them."""
+    def __init__(self, params: QueryDict, problems: Mapping[str, str], **options: Any) -> None:
+        """Draw the parameters of a request, with what is wrong with them."""
         values = {name: params.get(name, "") for name in self.base_fields}
         super().__init__(values, **options)
-        self._problems = query.problems
+        self._problems = problems
 
     def full_clean(self) -> None:
-        """Take the query's findings instead of judging again."""
+        """Take what was found instead of judging again."""
         self._errors = forms.utils.ErrorDict()
         self.cleaned_data = {}
         for name, why in self._problems.items():

@@ -70,13 +70,23 @@ def results(request: HttpRequest, query: OfferQuery) -> dict[str, Any]:
         rows += offer_rows(sample_nodes(real_count=total), gpus=None, now=now, sample=True)
     page.object_list = rows
     return {
-        "filters": OfferForm(request.GET, query),
+        "filters": OfferForm(request.GET, query.problems | _unknown_gpus(filters, total)),
         "offers": page,
         "total": total,
         "active_filters": active,
         "sorts": {key: _sort(request, query.order, key) for key in COLUMNS},
         "relaxations": _relaxations(filters, active) if not total else [],
+        "sold_out": selectors.sold_out(filters.gpu_names) if not total else [],
     }
+
+
+def _unknown_gpus(filters: OfferFilters, total: int) -> dict[str, str]:
+    """Tell a name that means nothing from a GPU that is sold out."""
+    names = selectors.unknown(filters.gpu_names) if filters.gpu_names and not total else []
+    if not names:
+        return {}
+    known = ", ".join(selectors.short_names())
+    return {"gpu": f"No GPU is called {' or '.join(names)}. This market knows {known}."}
 
 
 def _relaxations(filters: OfferFilters, active: list[ActiveFilter]) -> list[dict[str, Any]]:

@@ -1,7 +1,15 @@
 """Reads of the market, shaped for pages and API."""
 
 from marketplace.selectors.equivalents import equivalents
-from marketplace.selectors.gpu_models import UnknownGpu, find, full_names, resolve, short_names
+from marketplace.selectors.gpu_models import (
+    UnknownGpu,
+    find,
+    full_names,
+    resolve,
+    short_names,
+    sold_out,
+    unknown,
+)
 from marketplace.selectors.market import GpuOnOffer, MarketFigures, gpus_on_offer, market_figures
 from marketplace.selectors.offers import OfferList, offers, offers_json
 from marketplace.selectors.passport import EventRow, FactRow, events, facts
@@ -27,4 +35,6 @@ __all__ = [
     "relaxations",
     "resolve",
     "short_names",
+    "sold_out",
+    "unknown",
 ]

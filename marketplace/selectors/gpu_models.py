@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from core.errors import Invalid
 from marketplace.gpu_names import normalize
-from marketplace.models import GpuModel
+from marketplace.models import GpuModel, Node
 
 
 class UnknownGpu(Invalid):
@@ -33,6 +33,20 @@ def resolve(name: str) -> list[GpuModel]:
             hint=f"The market knows: {', '.join(short_names())}.",
         )
     return found
+
+
+def unknown(names: Iterable[str]) -> list[str]:
+    """List the normalized names that no GPU of the catalogue has."""
+    wanted = list(names)
+    known = {alias for model in find(wanted) for alias in model.aliases}
+    return [name for name in wanted if name not in known]
+
+
+def sold_out(names: Iterable[str]) -> list[str]:
+    """List the short names of GPUs that are meant, listed, and all rented."""
+    nodes = Node.objects.listed().filter(gpu_model__in=find(names))
+    kinds = nodes.values("gpu_model__short_name").annotate(free=Sum("free_gpu_count"))
+    return sorted(kind["gpu_model__short_name"] for kind in kinds if not kind["free"])
 
 
 def short_names() -> list[str]:

@@ -18,6 +18,8 @@ def admit(*, node_id: int, now: datetime) -> Node:
         node = _lock(node_id)
         if node.status == NodeStatus.VALIDATION_PENDING:
             detail = "Reached over its pinned key, its engine and GPUs seen, prepared for pods."
+            node.last_verified_at = now
+            node.save(update_fields=["last_verified_at"])
             move(
                 node,
                 to=NodeStatus.AVAILABLE,

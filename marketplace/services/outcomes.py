@@ -23,9 +23,17 @@ def record_start(*, node_id: int, proven: bool, seconds: float | None, now: date
         )
         node.starts_proven += proven
         node.starts_failed += not proven
+        # The pod's GPUs were counted over SSH: the freshest proof there is.
+        node.last_verified_at = now if proven else node.last_verified_at
         node.typical_ready_seconds = _typical(node)
         node.save(
-            update_fields=["starts_proven", "starts_failed", "typical_ready_seconds", "updated_at"]
+            update_fields=[
+                "starts_proven",
+                "starts_failed",
+                "typical_ready_seconds",
+                "last_verified_at",
+                "updated_at",
+            ]
         )
 
 

@@ -81,6 +81,7 @@ class TestOutcomes:
         node.refresh_from_db()
         assert (node.starts_proven, node.starts_failed) == (3, 1)
         assert node.typical_ready_seconds == 2.0
+        assert node.last_verified_at == NOON
 
     def test_market_figures_count_the_last_day(self) -> None:
         node = make_node(gpu_count=4, free_gpu_count=1)

@@ -68,6 +68,17 @@ class TestMachines:
         assert choice["url"] == "/machines?gpu=h100"
         assert "1 machine without CUDA ≥ 12.8" in " ".join(answer.content.decode().split())
 
+    def test_an_unknown_gpu_is_not_the_same_as_a_sold_out_one(self, client: Client) -> None:
+        make_node(free_gpu_count=0)
+
+        unknown = client.get("/machines?gpu=nosuch")
+        sold_out = client.get("/machines?gpu=h100")
+
+        assert "No GPU is called NOSUCH. This market knows H100." in unknown.content.decode()
+        assert unknown.context["sold_out"] == []
+        assert "No GPU is called" not in sold_out.content.decode()
+        assert sold_out.context["sold_out"] == ["H100"]
+
     def test_tags_take_one_filter_away_each(self, client: Client) -> None:
         make_node()
 
