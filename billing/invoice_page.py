@@ -1,9 +1,9 @@
 """What an invoice's page shows: how to pay, how far it is, and what an odd payment means (docs/design.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import segno
 from django.conf import settings
@@ -14,6 +14,42 @@ from accounts.models import Workspace
 from billing import hooks, selectors
 from billing.models import ChainCursor, Deposit, DepositStatus, Invoice, InvoiceStatus
 from core.money import rao_to_tao
+
+WAITING: Final = frozenset({DepositStatus.UNMATCHED, DepositStatus.REFUND_REQUESTED})
+Words = tuple[str, str, str]
+HELD: Final[Words] = (
+    "warn",
+    "A transfer waits for us",
+    "It could not be credited by itself; an administrator looks at it. Nothing is lost.",
+)
+NOTICES: Final[Mapping[InvoiceStatus, Words]] = {
+    InvoiceStatus.UNDERPAID: (
+        "warn",
+        "Less than asked has arrived",
+        "What came is credited: {credited}. {missing} TAO are missing to the full amount.",
+    ),
+    InvoiceStatus.PAID: ("ok", "Paid", "{credited} are on your balance."),
+    InvoiceStatus.OVERPAID: (
+        "ok",
+        "More than asked has arrived",
+        "All of it is credited: {credited} are on your balance.",
+    ),
+    InvoiceStatus.DOUBLE: (
+        "warn",
+        "This invoice was paid more than once",
+        "Every payment is credited: {credited} are on your balance.",
+    ),
+    InvoiceStatus.LATE: (
+        "warn",
+        "Paid after the end",
+        "What came late is credited at the rate of its arrival: {credited} in all.",
+    ),
+    InvoiceStatus.EXPIRED: (
+        "warn",
+        "This invoice has ended",
+        "The rate is not held any more. What still comes is credited at the rate of its arrival.",
+    ),
+}
 
 
 def context(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
@@ -46,44 +82,21 @@ def qr(address: str) -> SafeString:
 
 def notice(invoice: Invoice, deposits: Sequence[Deposit]) -> dict[str, str] | None:
     """Say in words what an invoice's state means for who pays; None while there is nothing to say."""
-    if any(deposit.status == DepositStatus.UNMATCHED for deposit in deposits):
-        return _notice(
-            "warn",
-            "A transfer waits for us",
-            "It could not be credited by itself; an administrator looks at it. Nothing is lost.",
-        )
+    held = any(deposit.status in WAITING for deposit in deposits)
+    found = HELD if held else NOTICES.get(InvoiceStatus(invoice.status))
+    if found is None:
+        return None
+    kind, title, text = found
     credited = sum((deposit.credited_usd or Decimal(0) for deposit in deposits), Decimal(0))
-    missing = f"{rao_to_tao(invoice.missing_rao):f} TAO"
-    texts = {
-        InvoiceStatus.UNDERPAID: (
-            "warn",
-            "Less than asked has arrived",
-            f"What came is credited: ${credited:.2f}. {missing} are missing to the full amount.",
-        ),
-        InvoiceStatus.PAID: ("ok", "Paid", f"${credited:.2f} are on your balance."),
-        InvoiceStatus.OVERPAID: (
-            "ok",
-            "More than asked has arrived",
-            f"All of it is credited: ${credited:.2f} are on your balance.",
-        ),
-        InvoiceStatus.DOUBLE: (
-            "warn",
-            "This invoice was paid more than once",
-            f"Every payment is credited: ${credited:.2f} are on your balance.",
-        ),
-        InvoiceStatus.LATE: (
-            "warn",
-            "Paid after the end",
-            f"What came late is credited at the rate of its arrival: ${credited:.2f} in all.",
-        ),
-        InvoiceStatus.EXPIRED: (
-            "warn",
-            "This invoice has ended",
-            "The rate is not held any more. A transfer that still comes is credited at the rate of its arrival.",
-        ),
+    words = text.format(credited=f"${credited:.2f}", missing=f"{rao_to_tao(invoice.missing_rao):f}")
+    again = invoice.status == InvoiceStatus.EXPIRED
+    return {
+        "kind": kind,
+        "title": title,
+        "text": words,
+        "url": reverse("checkout") if again else "",
+        "action": "Make another" if again else "",
     }
-    found = texts.get(InvoiceStatus(invoice.status))
-    return _notice(*found) if found else None
 
 
 def steps(deposits: Sequence[Deposit], cursor: ChainCursor | None) -> list[dict[str, Any]]:
@@ -100,7 +113,7 @@ def steps(deposits: Sequence[Deposit], cursor: ChainCursor | None) -> list[dict[
             _step("Credited", "waiting"),
         ]
     final = _step("Final", "done", newest.finalized_at)
-    held = newest.status in {DepositStatus.UNMATCHED, DepositStatus.REFUND_REQUESTED}
+    held = newest.status in WAITING
     last = (
         _step("Credited", "failed", detail="An administrator looks at it.")
         if held
@@ -130,11 +143,6 @@ def _local_payment_url(invoice: Invoice) -> str:
     if settings.MARKET_CHAIN != "local":
         return ""
     return reverse("invoice_pay_with_test_tao", args=[invoice.public_id])
-
-
-def _notice(kind: str, title: str, text: str) -> dict[str, str]:
-    ended = {"url": reverse("checkout"), "action": "Make another"} if "ended" in title else {}
-    return {"kind": kind, "title": title, "text": text, "url": "", "action": "", **ended}
 
 
 def _step(label: str, state: str, at: datetime | None = None, detail: str = "") -> dict[str, Any]:
