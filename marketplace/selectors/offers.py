@@ -18,7 +18,7 @@ RENTABLE: Final = (
     " AND marketplace_node.frozen_at IS NULL AND marketplace_node.free_gpu_count > 0"
 )
 LIST: Final = """
-SELECT convert_to(concat('[', string_agg(offer_json, ','), ']'), 'UTF8') {key} FROM (
+SELECT convert_to(string_agg(offer_json, ','), 'UTF8') {key} FROM (
     SELECT offer_json FROM marketplace_node WHERE {where} ORDER BY {order} LIMIT %s OFFSET %s
 ) page
 """
@@ -57,7 +57,7 @@ def offers_json(
     with connection.wrap_database_errors, Cursor(_psycopg()) as cursor:
         cursor.execute(sql, (*key, *values, limit, offset), prepare=True, binary=True)
         body, *live = cast(tuple[Any, ...], cursor.fetchone())
-    return OfferList(body=body, key_is_live=live[0] if live else None)
+    return OfferList(body=b"[%b]" % (body or b""), key_is_live=live[0] if live else None)
 
 
 @lru_cache(maxsize=512)
