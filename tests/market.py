@@ -93,17 +93,18 @@ def _turn(item: pytest.Item) -> int:
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveMarket]:
     """Run a market with the local machine enrolled, until the last test has ended."""
     if given := os.environ.get("MARKET_UNDER_TEST"):
-        yield _described(State(Path(given).absolute()))
+        yield described(State(Path(given).absolute()))
         return
     state = State(tmp_path_factory.mktemp("market"))
     _share_runtime(state)
     with _running(state):
-        yield _described(state)
+        yield described(state)
     down = _market(state, "down")
     assert down.returncode == 0, down.stdout + down.stderr
 
 
-def _described(state: State) -> LiveMarket:
+def described(state: State) -> LiveMarket:
+    """Describe the market that runs in a state folder."""
     running = running_in(state)
     assert running, f"no market runs in {state.folder}"
     return LiveMarket(url=running.url, state=state, credentials=credentials_of(state))

@@ -1,0 +1,95 @@
+"""A browser in front of the session's market, and a watch on everything that it complains about."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState
+
+from tests.browser.people import HostedPod, World, furnish, sign_in
+from tests.market import LiveMarket
+
+# Slow machines render slowly; a step that takes longer than this is broken.
+STEP_MS = 20_000
+
+
+@pytest.fixture(scope="session")
+def base_url(market: LiveMarket) -> str:
+    """Let pages be opened by path."""
+    return market.url
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(
+    browser_context_args: dict[str, object], base_url: str
+) -> dict[str, object]:
+    """Hold animations still, so that colours are measured where they end."""
+    return {**browser_context_args, "base_url": base_url, "reduced_motion": "reduce"}
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> Iterator[BrowserContext]:
+    """Fail the test of a page that logs an error, breaks its policy or throws."""
+    complaints: list[str] = []
+    context.set_default_timeout(STEP_MS)
+    context.on("console", lambda said: complaints.append(said.text) if is_bad(said.type) else None)
+    context.on("weberror", lambda thrown: complaints.append(str(thrown.error)))
+    yield context
+    allowed = getattr(context, "allowed_complaints", ())
+    found = [text for text in complaints if not any(part in text for part in allowed)]
+    assert not found, "the browser complained:\n" + "\n".join(found)
+
+
+def is_bad(kind: str) -> bool:
+    """Say whether a console message is a complaint."""
+    return kind in {"error", "warning"}
+
+
+@pytest.fixture(scope="session")
+def renter_state(browser: Browser, market: LiveMarket) -> StorageState:
+    """Sign the seeded renter in once."""
+    return signed_in(browser, market, market.renter_email, market.renter_password)
+
+
+@pytest.fixture(scope="session")
+def admin_state(browser: Browser, market: LiveMarket) -> StorageState:
+    """Sign the operator in once."""
+    return signed_in(browser, market, market.admin_email, market.admin_password)
+
+
+def signed_in(browser: Browser, market: LiveMarket, email: str, password: str) -> StorageState:
+    """Sign in with a browser of its own and give what it keeps."""
+    context = browser.new_context(base_url=market.url)
+    sign_in(context.new_page(), email, password)
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def renter(page: Page, renter_state: StorageState) -> Page:
+    """Give a page of the seeded renter."""
+    page.context.add_cookies(renter_state["cookies"])  # type: ignore[arg-type]
+    return page
+
+
+@pytest.fixture
+def operator(page: Page, admin_state: StorageState) -> Page:
+    """Give a page of the operator."""
+    page.context.add_cookies(admin_state["cookies"])  # type: ignore[arg-type]
+    return page
+
+
+@pytest.fixture
+def pod(market: LiveMarket) -> Iterator[HostedPod]:
+    """Rent a pod over the API, and leave none behind."""
+    with HostedPod.rented(market) as hosted:
+        yield hosted
+
+
+@pytest.fixture(scope="session")
+def world(browser: Browser, market: LiveMarket, renter_state: StorageState) -> Iterator[World]:
+    """Give the seeded renter one of everything that a page can show."""
+    context = browser.new_context(base_url=market.url, storage_state=renter_state)
+    with furnish(market, context.new_page()) as furnished:
+        context.close()
+        yield furnished

@@ -1,0 +1,202 @@
+"""What people bring to the market and have on it: accounts, SSH keys, pods, invoices."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from uuid import uuid4
+
+from playwright.sync_api import Page
+
+from lium_site.stack.credentials import RENTER_EMAIL
+from lium_site.stack.demo_steps import Journey, await_ready, choose_machine
+from lium_site.stack.renter import Refused, make_identity
+from tests.market import LiveMarket
+
+PASSWORD = "correct horse battery staple"
+ENDED = ("REMOVED", "FAILED")
+PATIENCE_SECONDS = 60.0
+
+
+def sign_up(page: Page) -> str:
+    """Make an account and return its address."""
+    email = f"{uuid4().hex[:10]}@example.com"
+    page.goto("/accounts/signup/")
+    page.get_by_label("E-mail").or_(page.get_by_label("Email")).first.fill(email)
+    page.locator("[name=password1]").fill(PASSWORD)
+    page.locator("[name=password2]").fill(PASSWORD)
+    page.get_by_role("button", name="Make the account").click()
+    page.wait_for_url("**/pods")
+    return email
+
+
+def sign_in(page: Page, email: str, password: str) -> None:
+    """Sign in and arrive at the pods."""
+    page.goto("/accounts/login/")
+    page.locator("[name=login]").fill(email)
+    page.locator("[name=password]").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/pods")
+
+
+def wait_until(done: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait for something that no page shows."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+@dataclass
+class HostedPod:
+    """A pod of the seeded renter that runs."""
+
+    market: LiveMarket
+    journey: Journey
+    name: str
+
+    @property
+    def id(self) -> str:
+        """Return its public id."""
+        return self.journey.pod_id
+
+    @property
+    def path(self) -> str:
+        """Return the path of its page."""
+        return f"/pods/{self.id}"
+
+    def post(self, action: str) -> None:
+        """Change it over the API, as another window of its owner would."""
+        self.market.api.post(f"pods/{self.id}/{action}", {})
+
+    def remove(self) -> None:
+        """Remove it and wait for its receipt."""
+        with suppress(Refused):
+            self.market.api.delete(f"pods/{self.id}")
+        wait_until(self._has_receipt, f"receipt of {self.name}")
+
+    def _has_receipt(self) -> bool:
+        try:
+            return bool(self.market.api.get(f"pods/{self.id}/receipt"))
+        except Refused:
+            return False
+
+    @classmethod
+    @contextmanager
+    def rented(cls, market: LiveMarket, *, name: str = "") -> "Iterator[HostedPod]":
+        """Rent one GPU of the local machine, wait until it is ready, and remove it at the end."""
+        journey = Journey(market.api, identity=make_identity("browser"))
+        hosted = cls(market, journey, name=name or f"pod-{uuid4().hex[:6]}")
+        choose_machine(journey)
+        template = market.api.get("templates")[0]["id"]
+        answer = market.api.post(
+            f"executors/{journey.executor['id']}/rent",
+            {
+                "pod_name": hosted.name,
+                "template_id": template,
+                "user_public_key": [journey.identity.public_line],
+                "gpu_count": 1,
+                "enable_backups": False,
+            },
+            idempotency_key=str(uuid4()),
+        )
+        journey.pod_id = answer.get("pod_id") or answer["id"]
+        try:
+            await_ready(journey)
+            yield hosted
+        finally:
+            hosted.remove()
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The addresses of one of everything."""
+
+    pod: str
+    ended_pod: str
+    node: str
+    invoice: str
+    paid_invoice: str
+    confirm_path: str
+    reset_path: str
+    invitation_path: str
+
+
+@contextmanager
+def furnish(market: LiveMarket, renter: Page) -> Iterator[World]:
+    """Give the seeded renter a running pod, an ended one, an open and a paid invoice, and mail."""
+    with HostedPod.rented(market) as running:
+        with HostedPod.rented(market) as ended:
+            pass
+        yield World(
+            pod=running.id,
+            ended_pod=ended.id,
+            node=str(running.journey.executor["id"]),
+            invoice=open_invoice(renter, usd="10"),
+            paid_invoice=paid_invoice(renter),
+            confirm_path=_confirmation(market, renter),
+            reset_path=_reset(market, renter),
+            invitation_path=_invitation(market),
+        )
+
+
+def open_invoice(page: Page, *, usd: str) -> str:
+    """Make an invoice through the page and return its id."""
+    page.goto("/billing/checkout")
+    page.get_by_label("Amount in USD").fill(usd)
+    page.get_by_role("button", name="Get an address").click()
+    page.wait_for_url("**/billing/invoices/*")
+    return page.url.rpartition("/")[2]
+
+
+def paid_invoice(page: Page) -> str:
+    """Make an invoice, pay it with test TAO and wait until the balance has it."""
+    invoice = open_invoice(page, usd="25")
+    page.get_by_role("button", name="Pay with test TAO").click()
+    page.get_by_text("$25.00 are on your balance.").wait_for()
+    return invoice
+
+
+def _confirmation(market: LiveMarket, page: Page) -> str:
+    page.goto("/accounts/email/")
+    page.get_by_role("button", name="Re-send Verification").click()
+    return mailed_path(market, r"/accounts/confirm-email/[-:\w]+/")
+
+
+def _reset(market: LiveMarket, page: Page) -> str:
+    # A signed-in person is sent away from this form.
+    context = page.context.browser.new_context(base_url=market.url)  # type: ignore[union-attr]
+    stranger = context.new_page()
+    stranger.goto("/accounts/password/reset/")
+    stranger.locator("[name=email]").fill(market.renter_email)
+    stranger.locator("main form button").click()
+    stranger.wait_for_url("**/reset/done/")
+    context.close()
+    return mailed_path(market, r"/accounts/password/reset/key/[-\w]+/")
+
+
+def _invitation(market: LiveMarket) -> str:
+    return "/invitations/" + market.manage("shell", "--no-imports", text=INVITE).split()[-1]
+
+
+INVITE = f"""
+from accounts.access import principal_of
+from accounts.models import Membership, User
+from accounts.services import invitations, workspaces
+from core import clock
+operator = principal_of(User.objects.get(is_superuser=True))
+team = Membership.objects.filter(user=operator.user, workspace__is_personal=False).first()
+team = team or workspaces.create(principal=operator, name="Team", now=clock.now())
+print(invitations.invite(membership=team, principal=operator, email="{RENTER_EMAIL}", role="member", now=clock.now())[1])
+"""
+
+
+def mailed_path(market: LiveMarket, pattern: str) -> str:
+    """Return the newest address of this kind that the market has mailed (to its log)."""
+
+    def found() -> list[str]:
+        return re.findall(pattern, market.log("web") + market.log("worker"))
+
+    wait_until(lambda: bool(found()), f"a mail with {pattern}")
+    return str(found()[-1])

@@ -1,0 +1,161 @@
+"""Every page: reachable by everyone, in light and dark, wide and narrow, with nothing in the console."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from playwright.sync_api import Page
+
+from tests.browser.people import World
+
+pytestmark = pytest.mark.browser
+WIDE = {"width": 1280, "height": 900}
+NARROW = {"width": 390, "height": 844}
+ANYONE, RENTER = "anyone", "renter"
+Path = Callable[[World], str]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One page in one state: its address, who opens it, and the status that it answers with."""
+
+    name: str
+    path: str | Path
+    who: str = RENTER
+    status: int = 200
+
+
+SCREENS = (
+    Screen("home", "/", ANYONE),
+    Screen("status", "/status", ANYONE),
+    Screen("machines", "/machines", ANYONE),
+    Screen("machines, none matches", "/machines?gpu=H100&max_price=0.01", ANYONE),
+    Screen("machines, a wrong filter", "/machines?max_price=cheap", ANYONE),
+    Screen("machine", lambda world: f"/machines/{world.node}", ANYONE),
+    Screen("rent", lambda world: f"/rent/{world.node}"),
+    Screen("rent, signed out", lambda world: f"/rent/{world.node}", ANYONE),
+    Screen("pods", "/pods"),
+    Screen("pods, ended", "/pods?ended=1"),
+    Screen("pod", lambda world: f"/pods/{world.pod}"),
+    Screen("pod, ended", lambda world: f"/pods/{world.ended_pod}"),
+    Screen("receipt", lambda world: f"/pods/{world.ended_pod}/receipt"),
+    Screen("billing", "/billing"),
+    Screen("checkout", "/billing/checkout"),
+    Screen("invoice", lambda world: f"/billing/invoices/{world.invoice}"),
+    Screen("invoice, paid", lambda world: f"/billing/invoices/{world.paid_invoice}"),
+    Screen("keys", "/keys"),
+    Screen("account", "/account"),
+    Screen("invitation", lambda world: world.invitation_path),
+    Screen("account_login", "/accounts/login/", ANYONE),
+    Screen("account_signup", "/accounts/signup/", ANYONE),
+    Screen("account_logout", "/accounts/logout/"),
+    Screen("account_inactive", "/accounts/inactive/", ANYONE),
+    Screen("account_reauthenticate", "/accounts/reauthenticate/"),
+    Screen("account_email", "/accounts/email/"),
+    Screen("account_email_verification_sent", "/accounts/confirm-email/", ANYONE),
+    Screen("account_confirm_email", lambda world: world.confirm_path, ANYONE),
+    Screen("account_change_password", "/accounts/password/change/"),
+    Screen("account_reset_password", "/accounts/password/reset/", ANYONE),
+    Screen("account_reset_password_done", "/accounts/password/reset/done/", ANYONE),
+    Screen("account_reset_password_from_key", lambda world: world.reset_path, ANYONE),
+    Screen("account_reset_password_from_key_done", "/accounts/password/reset/key/done/", ANYONE),
+    Screen("no such page", "/nowhere", ANYONE, 404),
+    Screen("somebody else's pod", "/pods/00000000-0000-4000-8000-000000000000", RENTER, 404),
+)
+# Addresses that answer with something other than a page of their own.
+NO_PAGES = {
+    "healthz",
+    "readyz",
+    "usersessions_list",  # sends to the account
+    "account_set_password",  # everybody has one, so it sends to the change
+    "account_confirm_login_code",  # login by code is not offered
+    "statement",
+    "pod_live",
+    "invoice_live",
+}
+# Changed by POST only; tests/test_access_rules.py proves it.
+ACTIONS = {
+    "api_key_create",
+    "api_key_revoke",
+    "ssh_key_create",
+    "ssh_key_delete",
+    "browser_session_end",
+    "api_session_end",
+    "pod_remove",
+    "pod_stop",
+    "pod_start",
+    "pod_reboot",
+    "pod_schedule",
+    "invoice_pay_with_test_tao",
+}
+MACHINE_READABLE = ("api-", "admin:", "localchain_")
+
+
+def test_every_address_is_in_the_table() -> None:
+    listed = {screen.name.split(",")[0] for screen in SCREENS} | NO_PAGES | ACTIONS
+    names = set(names_in(get_resolver()))
+
+    assert {name for name in names if not name.startswith(MACHINE_READABLE)} <= listed
+
+
+def names_in(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
+    """Give the name of every address, its namespace before it."""
+    for found in resolver.url_patterns:
+        if isinstance(found, URLResolver):
+            yield from names_in(
+                found, namespace + (f"{found.namespace}:" if found.namespace else "")
+            )
+        elif isinstance(found, URLPattern):
+            yield f"{namespace}{found.name}"
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
+def test_page(screen: Screen, page: Page, world: World, request: pytest.FixtureRequest) -> None:
+    if screen.who == RENTER:
+        request.getfixturevalue("renter")
+    if screen.status != 200:
+        page.context.allowed_complaints = (f"status of {screen.status}",)  # type: ignore[attr-defined]
+    path = screen.path if isinstance(screen.path, str) else screen.path(world)
+
+    answer = page.goto(path)
+
+    assert answer is not None
+    assert answer.status == screen.status
+    assert page.locator("h1").count() == 1
+    look_at(page, theme="light", size=WIDE)
+    look_at(page, theme="dark", size=NARROW)
+
+
+def look_at(page: Page, *, theme: str, size: dict[str, int]) -> None:
+    """Check one appearance: nothing for axe to find, and nothing to scroll sideways to."""
+    page.set_viewport_size(size)  # type: ignore[arg-type]
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+    found = Axe().run(page)
+    assert found.violations_count == 0, f"{theme}: {found.generate_report()}"
+    beyond = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(beyond) <= 0, f"{theme} at {size['width']} px scrolls sideways"
+
+
+def test_api_docs_are_served_by_ourselves(page: Page, base_url: str) -> None:
+    elsewhere: list[str] = []
+    page.on("request", lambda sent: elsewhere.append(sent.url))
+
+    page.goto("/api/docs")
+    page.get_by_text("/api/executors", exact=True).first.wait_for()
+
+    assert [url for url in elsewhere if not url.startswith((base_url, "data:"))] == []
+
+
+def test_admin_lists_every_model(operator: Page) -> None:
+    operator.goto("/admin/")
+    assert operator.get_by_text("Queue").count()
+    for model in admin.site._registry:
+        answer = operator.goto(
+            reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        )
+
+        assert answer is not None
+        assert answer.status == 200, f"{model.__name__}: {operator.url}"
