@@ -1,0 +1,269 @@
+"""Running pods are looked after: what died is found, what is silent is left alone, what is ours alone is removed."""
+
+import os
+import signal
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from core import clock
+from marketplace.models import Node
+from rentals import terms
+from rentals.models import NodeWatch, Pod, PodStatus, Template
+from rentals.reasons import Reason
+from rentals.services import metering, probing, provisioning, renting, sweeping
+from tests.factories.pods import meter_of
+from tests.factories.rentals import container, make_node, make_principal, rent_request
+from tests.machines import EngineMachine
+
+pytestmark = [pytest.mark.engine, pytest.mark.django_db]
+
+
+@pytest.fixture
+def pod(market_node: Node) -> Pod:
+    alice = make_principal()
+    rented = renting.rent(principal=alice, request=rent_request(market_node), now=clock.now())
+    provisioning.reconcile(pod_id=rented.public_id)
+    rented.refresh_from_db()
+    assert rented.status == PodStatus.RUNNING, rented.last_error
+    return rented
+
+
+def probed(pod: Pod, *, after: timedelta = timedelta(), times: int = 1) -> Pod:
+    moment = clock.now() + after
+    for _ in range(times):
+        probing.probe(node_id=pod.node_id, now=lambda: moment)
+    pod.refresh_from_db()
+    return pod
+
+
+def reconciled(pod: Pod) -> Pod:
+    provisioning.reconcile(pod_id=pod.public_id)
+    pod.refresh_from_db()
+    return pod
+
+
+def cut_off(node: Node) -> None:
+    Node.objects.filter(pk=node.pk).update(ssh_port=1)
+
+
+def back(node: Node) -> None:
+    Node.objects.filter(pk=node.pk).update(ssh_port=22)
+
+
+class TestGoodProbe:
+    def test_moves_the_proof_on_and_the_charge_with_it(self, pod: Pod) -> None:
+        probed(pod, after=timedelta(minutes=1))
+
+        metering.tick(now=clock.now() + timedelta(minutes=5))
+
+        assert pod.last_proof_at is not None
+        assert pod.ready_at is not None
+        assert pod.last_proof_at - pod.ready_at >= timedelta(minutes=1)
+        seconds = Decimal(str((pod.last_proof_at - pod.ready_at).total_seconds()))
+        assert meter_of(pod).posted_usd == pytest.approx(2 * seconds / 3600, abs=Decimal("1e-8"))
+
+    def test_comes_soon_after_a_pod_is_ready(self, pod: Pod) -> None:
+        watch = NodeWatch.objects.get(node=pod.node)
+
+        assert watch.next_look_at <= clock.now() + terms.PROBE_INTERVAL
+
+    def test_adopts_a_pod_that_ran_on_while_the_market_was_down(self, pod: Pod) -> None:
+        probed(pod, after=timedelta(hours=2))
+
+        metering.tick(now=clock.now() + timedelta(hours=2))
+
+        assert pod.status == PodStatus.RUNNING
+        assert pod.ready_intervals.count() == 2
+        assert meter_of(pod).posted_usd < Decimal("0.02")
+
+    def test_after_a_doubt_forgets_the_doubt(self, pod: Pod) -> None:
+        Pod.objects.update(attempt=2, last_error="was silent")
+
+        probed(pod)
+
+        assert (pod.attempt, pod.last_error) == (0, "")
+
+
+class TestSilence:
+    def test_moves_nothing_at_first_and_the_meter_rests_at_the_last_proof(
+        self, pod: Pod, market_node: Node
+    ) -> None:
+        proof = pod.last_proof_at
+        cut_off(market_node)
+
+        probed(pod, times=terms.SILENT_LOOKS - 1)
+        doubted = pod.status
+        probed(pod)
+
+        assert doubted == PodStatus.RUNNING
+        assert (pod.status, pod.status_reason_code) == (
+            PodStatus.UNREACHABLE,
+            Reason.MACHINE_SILENT,
+        )
+        assert pod.ready_intervals.get().ended_at == proof
+
+    def test_kills_nothing_and_the_pod_comes_back_on_proof(
+        self, pod: Pod, market_node: Node, pod_machine: EngineMachine
+    ) -> None:
+        cut_off(market_node)
+        probed(pod, times=terms.SILENT_LOOKS)
+        back(market_node)
+
+        probed(pod)
+        reconciled(pod)
+
+        assert pod.status == PodStatus.RUNNING
+        assert pod.status_reason_code == Reason.RECOVERED
+        assert pod.ready_intervals.count() == 2
+        started = pod_machine.docker("inspect", "-f", "{{.RestartCount}}", container(pod.public_id))
+        assert started == "0"
+
+    def test_past_the_deadline_is_a_loss_and_what_still_runs_is_stopped_with_its_data(
+        self, pod: Pod, market_node: Node, pod_machine: EngineMachine
+    ) -> None:
+        cut_off(market_node)
+        probed(pod, times=terms.SILENT_LOOKS)
+        probed(pod, after=timedelta(hours=1))
+        lost = pod.status
+        back(market_node)
+
+        reconciled(pod)
+
+        assert lost == PodStatus.LOST
+        assert pod.status_reason_code == Reason.LOST_MACHINE
+        state = pod_machine.docker("inspect", "-f", "{{.State.Running}}", container(pod.public_id))
+        assert state == "false"
+
+    def test_of_an_engine_is_told_apart_from_that_of_a_machine(
+        self, pod: Pod, pod_machine: EngineMachine
+    ) -> None:
+        pid = int(
+            pod_machine.run("pgrep", "-f", "--", f"--host {pod_machine.socket}").stdout.split()[0]
+        )
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            probed(pod)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+        assert (pod.status, pod.attempt) == (PodStatus.RUNNING, 1)
+        assert pod.last_error == Reason.ENGINE_SILENT.words
+
+
+class TestDeath:
+    def test_of_the_container_is_answered_by_a_start_of_the_same(
+        self, pod: Pod, pod_machine: EngineMachine
+    ) -> None:
+        proof = pod.last_proof_at
+        pod_machine.docker("exec", container(pod.public_id), "touch", "/root/kept")
+        pod_machine.docker("kill", container(pod.public_id))
+
+        probed(pod)
+        found = pod.status
+        reconciled(pod)
+
+        assert found == PodStatus.REBOOTING
+        assert pod.events.get(to_status="rebooting").reason == Reason.CONTAINER_EXITED.words
+        assert pod.status == PodStatus.RUNNING
+        assert pod.ready_intervals.order_by("pk")[0].ended_at == proof
+        pod_machine.docker("exec", container(pod.public_id), "test", "-e", "/root/kept")
+
+    def test_by_removal_is_a_loss_that_frees_everything_at_once(
+        self, pod: Pod, market_node: Node, pod_machine: EngineMachine
+    ) -> None:
+        pod_machine.docker("rm", "--force", container(pod.public_id))
+
+        probed(pod)
+
+        assert (pod.status, pod.status_reason_code) == (PodStatus.LOST, Reason.LOST_CONTAINER)
+        market_node.refresh_from_db()
+        assert market_node.free_gpu_count == market_node.gpu_count
+
+    def test_of_sshd_alone_stops_the_meter_but_not_the_pod(
+        self, pod: Pod, pod_machine: EngineMachine
+    ) -> None:
+        port = pod.ports.get(internal=22).external
+        nat = ["-t", "raw", "-I", "PREROUTING", "-p", "tcp", "--dport", str(port), "-j", "DROP"]
+        pod_machine.run("iptables", "-w", *nat)
+        try:
+            probed(pod, times=terms.SILENT_LOOKS)
+        finally:
+            pod_machine.run("iptables", "-w", *["-D" if word == "-I" else word for word in nat])
+
+        assert (pod.status, pod.status_reason_code) == (PodStatus.UNREACHABLE, Reason.SSH_SILENT)
+        assert meter_of(pod).ready_since is None
+
+
+class TestOrphans:
+    def test_a_container_without_a_row_is_removed_and_a_foreign_one_is_not(
+        self, pod: Pod, base: Template, pod_machine: EngineMachine
+    ) -> None:
+        market, stray = "dev", uuid4()
+        labels = ["--label", f"io.lium.market={market}", "--label", f"io.lium.pod={stray}"]
+        image = base.image_reference
+        pod_machine.docker("run", "-d", "--name", container(stray), *labels, image, "sleep", "60")
+        pod_machine.docker("run", "-d", "--name", "somebodys", image, "sleep", "60")
+
+        probed(pod)
+
+        names = set(pod_machine.docker("ps", "--all", "--format", "{{.Names}}").split())
+        assert names == {container(pod.public_id), "somebodys"}
+        assert pod.status == PodStatus.RUNNING
+
+
+class TestGuards:
+    def test_a_pod_whose_lease_is_held_is_left_to_its_holder(self, pod: Pod) -> None:
+        Pod.objects.update(lease_token=uuid4(), lease_until=clock.now() + terms.LEASE)
+        before = pod.last_proof_at
+
+        probed(pod, after=timedelta(minutes=1))
+
+        assert pod.last_proof_at == before
+
+    def test_two_probes_of_a_node_never_overlap(self, pod: Pod) -> None:
+        NodeWatch.objects.update(lease_token=uuid4(), lease_until=clock.now() + terms.LEASE)
+        before = pod.last_proof_at
+
+        probed(pod)
+
+        assert pod.last_proof_at == before
+
+    def test_many_silent_nodes_at_once_move_nothing(self, pod: Pod, market_node: Node) -> None:
+        moment: datetime = clock.now()
+        for _ in range(3):
+            other = make_node(gpu_count=1)
+            NodeWatch.objects.create(node=other, next_look_at=moment, failed_at=moment, failures=1)
+        cut_off(market_node)
+
+        probed(pod, times=terms.SILENT_LOOKS + 2)
+
+        assert pod.status == PodStatus.RUNNING
+
+
+class TestSweep:
+    def test_rings_what_is_due_once(
+        self, pod: Pod, market_node: Node, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rung: list[str] = []
+        monkeypatch.setattr(
+            "rentals.dispatch.reconcile", lambda row: rung.append(str(row.public_id))
+        )
+        monkeypatch.setattr("rentals.dispatch.probe", lambda *, node_id: rung.append(str(node_id)))
+        later = clock.now() + timedelta(hours=2)
+
+        first, second = sweeping.sweep(now=later), sweeping.sweep(now=later)
+
+        assert (first, second) == (2, 0)
+        assert rung == [str(pod.public_id), str(market_node.pk)]
+
+
+def test_alice_sees_the_same_words_as_the_operator(pod: Pod, market_node: Node) -> None:
+    cut_off(market_node)
+
+    probed(pod, times=terms.SILENT_LOOKS)
+
+    event = pod.events.get(to_status="unreachable")
+    assert pod.status_reason == event.reason == Reason.MACHINE_SILENT.words
