@@ -66,21 +66,26 @@ def probe(*, node_id: int, now: datetime) -> bool:
         log.info("heartbeat.missed", node=str(node.public_id), error=str(error))
         record_missed(node_id=node_id, why=_in_public(error), now=now)
         return False
-    record_seen(node_id=node_id, boot_id=boot_id.decode("ascii", "replace").strip()[:40], now=now)
+    record_seen(node_id=node_id, boot_id=_one_line(boot_id), now=now)
     return True
 
 
-def record_seen(*, node_id: int, boot_id: str, now: datetime) -> None:
-    """Write down that a node answered, and that it was started anew where it was."""
+def record_seen(*, node_id: int, boot_id: str = "", now: datetime) -> None:
+    """Write down that a node answered somebody, and that it was started anew where ``boot_id`` shows it.
+
+    The next probe is put off: who looks after pods there need not be followed by a second look.
+    """
     with transaction.atomic():
         node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
-        rebooted = bool(node.boot_id) and node.boot_id != boot_id
-        node.boot_id, node.last_seen_at = boot_id, now
+        rebooted = bool(boot_id and node.boot_id and node.boot_id != boot_id)
+        node.boot_id = boot_id or node.boot_id
+        node.last_seen_at, node.next_probe_at = now, now + PROBE_EVERY
         node.missed_probes, node.missing_since = 0, None
         node.save(
             update_fields=[
                 "boot_id",
                 "last_seen_at",
+                "next_probe_at",
                 "missed_probes",
                 "missing_since",
                 "updated_at",
@@ -117,6 +122,10 @@ def record_missed(*, node_id: int, why: str, now: datetime) -> None:
                 now=now,
                 detail=f"No answer to {node.missed_probes} probes over {seconds:.0f} s. {why}".strip(),
             )
+
+
+def _one_line(output: bytes) -> str:
+    return output.decode("ascii", "replace").replace("\x00", "").strip()[:40]
 
 
 def _in_public(error: MachineError) -> str:

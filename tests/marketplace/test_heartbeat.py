@@ -83,6 +83,16 @@ class TestSeen:
 
         assert list(node.events.values_list("reason_code", flat=True)) == ["rebooted"]
 
+    def test_an_answer_to_somebody_else_puts_our_own_probe_off(self) -> None:
+        node = make_node(boot_id="a")
+
+        heartbeat.record_seen(node_id=node.pk, now=NOON)
+
+        node.refresh_from_db()
+        assert node.boot_id == "a"
+        assert heartbeat.sweep(NOON + STEP / 2) == 0
+        assert heartbeat.sweep(NOON + STEP) == 1
+
 
 @pytest.mark.django_db
 class TestSweep:

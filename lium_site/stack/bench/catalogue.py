@@ -78,9 +78,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./market bench catalogue")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=_at_least_one, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each server in each round")
-    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--connections", type=_at_least_one, default=8)
     return parser.parse_args(arguments)
 
 
@@ -226,9 +226,21 @@ def _outcome(measured: Mapping[str, Sequence[Round]]) -> dict[str, Any]:
         "reference": round(statistics.median(reference), 1),
         "ratio": round(statistics.median(ratios), 3),
         "unit": "requests/s",
+        # Pairs of rounds; the ratio is the median of theirs.
         "n": len(ratios),
-        "spread": [round(min(ratios), 3), round(max(ratios), 3)],
+        "spread": {OURS: _range(ours), REFERENCE: _range(reference), "ratio": _range(ratios)},
     }
+
+
+def _range(values: Sequence[float]) -> list[float]:
+    return [round(min(values), 3), round(max(values), 3)]
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 def _postmaster(url: str) -> int | None:
