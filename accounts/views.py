@@ -42,13 +42,7 @@ def api_key_create(request: HttpRequest) -> HttpResponse:
         return _keys_page(request, form, SshKeyForm(), status=422)
     principal = access.principal_of(_user(request))
     try:
-        _, secret = api_keys.mint(
-            user=principal.user,
-            workspace=principal.workspace,
-            request=form.request(),
-            actor=principal.actor(),
-            now=clock.now(),
-        )
+        _, secret = api_keys.create(principal=principal, request=form.request(), now=clock.now())
     except DomainError as error:
         return _keys_page(request, _refused(form, error), SshKeyForm(), status=error.status)
     return _keys_page(request, ApiKeyForm(), SshKeyForm(), new_api_key=secret)

@@ -8,10 +8,10 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from accounts.api import router as accounts_router
-from billing import ledger
 from billing.api import router as billing_router
 from core import request_context
 from core.errors import DomainError, Invalid, NotFound, Unauthenticated
+from lium_site import operations
 from marketplace.api import router as marketplace_router
 from rentals.api import router as rentals_router
 
@@ -57,7 +57,7 @@ class TrialBalance(Schema):
 @api.get("/status/ledger", response=TrialBalance, tags=["market"])
 def trial_balance(request: HttpRequest) -> dict[str, Any]:
     """Prove in public that the ledger balances."""
-    sums = ledger.trial_balance()
+    sums = operations.trial_balance()
     return {"trial_balance": {currency: f"{total:f}" for currency, total in sums.items()}}
 
 

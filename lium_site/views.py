@@ -5,7 +5,6 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
-from billing import ledger
 from core import clock, request_context
 from core.errors import DomainError, Forbidden, Invalid, NotFound
 from lium_site import operations
@@ -30,7 +29,7 @@ def status(request: HttpRequest) -> HttpResponse:
     found = [*operations.checks(now=now), operations.chain_check(chain, now=now)]
     balances = [
         {"currency": currency, "total": total}
-        for currency, total in sorted(ledger.trial_balance().items())
+        for currency, total in operations.trial_balance().items()
     ]
     context = {
         "checks": found,

@@ -41,13 +41,7 @@ def create(request: HttpRequest, payload: schemas.KeyIn) -> Status[dict[str, Any
         pod_visibility=payload.pod_visibility or PodVisibility.ACCOUNT,
         budgets={name: getattr(payload, name) for name in api_keys.BUDGET_FIELDS},
     )
-    key, secret = api_keys.mint(
-        user=principal.user,
-        workspace=principal.workspace,
-        request=wanted,
-        actor=principal.actor(),
-        now=now,
-    )
+    key, secret = api_keys.create(principal=principal, request=wanted, now=now)
     return Status(201, rows.api_key(key, now=now) | {"key": secret})
 
 

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from accounts import limits
 from accounts.models import ApiKey, PodVisibility, Scope, User, Workspace
+from accounts.principal import Principal
 from accounts.services import audit
 from core.actors import Actor
 from core.errors import Conflict, Invalid, NotFound
@@ -34,16 +35,31 @@ class KeyRequest:
     budgets: Mapping[str, Decimal | None] = field(default_factory=dict)
 
 
+def create(*, principal: Principal, request: KeyRequest, now: datetime) -> tuple[ApiKey, str]:
+    """Make a key for the caller and give it with its secret.
+
+    :raises RateLimited: too many new keys.
+    """
+    limits.key_creation(principal.user.pk)
+    return mint(
+        user=principal.user,
+        workspace=principal.workspace,
+        request=request,
+        actor=principal.actor(),
+        now=now,
+    )
+
+
 def mint(
     *, user: User, workspace: Workspace, request: KeyRequest, actor: Actor, now: datetime
 ) -> tuple[ApiKey, str]:
     """Make a key and give it with its secret, which cannot be read again.
 
+    Joins the caller's transaction, hence asks no rate limit: people come through `create`.
+
     :raises Invalid: name, scopes, visibility or budgets will not do.
     :raises Conflict: the workspace holds as many keys as it may.
-    :raises RateLimited: too many new keys.
     """
-    limits.key_creation(user.pk)
     scopes = check_scopes(request.scopes)
     name = _checked_name(request.name)
     budgets = _checked_budgets(dict.fromkeys(BUDGET_FIELDS) | dict(request.budgets))

@@ -13,7 +13,7 @@ from lium_site.stack.paths import ROOT, State
 from lium_site.stack.process import Program, run_to_end
 from lium_site.stack.supervisor import Supervisor
 
-QUEUES = ("validate", "chain", "metering", "mail", "celery")
+COMPUTING = "metering,mail,celery"
 READY_SECONDS = 60.0
 
 
@@ -52,15 +52,25 @@ def web(environment: Mapping[str, str], *, port: int) -> Program:
     return Program(name="web", command=command, folder=ROOT, environment=environment)
 
 
-def worker(environment: Mapping[str, str]) -> Program:
-    """Describe the Celery worker for everything that computes: processes, with time limits enforced."""
-    return _celery("worker", environment, "--queues", ",".join(QUEUES), "--concurrency", "2")
+def workers(environment: Mapping[str, str], *, signing: Mapping[str, str]) -> tuple[Program, ...]:
+    """Describe the Celery workers; ``signing`` reaches only the one that sweeps deposits.
+
+    What computes runs in a process with enforced time limits. What waits for machines or the chain runs in threads,
+    which share SSH connections; probes have their own, so that slow image pulls never starve them.
+    """
+    return (
+        _celery("worker", environment, "--queues", COMPUTING, "--concurrency", "1"),
+        _threads("provisioner", environment, queues="provision", count=16),
+        _threads("prober", environment, queues="probe,validate", count=8),
+        _threads("chain", {**environment, **signing}, queues="chain", count=2),
+    )
 
 
-def provisioner(environment: Mapping[str, str]) -> Program:
-    """Describe the Celery worker for machines: threads, which share SSH connections and wait cheaply."""
-    chosen = ("--queues", "provision", "--pool", "threads", "--concurrency", "16")
-    return _celery("provisioner", environment, *chosen)
+def _threads(name: str, environment: Mapping[str, str], *, queues: str, count: int) -> Program:
+    # Beside the task's connection each thread may need one more, to renew its lease.
+    pooled = {**environment, "MARKET_DATABASE_POOL": str(2 * count)}
+    chosen = ("--queues", queues, "--pool", "threads", "--concurrency", str(count))
+    return _celery(name, pooled, *chosen)
 
 
 def _celery(name: str, environment: Mapping[str, str], *options: str) -> Program:

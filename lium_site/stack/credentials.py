@@ -24,10 +24,15 @@ class Credentials:
     renter_api_key: str
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that settings and seeding read."""
+        """Return the variables that every program reads."""
         return {
             "MARKET_SECRET_KEY": self.secret_key,
             "MARKET_FIELD_KEYS": ",".join(self.field_keys),
+        }
+
+    def logins(self) -> dict[str, str]:
+        """Return the variables that only seeding reads."""
+        return {
             "MARKET_ADMIN_EMAIL": ADMIN_EMAIL,
             "MARKET_ADMIN_PASSWORD": self.admin_password,
             "MARKET_RENTER_EMAIL": RENTER_EMAIL,

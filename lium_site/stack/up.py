@@ -45,7 +45,13 @@ def run(options: Options) -> int:
             environment = environment_of(
                 state, url=url, credentials=credentials, addresses=addresses
             )
-            local = _start(supervisor, state, options=options, environment=environment)
+            local = _start(
+                supervisor,
+                state,
+                options=options,
+                environment=environment,
+                logins=credentials.logins(),
+            )
             supervisor.at_exit(lambda: claim.announce("stopping"))
             claim.announce("ready", addresses=addresses)
             if options.show_card:
@@ -71,7 +77,12 @@ def environment_of(
 
 
 def _start(
-    supervisor: Supervisor, state: State, *, options: Options, environment: Mapping[str, str]
+    supervisor: Supervisor,
+    state: State,
+    *,
+    options: Options,
+    environment: Mapping[str, str],
+    logins: Mapping[str, str],
 ) -> Machine | None:
     application.manage(state, environment, "migrate", "--verbosity", "0")
     local = machine.start(supervisor, state, install=options.install)
@@ -79,13 +90,12 @@ def _start(
         supervisor.at_exit(lambda: clear_network(local.engine, state))
     programs = (
         application.web(environment, port=options.port),
-        application.worker({**environment, **deposits.signing_environment(state)}),
-        application.provisioner(environment),
+        *application.workers(environment, signing=deposits.signing_environment(state)),
         application.beat(environment, schedule=state.folder / "beat-schedule"),
     )
     supervisor.watch_together([Child(program, log_folder=state.logs) for program in programs])
     # Seeding runs while the servers import what they need: on two cores that is a third of the start.
-    application.manage(state, environment, "seed_market")
+    application.manage(state, {**environment, **logins}, "seed_market")
     enrolled = local is not None and machine.enrol(local, state, environment)
     application.wait_until_served(supervisor, port=options.port)
     return local if enrolled else None

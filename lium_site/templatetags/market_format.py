@@ -80,6 +80,16 @@ def gib(mib: int | None) -> str:
 
 
 @register.filter
+def figure(value: str | None, unit: str) -> str:
+    """Write a fact's value with its unit; MiB as GiB, like everywhere."""
+    if value is None:
+        return UNKNOWN
+    if unit == "MiB" and value.isdecimal():
+        return gib(int(value))
+    return f"{value} {unit}".strip()
+
+
+@register.filter
 def count(number: int | None) -> str:
     """Write a whole number with separators."""
     return UNKNOWN if number is None else f"{number:,}"
