@@ -1,0 +1,166 @@
+"""The pod pages, without scripts: what is shown, what is refused, and that a form sent twice rents once."""
+
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.principal import Principal
+from marketplace.models import Node
+from rentals.models import Pod, PodStatus, Template
+from rentals.services import renting
+from tests.factories.pods import NOON, make_ready, make_template
+from tests.factories.rentals import ALICE_KEY, make_node, make_principal, rent_request
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def renter() -> Principal:
+    return make_principal()
+
+
+@pytest.fixture
+def page(renter: Principal) -> Client:
+    client = Client()
+    client.force_login(renter.user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def template() -> Template:
+    return make_template()
+
+
+@pytest.fixture
+def offer(template: Template) -> Node:
+    return make_node(gpu_count=2)
+
+
+@pytest.fixture
+def pod(renter: Principal, offer: Node) -> Pod:
+    return renting.rent(principal=renter, request=rent_request(offer, name="mine"), now=NOON)
+
+
+def form(**fields: str) -> dict[str, str]:
+    return {
+        "action": "rent",
+        "gpu_count": "1",
+        "pod_name": "mine",
+        "new_ssh_key": ALICE_KEY,
+        "idempotency_key": str(uuid4()),
+        **fields,
+    }
+
+
+class TestRentPage:
+    def test_is_open_to_everyone_and_locks_a_price_for_who_is_signed_in(
+        self, page: Client, offer: Node
+    ) -> None:
+        address = reverse("rent", args=[offer.public_id])
+
+        anonymous, signed_in = Client().get(address), page.get(address)
+
+        assert (anonymous.status_code, signed_in.status_code) == (200, 200)
+        assert anonymous.context["quote"] is None
+        assert signed_in.context["quote"].hourly_price_usd == 2
+
+    def test_a_form_sent_twice_rents_once(self, page: Client, offer: Node) -> None:
+        address, sent = reverse("rent", args=[offer.public_id]), form()
+
+        first, second = page.post(address, sent), page.post(address, sent)
+
+        pod = Pod.objects.get()
+        assert first["Location"] == second["Location"] == reverse("pod", args=[pod.public_id])
+
+    def test_a_bad_key_is_explained_and_what_was_entered_is_kept(
+        self, page: Client, offer: Node
+    ) -> None:
+        answer = page.post(
+            reverse("rent", args=[offer.public_id]), form(new_ssh_key="nonsense", pod_name="kept")
+        )
+
+        assert answer.status_code == 422
+        assert b"nonsense" in answer.content
+        assert b'value="kept"' in answer.content
+        assert not Pod.objects.exists()
+
+    def test_a_machine_that_was_taken_offers_the_nearest(
+        self, page: Client, renter: Principal, offer: Node
+    ) -> None:
+        other = make_node()
+        renting.rent(principal=renter, request=rent_request(offer, gpu_count=2), now=NOON)
+
+        answer = page.post(reverse("rent", args=[offer.public_id]), form())
+
+        assert answer.status_code == 409
+        assert [near["node"] for near in answer.context["equivalents"]] == [other]
+
+
+class TestPodPages:
+    @pytest.mark.parametrize("name", ["pod", "pod_live"])
+    def test_a_stranger_sees_nothing(self, name: str, pod: Pod) -> None:
+        charlie = Client()
+        charlie.force_login(
+            make_principal("charlie").user, backend="django.contrib.auth.backends.ModelBackend"
+        )
+
+        assert charlie.get(reverse(name, args=[pod.public_id])).status_code == 404
+
+    def test_a_pending_pod_shows_its_phases_and_no_way_in(self, page: Client, pod: Pod) -> None:
+        answer = page.get(reverse("pod", args=[pod.public_id]))
+
+        assert next(phase["state"] for phase in answer.context["phases"]) == "active"
+        assert answer.context["connect"] is None
+
+    def test_a_running_pod_shows_command_and_host_key(self, page: Client, pod: Pod) -> None:
+        make_ready(pod)
+
+        answer = page.get(reverse("pod", args=[pod.public_id]))
+
+        assert answer.context["connect"]["ssh_command"].startswith("ssh root@")
+        assert pod.host_public_key.split()[1] in answer.context["connect"]["known_hosts_line"]
+
+    def test_the_live_fragment_is_the_pages_own_partial(self, page: Client, pod: Pod) -> None:
+        answer = page.get(reverse("pod_live", args=[pod.public_id]))
+
+        assert b'hx-target="#pod-head"' in answer.content
+        assert b"<html" not in answer.content
+
+    def test_the_list_shows_now_and_ended_apart(self, page: Client, pod: Pod) -> None:
+        now, ended = page.get(reverse("pods")), page.get(reverse("pods") + "?ended=1")
+
+        assert (b"mine" in now.content, b"mine" in ended.content) == (True, False)
+
+
+class TestActions:
+    def test_a_removal_wants_the_name(self, page: Client, pod: Pod) -> None:
+        address = reverse("pod_remove", args=[pod.public_id])
+
+        wrong, right = (
+            page.post(address, {"confirm": "other"}),
+            page.post(address, {"confirm": "mine"}),
+        )
+
+        assert (wrong.status_code, right.status_code) == (422, 302)
+        assert Pod.objects.get().status == PodStatus.REMOVING
+
+    def test_an_action_that_the_state_refuses_says_so(self, page: Client, pod: Pod) -> None:
+        answer = page.post(reverse("pod_stop", args=[pod.public_id]))
+
+        assert answer.status_code == 409
+
+    @pytest.mark.parametrize("name", ["pod_remove", "pod_stop", "pod_start", "pod_reboot"])
+    def test_actions_are_posts(self, name: str, page: Client, pod: Pod) -> None:
+        assert page.get(reverse(name, args=[pod.public_id])).status_code == 405
+
+    def test_an_end_is_set_and_cleared(self, page: Client, pod: Pod) -> None:
+        address = reverse("pod_schedule", args=[pod.public_id])
+
+        page.post(address, {"action": "set", "removal_scheduled_at": "2099-01-01T00:00"})
+        set_to = Pod.objects.get().removal_scheduled_at
+        page.post(address, {"action": "clear"})
+
+        assert set_to is not None
+        assert Pod.objects.get().removal_scheduled_at is None
