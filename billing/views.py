@@ -14,7 +14,6 @@ from accounts.models import User
 from accounts.principal import Principal
 from billing import access, export, invoice_page, pages, rates
 from billing.forms import CheckoutForm
-from billing.models import Invoice
 from billing.rates import Rate, RateUnavailable
 from billing.services import checkout as checkout_service
 from billing.services import local_payment
@@ -100,17 +99,8 @@ def invoice_pay_with_test_tao(request: HttpRequest, invoice_id: UUID) -> HttpRes
 
 def _invoice_page(request: HttpRequest, invoice_id: UUID) -> dict[str, Any]:
     found = access.invoice_for(_principal(request), invoice_id)
-    context = invoice_page.context(found, now=clock.now())
-    return {**context, "notice": _with_way_back(request, found, context["notice"])}
-
-
-def _with_way_back(
-    request: HttpRequest, found: Invoice, notice: dict[str, str] | None
-) -> dict[str, str] | None:
-    back = request.session.get(f"after:{found.public_id}")
-    if notice is None or not back or notice["url"]:
-        return notice
-    return {**notice, "url": back, "action": "Go on where you were"}
+    back = request.session.get(f"after:{found.public_id}", "")
+    return {**invoice_page.context(found, now=clock.now()), "back_url": back}
 
 
 def _checkout_page(

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 
 from lium_site.logs import configure as configure_logs
 from lium_site.settings import env
@@ -229,6 +230,7 @@ UNFOLD = {
     "SITE_TITLE": "lium_site",
     "SITE_HEADER": "lium_site",
     "SITE_SYMBOL": "memory",
+    "SITE_FAVICONS": [{"rel": "icon", "href": lambda request: static("mark.svg")}],
     "DASHBOARD_CALLBACK": "lium_site.admin_dashboard.dashboard",
 }
 

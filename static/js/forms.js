@@ -1,6 +1,7 @@
 // A form is sent once: its submit buttons rest until the answer has come. The server is idempotent all the same.
 function rest(form, resting) {
-  for (const button of form.querySelectorAll("button:not([type=button])")) {
+  for (const button of form.elements) {
+    if (!button.matches("button:not([type=button])")) continue;
     button.classList.toggle("busy", resting);
     if (resting) button.setAttribute("aria-disabled", "true");
     else button.removeAttribute("aria-disabled");

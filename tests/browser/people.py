@@ -160,7 +160,7 @@ def paid_invoice(page: Page) -> str:
 
 def _confirmation(market: LiveMarket, page: Page) -> str:
     page.goto("/accounts/email/")
-    page.get_by_role("button", name="Re-send Verification").click()
+    page.get_by_role("button", name="Send the link again").click()
     return mailed_path(market, r"/accounts/confirm-email/[-:\w]+/")
 
 
