@@ -99,9 +99,11 @@ def _database(url: str) -> Iterator[str]:
 
 
 def _environment(addresses: Mapping[str, str]) -> dict[str, str]:
+    invented = made_up()
     return {
         **application.base_environment(),
-        **made_up().environment(),
+        **invented.environment(),
+        **invented.logins(),
         **addresses,
         "DJANGO_SETTINGS_MODULE": "lium_site.settings.base",
         "BENCH_DATABASE_URL": addresses["DATABASE_URL"],

@@ -62,7 +62,9 @@ def fill(url: str) -> None:
         )
         models = _one(connection, "SELECT array_agg(id) FROM marketplace_gpumodel")
         connection.execute(NODES, {"provider": provider, "models": models, "rows": ROWS})
-        connection.execute(API_KEYS, {"digests": digests, "keys": KEYS})
+        made = connection.execute(API_KEYS, {"digests": digests, "keys": KEYS})
+        if made.rowcount != KEYS:
+            raise RuntimeError("The seeded renter has no API key to copy.")
         for statement in REFERENCE.split(";\n"):
             connection.execute(statement)
         connection.execute("VACUUM ANALYZE")
