@@ -1,7 +1,8 @@
 """What billing must ask of the floors above it: the roof installs one callable for each question."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -17,11 +18,26 @@ class Burn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """A step of the low-balance ladder: ``at`` is None while nothing is drawn, then ``after`` says when it would come.
+
+    ``state`` is done or waiting.
+    """
+
+    label: str
+    at: datetime | None
+    after: str
+    detail: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
     """The questions; see `install`."""
 
     burn_of: Callable[[Workspace], Burn]
     subject_url: Callable[[str, UUID], str]
+    ladder_of: Callable[[Workspace, datetime], Sequence[Rung]]
 
 
 def _nothing_runs(workspace: Workspace) -> Burn:
@@ -32,17 +48,26 @@ def _no_page(kind: str, subject_id: UUID) -> str:
     return ""
 
 
-_installed: list[Hooks] = [Hooks(burn_of=_nothing_runs, subject_url=_no_page)]
+def _no_ladder(workspace: Workspace, now: datetime) -> Sequence[Rung]:
+    return ()
+
+
+_installed: list[Hooks] = [Hooks(burn_of=_nothing_runs, subject_url=_no_page, ladder_of=_no_ladder)]
 
 
 def install(hooks: Hooks) -> None:
-    """Let the roof answer: what pods draw, and where the page of a subject such as ``pod`` is ("" for none)."""
+    """Let the roof answer: what pods draw, where the page of a subject such as ``pod`` is ("" for none), what comes next."""
     _installed[:] = [hooks]
 
 
 def burn_of(workspace: Workspace) -> Burn:
     """Give what a workspace spends now."""
     return _installed[0].burn_of(workspace)
+
+
+def ladder_of(workspace: Workspace, *, now: datetime) -> Sequence[Rung]:
+    """Say what happens, and when, if nothing is paid in."""
+    return _installed[0].ladder_of(workspace, now)
 
 
 def subject_url(kind: str, subject_id: UUID) -> str:

@@ -16,7 +16,6 @@ from billing.selectors import StatementLine
 LINES_PER_PAGE: Final = 50
 INVOICES_SHOWN: Final = 10
 OFTEN_CHOSEN: Final = (Decimal(10), Decimal(25), Decimal(50), Decimal(100))
-LOW: Final = timedelta(hours=1)
 
 
 class StatementPages(Sequence[StatementLine]):
@@ -46,7 +45,7 @@ def overview(workspace: Workspace, *, page: str, now: datetime) -> dict[str, Any
         "runs_until": now + lasts if lasts is not None else None,
         "spent_day_usd": selectors.spent_since(workspace, now - timedelta(days=1)),
         "spent_month_usd": selectors.spent_since(workspace, month),
-        "ladder": ladder(lasts, now=now),
+        "ladder": hooks.ladder_of(workspace, now=now),
         "invoices": selectors.latest_invoices(workspace, limit=INVOICES_SHOWN),
         "statement": statement_page(workspace, page),
     }
@@ -71,38 +70,6 @@ def described(line: StatementLine) -> dict[str, Any]:
     }
 
 
-def ladder(lasts: timedelta | None, *, now: datetime) -> list[dict[str, Any]]:
-    """Say what happens when nothing is paid in: the warning, the stop, the deletion."""
-    empty = now + lasts if lasts is not None else None
-    stop = empty + settings.MARKET_UNPAID_GRACE if empty else None
-    low = lasts is not None and lasts <= LOW
-    warned = empty - LOW if empty else None
-    return [
-        _rung("Warning", warned, "an hour before the balance is used up", "", active=low),
-        _rung(
-            "Balance used up",
-            empty,
-            "when pods have drawn it",
-            "Pods go on for a short grace.",
-            active=lasts == timedelta(0),
-        ),
-        _rung(
-            "Pods stop",
-            stop,
-            _later(settings.MARKET_UNPAID_GRACE),
-            "Their files are kept.",
-            active=False,
-        ),
-        _rung(
-            "Files are deleted",
-            stop + settings.MARKET_DATA_GRACE if stop else None,
-            _later(settings.MARKET_DATA_GRACE),
-            "Nothing brings them back.",
-            active=False,
-        ),
-    ]
-
-
 def checkout(workspace: Workspace, *, rate: Rate | None) -> dict[str, Any]:
     """Give the page that asks for an amount."""
     burn = hooks.burn_of(workspace).usd_per_hour
@@ -119,15 +86,3 @@ def checkout(workspace: Workspace, *, rate: Rate | None) -> dict[str, Any]:
 
 def _entry(label: str, state: str, at: datetime | None = None, detail: str = "") -> dict[str, Any]:
     return {"label": label, "state": state, "at": at, "detail": detail}
-
-
-def _rung(
-    label: str, at: datetime | None, after: str, detail: str, *, active: bool
-) -> dict[str, Any]:
-    return {**_entry(label, "active" if active else "waiting", at, detail), "after": after}
-
-
-def _later(span: timedelta) -> str:
-    hours, minutes = divmod(int(span.total_seconds()) // 60, 60)
-    words = [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes)
-    return f"{' '.join(words)} later" if words else "at once"

@@ -1,5 +1,6 @@
 """The callables that lower floors are handed, because they may not import upwards."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -18,6 +19,7 @@ from core.actors import PLATFORM
 from lium_site.live import hub
 from marketplace import hooks as marketplace_hooks
 from rentals.models import Pod, PodMeter
+from rentals.services import ladder
 from rentals.services.budgets import spend_of
 from rentals.services.starts import best_images
 
@@ -25,7 +27,9 @@ from rentals.services.starts import best_images
 def install() -> None:
     """Hand every lower floor its answers; called once a process."""
     live.install(hub)
-    billing_hooks.install(billing_hooks.Hooks(burn_of=burn_of, subject_url=subject_url))
+    billing_hooks.install(
+        billing_hooks.Hooks(burn_of=burn_of, subject_url=subject_url, ladder_of=ladder_of)
+    )
     marketplace_hooks.install(best_images)
     hooks.install(
         hooks.Hooks(
@@ -57,6 +61,11 @@ def burn_of(workspace: Workspace) -> billing_hooks.Burn:
     ready = PodMeter.objects.filter(pod__workspace=workspace, ready_since__isnull=False)
     sums = ready.aggregate(usd=Sum("hourly_price_usd"), pods=Count("pk"))
     return billing_hooks.Burn(usd_per_hour=sums["usd"] or Decimal(0), running_pods=sums["pods"])
+
+
+def ladder_of(workspace: Workspace, now: datetime) -> Sequence[billing_hooks.Rung]:
+    """Say what the low-balance ladder does next to a workspace."""
+    return ladder.preview(workspace, now=now)
 
 
 def subject_url(kind: str, subject_id: UUID) -> str:

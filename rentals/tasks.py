@@ -9,6 +9,7 @@ from django.conf import settings
 from core import clock
 from rentals import idempotency
 from rentals.services import (
+    budgets,
     ladder,
     metering,
     metrics,
@@ -26,6 +27,7 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "rentals.watched": ("rentals.tasks.sample_watched", 5.0, "provision"),
     "rentals.meter": ("rentals.tasks.tick_meters", settings.MARKET_METERING_SECONDS, "metering"),
     "rentals.ladder": ("rentals.tasks.walk_ladder", 30.0, "metering"),
+    "rentals.budgets": ("rentals.tasks.enforce_budgets", 60.0, "metering"),
     "rentals.warnings": ("rentals.tasks.send_runway_warnings", 60.0, "mail"),
     "rentals.forget": ("rentals.tasks.forget", 3600.0, "metering"),
 }
@@ -91,3 +93,9 @@ def forget(**_: object) -> None:
     now = clock.now()
     idempotency.forget(now)
     quoting.forget(now=now)
+
+
+@shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
+def enforce_budgets(**_: object) -> None:
+    """Remove the pods of keys whose budget is spent."""
+    budgets.enforce(now=clock.now())

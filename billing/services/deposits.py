@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import F
+
 from billing import ledger, transitions
 from billing.accounts import (
     deposits_account,
@@ -72,8 +74,8 @@ def finalize(book: Book, block: Block, transfer: Transfer) -> None:
     if invoice is None:
         _hold(deposit, Reason.UNKNOWN_SENDER, book.now)
         return
-    invoice.unswept_rao += deposit.amount_rao
-    invoice.save(update_fields=["unswept_rao"])
+    # The book's copy may be older than a sweep of this address that became final in the same scan.
+    Invoice.objects.filter(pk=invoice.pk).update(unswept_rao=F("unswept_rao") + deposit.amount_rao)
     if deposit.amount_rao <= book.dust_rao:
         _hold(deposit, Reason.DUST, book.now)
     else:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+import structlog
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import Coalesce
 
@@ -19,6 +20,8 @@ from core.errors import DomainError
 from rentals.models import Pod, PodStatus
 from rentals.reasons import Reason
 from rentals.services import lifecycle, metering
+
+log = structlog.get_logger(__name__)
 
 NOTHING: Final = Decimal(0)
 
@@ -94,9 +97,12 @@ def enforce(*, now: datetime) -> None:
 
 def _remove_pods(key: ApiKey, now: datetime) -> None:
     for pod in Pod.objects.listed().filter(api_key=key):
-        lifecycle.remove_as(
-            pod_id=pod.public_id, reason=Reason.REMOVED_BUDGET, actor=PLATFORM, now=now
-        )
+        try:
+            lifecycle.remove_as(
+                pod_id=pod.public_id, reason=Reason.REMOVED_BUDGET, actor=PLATFORM, now=now
+            )
+        except DomainError as refusal:
+            log.info("budget.skipped", pod=str(pod.public_id), why=refusal.message)
 
 
 def _since_midnight(

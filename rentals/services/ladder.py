@@ -15,11 +15,13 @@ from django.db import transaction
 from django.db.models import F, Sum
 
 from accounts.models import Workspace
-from billing.models import DepositStatus, Invoice
+from billing.hooks import Rung
+from billing.models import Account, AccountKind, Deposit, DepositStatus
 from billing.selectors import balance_usd, runway
 from core.actors import PLATFORM
 from core.doorbell import ring
 from core.errors import DomainError
+from core.money import USD, rao_to_usd
 from rentals import transitions
 from rentals.models import Pod, PodMeter, PodStatus, Runway, Stage
 from rentals.reasons import Reason
@@ -34,6 +36,9 @@ REASONS: Final = {
     Stage.HOURS: Reason.RUNWAY_HOURS,
     Stage.EMPTY: Reason.BALANCE_EMPTY,
 }
+WARNING: Final = "By mail and on every page."
+EMPTY: Final = "No new rents; pods go on for a short grace."
+ENDED: Final = "Each pod ends with a receipt."
 MAIL_TASK: Final = "rentals.tasks.send_runway_warnings"
 DOWNWARDS: Final = list(Stage)
 
@@ -55,20 +60,10 @@ class Low:
         return Stage.HOURS if lasts and lasts <= WARNED_AT[Stage.HOURS] else Stage.DAY
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """A step of the ladder as a page shows it; ``at`` is None while nothing is drawn."""
-
-    label: str
-    at: datetime | None
-    detail: str
-    state: str
-
-
 def walk(*, now: datetime) -> None:
     """Take every workspace as far down or up the ladder as its balance says."""
     lows = low_balances()
-    Runway.objects.exclude(workspace__in=[low.workspace_id for low in lows]).delete()
+    _forget_who_recovered(lows)
     held = _with_a_payment_under_way()
     for low in lows:
         position = _stand(low, now)
@@ -100,26 +95,36 @@ def preview(workspace: Workspace, *, now: datetime) -> list[Rung]:
     else:
         empty = now + lasts if lasts is not None else None
     stop = empty + settings.MARKET_UNPAID_GRACE if empty else None
-    return [
-        _rung("First warning", _before(empty, Stage.DAY), "By mail and on every page.", now),
-        _rung("Second warning", _before(empty, Stage.HOURS), "By mail and on every page.", now),
-        _rung("Balance used up", empty, "No new rents; pods go on for a short grace.", now),
-        _rung("Pods stop", stop, "Their files are kept, nothing is charged.", now),
-        _rung(
-            "Files are deleted",
-            stop + settings.MARKET_DATA_GRACE if stop else None,
-            "Each pod ends with a receipt.",
-            now,
-        ),
-    ]
+    grace, kept = settings.MARKET_UNPAID_GRACE, settings.MARKET_DATA_GRACE
+    rungs = (
+        ("First warning", _before(empty, Stage.DAY), "24 h before", WARNING),
+        ("Second warning", _before(empty, Stage.HOURS), "2 h before", WARNING),
+        ("Balance used up", empty, "when pods have drawn it", EMPTY),
+        ("Pods stop", stop, _later(grace), "Their files are kept, nothing is charged."),
+        ("Files are deleted", stop + kept if stop else None, _later(kept), ENDED),
+    )
+    return [_rung(label, at, after, detail, now) for label, at, after, detail in rungs]
+
+
+def _forget_who_recovered(lows: Iterable[Low]) -> None:
+    """Drop the rows of whoever is no longer low; an empty balance is cured by money, not by a reboot."""
+    gone = Runway.objects.exclude(workspace__in=[low.workspace_id for low in lows])
+    in_debt = Account.objects.filter(kind=AccountKind.RENTER, currency=USD, balance__lte=0)
+    gone.exclude(stage=Stage.EMPTY, workspace__in=in_debt.values("workspace")).delete()
 
 
 def _before(empty: datetime | None, stage: Stage) -> datetime | None:
     return empty - WARNED_AT[stage] if empty else None
 
 
-def _rung(label: str, at: datetime | None, detail: str, now: datetime) -> Rung:
-    return Rung(label, at, detail, state="done" if at and at <= now else "waiting")
+def _later(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    return f"{minutes // 60} h later" if minutes >= 60 else f"{minutes} min later"
+
+
+def _rung(label: str, at: datetime | None, after: str, detail: str, now: datetime) -> Rung:
+    state = "done" if at and at <= now else "waiting"
+    return Rung(label=label, at=at, after=after, detail=detail, state=state)
 
 
 def _stand(low: Low, now: datetime) -> Runway:
@@ -184,5 +189,13 @@ def _each(end: Callable[..., Pod], pods: Iterable[Pod], reason: Reason, now: dat
 
 
 def _with_a_payment_under_way() -> set[int]:
-    seen = Invoice.objects.filter(deposits__status=DepositStatus.SEEN)
-    return set(seen.values_list("workspace_id", flat=True))
+    """Give the workspaces whose payment, once final, lifts the balance above zero: dust holds nothing."""
+    seen = Deposit.objects.filter(status=DepositStatus.SEEN, invoice__isnull=False)
+    coming: dict[int, Decimal] = {}
+    rows = seen.values_list("invoice__workspace_id", "amount_rao", "invoice__rate_usd_per_tao")
+    for workspace_id, rao, rate in rows:
+        usd = rao_to_usd(rao, usd_per_tao=rate)
+        coming[workspace_id] = coming.get(workspace_id, Decimal(0)) + usd
+    owed = Account.objects.filter(kind=AccountKind.RENTER, currency=USD, workspace__in=coming)
+    balances = owed.values_list("workspace_id", "balance")
+    return {workspace_id for workspace_id, held in balances if held + coming[workspace_id] > 0}

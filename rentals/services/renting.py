@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -13,7 +14,7 @@ from accounts.principal import Principal
 from accounts.ssh_public_key import parse
 from billing.accounts import renter_account
 from billing.ledger import lock_account
-from core.errors import Invalid
+from core.errors import Conflict, Invalid
 from marketplace.machine import generate_keypair
 from marketplace.models import Node
 from marketplace.services import reservations
@@ -26,6 +27,12 @@ from rentals.services.equivalents import not_free
 MAX_HOURS: Final = 720
 MAX_KEYS: Final = 50
 MAX_NAME: Final = 100
+
+
+class PriceRose(Conflict):
+    """The price went above what the renter would pay, between the look and the rent."""
+
+    code = "price_rose"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +52,7 @@ class RentRequest:
     port_count: int | None = None
     termination_hours: int | None = None
     pod_id: UUID | None = None
+    max_price_per_gpu_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +117,7 @@ def _prepare(principal: Principal, request: RentRequest, now: datetime) -> _Orde
         workspace=principal.workspace,
         now=now,
     )
+    _refuse_dearer(quote.price_per_gpu_usd, request.max_price_per_gpu_usd)
     private_key, public_key = generate_keypair()
     return _Order(
         pod_id=request.pod_id or uuid4(),
@@ -123,6 +132,14 @@ def _prepare(principal: Principal, request: RentRequest, now: datetime) -> _Orde
         host_private_key=private_key,
         host_public_key=public_key,
     )
+
+
+def _refuse_dearer(price_usd: Decimal, most_usd: Decimal | None) -> None:
+    if most_usd is not None and price_usd > most_usd:
+        raise PriceRose(
+            f"The price rose to ${price_usd:.4f} per GPU hour; at most ${most_usd:.4f} was asked for.",
+            hint="Ask again: another machine may be cheaper now.",
+        )
 
 
 @transaction.atomic(durable=True)

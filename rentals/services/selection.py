@@ -18,7 +18,7 @@ from marketplace.models import Node
 from rentals.models import Pod, Template
 from rentals.services import renting, templates
 from rentals.services.equivalents import NodeTaken
-from rentals.services.renting import RentRequest
+from rentals.services.renting import PriceRose, RentRequest
 
 MAX_ATTEMPTS: Final = 5
 ALTERNATIVES_SHOWN: Final = 5
@@ -84,7 +84,7 @@ def rent_by_spec(
             pod = renting.rent(
                 principal=principal, request=_request(node, spec, request, template), now=now
             )
-        except NodeTaken:
+        except (NodeTaken, PriceRose):
             continue
         chosen = _selection(spec, template, candidates, chosen=attempt, attempts=attempt + 1)
         return replace(chosen, pod=pod)
@@ -116,6 +116,8 @@ def _request(node: Node, spec: Spec, request: SpecRentRequest, template: Templat
         port_count=request.port_count,
         termination_hours=request.termination_hours,
         pod_id=request.pod_id,
+        # The list was ordered by the price that was seen: a dearer machine is no longer the choice.
+        max_price_per_gpu_usd=node.price_per_gpu_usd,
     )
 
 

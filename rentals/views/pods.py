@@ -73,7 +73,7 @@ def pod_remove(request: HttpRequest, pod_id: UUID) -> HttpResponse:
         )
     lifecycle.remove(principal=principal, pod_id=pod_id, now=clock.now())
     messages.success(request, f"{row.name} is being removed. Nothing more is charged for it.")
-    return redirect("pods")
+    return redirect("pod", pod_id)
 
 
 @login_required

@@ -8,7 +8,7 @@ from django.test import Client
 from accounts.models import Workspace
 from billing import hooks
 from billing.chain.local import node
-from billing.hooks import Burn
+from billing.hooks import Burn, Rung
 from billing.models import Invoice
 from billing.services.grants import grant
 from core import clock
@@ -166,8 +166,13 @@ class TestOverview:
             actor=PLATFORM,
             now=clock.now(),
         )
+        deletion = Rung(
+            label="Files are deleted", at=None, after="72 h later", detail="", state="waiting"
+        )
         installed = hooks.Hooks(
-            burn_of=lambda _: Burn(Decimal(2), 3), subject_url=lambda kind, _: f"/{kind}"
+            burn_of=lambda _: Burn(Decimal(2), 3),
+            subject_url=lambda kind, _: f"/{kind}",
+            ladder_of=lambda _, __: [deletion],
         )
         monkeypatch.setattr(hooks, "_installed", [installed])
 
@@ -195,7 +200,7 @@ class TestOverview:
                 now=clock.now(),
             )
 
-        with django_assert_max_num_queries(22):
+        with django_assert_max_num_queries(24):
             client.get("/billing")
 
 

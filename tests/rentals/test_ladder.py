@@ -223,3 +223,24 @@ class TestBudgets:
 
         assert (spend.today_usd, spend.month_usd, spend.total_usd) == (26, 48, 48)
         assert spend.pod_count == 1
+
+
+class TestDebt:
+    def test_a_reboot_does_not_start_the_grace_again(self, pod):
+        go_to(pod, NOON + 48 * HOUR)
+        go_to(pod, NOON + 48 * HOUR + timedelta(minutes=1))
+        since = Runway.objects.get().since
+
+        meter_row = pod.meter
+        meter_row.ready_since = None
+        meter_row.save(update_fields=["ready_since"])
+        ladder.walk(now=NOON + 48 * HOUR + timedelta(minutes=2))
+
+        assert Runway.objects.get().since == since
+
+    def test_money_ends_it(self, alice, pod):
+        go_to(pod, NOON + 48 * HOUR + timedelta(minutes=1))
+        pay(alice, 100)
+        ladder.walk(now=NOON + 48 * HOUR + timedelta(minutes=2))
+
+        assert not Runway.objects.exists()
