@@ -23,8 +23,8 @@ from rentals.services import (
 
 # Seconds between rings; the roof gives them to beat.
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
-    "rentals.sweep": ("rentals.tasks.sweep", 2.0, "provision"),
-    "rentals.watched": ("rentals.tasks.sample_watched", 5.0, "provision"),
+    "rentals.sweep": ("rentals.tasks.sweep", 2.0, "probe"),
+    "rentals.watched": ("rentals.tasks.sample_watched", 5.0, "probe"),
     "rentals.meter": ("rentals.tasks.tick_meters", settings.MARKET_METERING_SECONDS, "metering"),
     "rentals.ladder": ("rentals.tasks.walk_ladder", 30.0, "metering"),
     "rentals.budgets": ("rentals.tasks.enforce_budgets", 60.0, "metering"),
@@ -33,61 +33,61 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
 }
 
 
-@shared_task(queue="provision", acks_late=True, soft_time_limit=2100, time_limit=2130)
+@shared_task(acks_late=True, soft_time_limit=2100, time_limit=2130)
 def reconcile_pod(*, pod_id: str, **_: object) -> None:
     """Take one pod as far as it goes now; the long limit is an image's pull."""
     provisioning.reconcile(pod_id=UUID(pod_id))
 
 
-@shared_task(queue="provision", acks_late=True, soft_time_limit=120, time_limit=150)
+@shared_task(acks_late=True, soft_time_limit=120, time_limit=150)
 def probe_node(*, node_id: int, **_: object) -> None:
     """Look at all running pods of one node."""
     probing.probe(node_id=node_id)
 
 
-@shared_task(queue="provision", acks_late=True, soft_time_limit=1800, time_limit=1830)
+@shared_task(acks_late=True, soft_time_limit=1800, time_limit=1830)
 def prepare_node(*, node_id: int, **_: object) -> None:
     """Make one node ready for pods."""
     preparation.prepare(node_id=node_id)
 
 
-@shared_task(queue="provision", acks_late=True, soft_time_limit=30, time_limit=45)
+@shared_task(acks_late=True, soft_time_limit=30, time_limit=45)
 def sweep(**_: object) -> None:
     """Ring for everything that is due."""
     sweeping.sweep(now=clock.now())
 
 
-@shared_task(queue="provision", acks_late=True, soft_time_limit=30, time_limit=45)
+@shared_task(acks_late=True, soft_time_limit=30, time_limit=45)
 def sample_watched(**_: object) -> None:
     """Ring for the nodes whose pods somebody looks at."""
     metrics.ring_watched()
 
 
-@shared_task(queue="provision", acks_late=True, soft_time_limit=60, time_limit=75)
+@shared_task(acks_late=True, soft_time_limit=60, time_limit=75)
 def sample_node(*, node_id: int, **_: object) -> None:
     """Sample the running pods of one node."""
     metrics.sample(node_id=node_id)
 
 
-@shared_task(queue="metering", acks_late=True, soft_time_limit=60, time_limit=90)
+@shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
 def tick_meters(**_: object) -> None:
     """Charge all proven ready time."""
     metering.tick(now=clock.now())
 
 
-@shared_task(queue="metering", acks_late=True, soft_time_limit=60, time_limit=90)
+@shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
 def walk_ladder(**_: object) -> None:
     """Warn, stop and end the pods of workspaces whose balance runs out."""
     ladder.walk(now=clock.now())
 
 
-@shared_task(queue="mail", acks_late=True, soft_time_limit=120, time_limit=150)
+@shared_task(acks_late=True, soft_time_limit=120, time_limit=150)
 def send_runway_warnings(**_: object) -> None:
     """Send the warnings that are due."""
     runway_mail.send_due(now=clock.now())
 
 
-@shared_task(queue="metering", acks_late=True, soft_time_limit=60, time_limit=90)
+@shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
 def forget(**_: object) -> None:
     """Drop what nobody can ask for any more: old answers, and prices that nobody took."""
     now = clock.now()
