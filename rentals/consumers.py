@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from typing import Any, Final
+from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -127,11 +128,14 @@ class PodConsumer(LiveConsumer):
 class PodListConsumer(LiveConsumer):
     """All listed pods of the caller, a row each."""
 
+    watched: list[UUID]
+
     def enter(self, user: User) -> list[str]:
         """Watch every pod that is listed now; the others appear when the page is loaded again."""
         self.principal = principal_of(user)
-        ids = visible_pods(self.principal).listed().values_list("public_id", flat=True)
-        return [f"pod:{public_id}" for public_id in ids]
+        pods = visible_pods(self.principal).listed()
+        self.watched = list(pods.values_list("public_id", flat=True))
+        return [f"pod:{public_id}" for public_id in self.watched]
 
     async def heard(self, message: str) -> None:
         """Take note of changes only: samples are for the pod's own page."""
@@ -139,9 +143,10 @@ class PodListConsumer(LiveConsumer):
             self.changed.set()
 
     def render(self) -> str:
-        """Render every row as the list does."""
+        """Render every row as the list does; one that ended meanwhile stays and says so."""
         now = clock.now()
-        return "".join(_row(pod, now) for pod in selectors.pods_for(self.principal))
+        pods = visible_pods(self.principal).filter(public_id__in=self.watched)
+        return "".join(_row(pod, now) for pod in selectors.with_parts(pods))
 
 
 def _row(pod: Pod, now: Any) -> str:
