@@ -70,8 +70,6 @@ def _limits(spec: ContainerSpec) -> Iterator[str]:
     yield from ("--shm-size", f"{spec.shm_mib}m")
     yield from ("--pids-limit", str(spec.pids))
     yield from ("--log-driver", "local", "--log-opt", "max-size=10m", "--log-opt", "max-file=3")
-    if spec.disk_gib is not None:
-        yield from ("--storage-opt", f"size={spec.disk_gib}g")
 
 
 def _network(spec: ContainerSpec, layout: NodeLayout) -> Iterator[str]:

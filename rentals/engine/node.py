@@ -67,7 +67,6 @@ class NodeFacts:
     cpus: int
     memory_mib: int
     disk_free_gib: int | None
-    disk_quota: bool
 
 
 def prepare_node(
@@ -110,7 +109,6 @@ def prepare_node(
         cpus=cpus,
         memory_mib=memory,
         disk_free_gib=disk,
-        disk_quota=_has_quota(engine),
     )
 
 
@@ -229,12 +227,3 @@ def _engine(machine: Machine) -> dict[str, Any]:
 
 def _version(engine: dict[str, Any]) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", engine["ServerVersion"])[:2])
-
-
-def _has_quota(engine: dict[str, Any]) -> bool:
-    """Say whether `--storage-opt size=` is enforced: elsewhere the engine refuses it."""
-    status = dict(engine.get("DriverStatus") or ())
-    driver = engine["Driver"]
-    return driver in {"btrfs", "zfs"} or (
-        driver == "overlay2" and status.get("Backing Filesystem") == "xfs"
-    )

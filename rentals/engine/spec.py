@@ -111,7 +111,6 @@ class ContainerSpec:
     memory_mib: int
     shm_mib: int = 64
     pids: int = 4096
-    disk_gib: int | None = None
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     startup_command: str | None = None
     volumes: tuple[Volume, ...] = ()
@@ -201,9 +200,8 @@ def check_mount_target(path: str) -> str:
 
 
 def _check_sizes(spec: ContainerSpec) -> None:
-    disk = spec.disk_gib if spec.disk_gib is not None else 1
-    if min(spec.cpus, spec.memory_mib, spec.shm_mib, spec.pids, disk) <= 0:
-        raise ValueError("CPUs, memory, shared memory, process limit and disk are above zero.")
+    if min(spec.cpus, spec.memory_mib, spec.shm_mib, spec.pids) <= 0:
+        raise ValueError("CPUs, memory, shared memory and process limit are above zero.")
 
 
 def _check_ports(ports: Mapping[int, int]) -> None:
