@@ -26,6 +26,7 @@ IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key")]
 RENTS_PER_WORKSPACE: Final = "60/minute"
 NOT_OFFERED: Final = {
     "dockerfile_content": "building an image from a Dockerfile",
+    "build_context_sha256": "building an image from uploaded files",
     "volume_id": "network volumes",
     "backup_log_id": "restoring a backup",
 }

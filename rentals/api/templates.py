@@ -9,6 +9,7 @@ from ninja import Router, Status
 from accounts.auth import KeyOrSession, OptionalKey, caller, caller_or_none
 from core import clock
 from rentals import access, wire
+from rentals.api.refusals import NotOffered
 from rentals.api.schemas import templates as schemas
 from rentals.api.schemas.common import Message
 from rentals.services import starts, templates
@@ -55,5 +56,11 @@ def delete(request: HttpRequest, template_id: UUID) -> dict[str, str]:
 
 
 def _draft(payload: schemas.TemplateIn) -> TemplateDraft:
+    if payload.entrypoint:
+        raise NotOffered(
+            "an entry point of the template's own",
+            instead="Put the command into startup_commands, and leave entrypoint empty.",
+            field="entrypoint",
+        )
     fields = payload.dict()
     return TemplateDraft(one_time=fields.pop("one_time_template"), **fields)

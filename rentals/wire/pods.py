@@ -27,6 +27,8 @@ PHASES: Final = {
 BECOMING_READY: Final = {PodStatus.PENDING, PodStatus.STARTING, PodStatus.REBOOTING}
 # Only a pod that was proven reachable shows how to reach it; a silent one keeps what was proven.
 REACHABLE: Final = {PodStatus.RUNNING, PodStatus.UNREACHABLE}
+# The client asks for encrypted volumes in every rent; the answer is on the pod.
+NOT_OFFERED: Final = "not_offered"
 # Where no start of the node was timed yet.
 USUAL_READY_SECONDS: Final = 30.0
 
@@ -97,7 +99,6 @@ def _pod(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     ports = {str(pair["internal"]): pair["external"] for pair in row["port_pairs"]}
     ssh_port = ports.get(str(SSH_PORT))
     reachable = status in REACHABLE and ssh_port
-    volumes = row["template_volumes"]
     shape = {
         "id": str(row["public_id"]),
         "pod_name": row["name"],
@@ -111,12 +112,13 @@ def _pod(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "gpu_count": row["gpu_count"],
         "executor": json.loads(row["offer"]) | {"executor_ip_address": row["host"]},
         "template": _pod_template(row),
-        "local_volume_path": volumes[0] if volumes else None,
+        # A pod's files are in its container; no path of it is a volume.
+        "local_volume_path": None,
         "removal_scheduled_at": iso(row["removal_scheduled_at"]),
         "jupyter_installation_status": None,
         "jupyter_url": None,
         "enable_volume_encryption": False,
-        "volume_encryption_status": None,
+        "volume_encryption_status": NOT_OFFERED,
         "workspace_id": str(row["workspace_public_id"]),
         "api_key_id": str(row["api_key_public_id"]) if row["api_key_public_id"] else None,
         "api_key_name": row["key_name"],

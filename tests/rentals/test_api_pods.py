@@ -13,7 +13,7 @@ from rentals.models import Pod, PodPort, PodStatus
 from rentals.reasons import Reason
 from rentals.services import lifecycle, receipts
 from tests.factories.accounts import make_key
-from tests.factories.pods import make_pod, make_ready
+from tests.factories.pods import make_pod, make_ready, make_template
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +59,16 @@ class TestListing:
         assert row["created_at"].endswith("Z")
         assert row["api_key_id"] is None
         assert "phase" not in row
+
+    def test_promises_no_volume_and_no_encryption(self, alice):
+        template = make_template(volumes=["/workspace"])
+        make_pod(workspace=alice.workspace, template=template, created_at=clock.now())
+
+        [row] = alice.api.get("/api/pods").json()
+
+        assert row["local_volume_path"] is None
+        assert row["enable_volume_encryption"] is False
+        assert row["volume_encryption_status"] == "not_offered"
 
     def test_a_start_shows_its_phase_and_no_address(self, alice):
         pod = make_pod(workspace=alice.workspace, created_at=clock.now())

@@ -119,7 +119,12 @@ class TestRent:
 
     @pytest.mark.parametrize(
         ("field", "value"),
-        [("dockerfile_content", "FROM x"), ("volume_id", "v1"), ("backup_log_id", "b1")],
+        [
+            ("dockerfile_content", "FROM x"),
+            ("build_context_sha256", "ab"),
+            ("volume_id", "v1"),
+            ("backup_log_id", "b1"),
+        ],
     )
     def test_refuses_what_is_not_offered(self, rich, node, template, field, value):
         answer = rent(rich, node, body(template, **{field: value}))

@@ -56,6 +56,16 @@ class TestTemplates:
         assert row["environment"] == {"A": "b"}
         assert row["one_time_template"]
 
+    def test_an_entry_point_is_refused_and_not_forgotten(self, alice):
+        answer = alice.api.post(
+            "/api/templates", NEW | {"entrypoint": "python"}, content_type="application/json"
+        )
+
+        assert answer.status_code == 400
+        assert answer.json()["error"]["code"] == "not_offered"
+        assert "startup_commands" in answer.json()["error"]["hint"]
+        assert not Template.objects.exists()
+
     def test_what_was_read_can_be_sent_back(self, alice):
         made = alice.api.post("/api/templates", NEW, content_type="application/json").json()
         path = f"/api/templates/{made['id']}"

@@ -39,12 +39,12 @@ class PodOut(Schema):
     gpu_count: int
     executor: dict[str, Any]
     template: PodTemplateOut
-    local_volume_path: str | None
+    local_volume_path: None
     removal_scheduled_at: str | None
     jupyter_installation_status: str | None
     jupyter_url: str | None
     enable_volume_encryption: bool
-    volume_encryption_status: str | None
+    volume_encryption_status: str
     workspace_id: UUID
     api_key_id: UUID | None
     api_key_name: str | None

@@ -26,6 +26,10 @@ class RentalIn(Schema):
     initial_port_count: Annotated[int, Field(ge=1, le=64)] | None = None
     backup_log_id: Name | None = None
     restore_path: Name | None = None
+    enable_volume_encryption: bool = Field(
+        False,
+        description="taken, as the client always asks for it, and not done: the pod's volume_encryption_status says so",
+    )
     termination_hours: Annotated[int, Field(ge=1, le=720)] | None = None
 
 
