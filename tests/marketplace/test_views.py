@@ -158,7 +158,7 @@ class TestMachine:
         text = client.get(f"/machines/{node.public_id}").content.decode()
 
         assert "this market, over SSH" in text
-        assert "515000" in text
+        assert "503 GiB" in text
         assert "not yet" in text
         assert "Repaired" in text
 
