@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
-from tests.browser.people import HostedPod, World, furnish, sign_in
+from tests.browser.people import NETWORK_CHANGED, HostedPod, World, furnish, sign_in
 from tests.market import LiveMarket
 
 # Slow machines render slowly; a step that takes longer than this is broken.
@@ -34,7 +34,7 @@ def context(context: BrowserContext) -> Iterator[BrowserContext]:
     context.on("console", lambda said: complaints.append(said.text) if is_bad(said.type) else None)
     context.on("weberror", lambda thrown: complaints.append(str(thrown.error)))
     yield context
-    allowed = getattr(context, "allowed_complaints", ())
+    allowed = (NETWORK_CHANGED, *getattr(context, "allowed_complaints", ()))
     found = [text for text in complaints if not any(part in text for part in allowed)]
     assert not found, "the browser complained:\n" + "\n".join(found)
 
