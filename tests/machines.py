@@ -7,6 +7,7 @@ this computer already.
 from __future__ import annotations
 
 import getpass
+import itertools
 import os
 import shutil
 import signal
@@ -39,6 +40,7 @@ Subsystem sftp internal-sftp
 {environment}
 """
 METADATA_ADDRESS = "169.254.169.254"
+_MACHINES = itertools.count()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +86,10 @@ def loopback_sshd(
 @contextmanager
 def engine_machine(home: Path) -> Iterator[EngineMachine]:
     """Run sshd and dockerd in a network namespace that is reached through a pair of devices."""
-    name = f"lium{os.getpid()}"
-    # Networks for tests (RFC 2544): no real host is there. One for each process.
-    network = f"198.19.{os.getpid() % 256}"
+    which = next(_MACHINES)
+    name = f"lium{os.getpid()}n{which}"
+    # Networks for tests (RFC 2544): no real host is there. One for each machine of each process.
+    network = f"198.19.{(os.getpid() + 101 * which) % 256}"
     inside, outside = f"{network}.2", f"{network}.1"
     with _namespace(name, inside=inside, outside=outside), _engine(home, name) as socket:
         environment = {"DOCKER_HOST": socket}
