@@ -10,13 +10,12 @@ from ninja import Router, Status
 from accounts.auth import KeyOrSession, caller
 from accounts.models import Scope
 from accounts.principal import Principal
-from billing import access, rates, selectors, unoffered
+from billing import access, limits, rates, selectors, unoffered
 from billing.models import ChainCursor, Invoice
 from billing.schemas import ChainOut, InvoiceIn, InvoiceOut, invoice_out
 from billing.services import checkout
-from core import clock, ratelimit
+from core import clock
 
-INVOICES_RATE = "30/hour"
 router = Router(tags=["billing"])
 router.add_router("", unoffered.router)
 
@@ -26,7 +25,7 @@ def create_invoice(request: HttpRequest, payload: InvoiceIn) -> Status[InvoiceOu
     """Make an invoice: an amount of TAO, held at a rate for half an hour, to an address of its own."""
     principal = caller(request)
     principal.require(Scope.BILLING)
-    ratelimit.check("invoices", str(principal.workspace.public_id), INVOICES_RATE)
+    limits.invoice(principal.workspace)
     now = clock.now()
     invoice = checkout.open_invoice(
         principal=principal, usd=payload.amount_usd, rate=rates.current(now=now), now=now

@@ -12,15 +12,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import principal_of
 from accounts.models import User
 from accounts.principal import Principal
-from billing import access, export, invoice_page, pages, rates
+from billing import access, export, invoice_page, limits, pages, rates
 from billing.forms import CheckoutForm
 from billing.rates import Rate, RateUnavailable
 from billing.services import checkout as checkout_service
 from billing.services import local_payment
-from core import clock, ratelimit
+from core import clock
 from core.errors import DomainError, Invalid, NotFound
-
-INVOICES_RATE = "30/hour"
 
 
 @require_safe
@@ -54,7 +52,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _checkout_page(request, principal, form, status=422 if form.is_bound else 200)
     try:
-        ratelimit.check("invoices", str(principal.workspace.public_id), INVOICES_RATE)
+        limits.invoice(principal.workspace)
         invoice = checkout_service.open_invoice(
             principal=principal,
             usd=form.cleaned_data["usd_amount"],

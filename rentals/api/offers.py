@@ -9,7 +9,7 @@ from ninja import Query, Router
 from accounts.auth import KeyOrSession, OptionalKey, caller, caller_or_none
 from accounts.models import Scope
 from core import clock
-from rentals import wire
+from rentals import limits, wire
 from rentals.api.schemas import offers as schemas
 from rentals.services import quoting, starts
 
@@ -25,6 +25,8 @@ router = Router(tags=["rent"])
 def quote(request: HttpRequest, node_id: UUID, query: Query[schemas.QuoteQuery]) -> dict[str, Any]:
     """Price some GPUs of a node, line by line; for a signed-in caller the price is held for a while."""
     principal = caller_or_none(request)
+    if principal:
+        limits.quote(principal.workspace)
     quoted = quoting.quote(
         node_id=node_id,
         gpu_count=query.gpu_count,

@@ -11,8 +11,8 @@ from ninja import Header, Router
 
 from accounts.auth import KeyOrSession, caller
 from accounts.principal import Principal
-from core import clock, ratelimit
-from rentals import idempotency, wire
+from core import clock
+from rentals import idempotency, limits, wire
 from rentals.api.refusals import NotOffered
 from rentals.api.schemas import rents as schemas
 from rentals.idempotency import Answer, Work
@@ -23,7 +23,6 @@ from rentals.services.selection import SpecRentRequest
 
 router = Router(tags=["rent"], auth=KeyOrSession())
 IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key")]
-RENTS_PER_WORKSPACE: Final = "60/minute"
 NOT_OFFERED: Final = {
     "dockerfile_content": "building an image from a Dockerfile",
     "build_context_sha256": "building an image from uploaded files",
@@ -110,7 +109,7 @@ def _common(payload: schemas.RentalIn) -> dict[str, Any]:
 def _admit(principal: Principal) -> datetime:
     """Count the try and check the key's budget; a repeated request comes here only once."""
     now = clock.now()
-    ratelimit.check("rent", str(principal.workspace.public_id), RENTS_PER_WORKSPACE)
+    limits.rent(principal.workspace)
     budgets.require(principal.api_key, now=now)
     return now
 

@@ -1,5 +1,6 @@
 """One locked, itemised price: what a pod will cost, line by line, before anything is rented."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -60,19 +61,15 @@ def quote(
     _require_hours(hours)
     hourly = node.price_per_gpu_usd * count
     lines = lines_for(node, count, hours)
-    row = None
-    if workspace:
-        row = Quote.objects.create(
-            node=node,
-            workspace=workspace,
-            gpu_count=count,
-            hours=hours,
-            price_per_gpu_usd=node.price_per_gpu_usd,
-            hourly_price_usd=hourly,
-            fee_rate=settings.MARKET_FEE_RATE,
-            lines=lines,
-            expires_at=now + settings.MARKET_QUOTE_LIFE,
-        )
+    agreed = {
+        "node": node,
+        "gpu_count": count,
+        "hours": hours,
+        "price_per_gpu_usd": node.price_per_gpu_usd,
+        "hourly_price_usd": hourly,
+        "fee_rate": settings.MARKET_FEE_RATE,
+        "lines": lines,
+    }
     return Quoted(
         node=node,
         gpu_count=count,
@@ -83,7 +80,7 @@ def quote(
         floor_usd=floors.floor_of(hourly),
         required_usd=floors.required_usd(workspace, hourly_price_usd=hourly) if workspace else None,
         runway=runway(workspace, hourly) if workspace else None,
-        quote=row,
+        quote=_hold(workspace, agreed, now=now) if workspace else None,
     )
 
 
@@ -190,6 +187,15 @@ def runway(workspace: Workspace, hourly_price_usd: Decimal) -> timedelta | None:
         return None
     hours = max(balance_usd(workspace), Decimal(0)) / hourly_price_usd
     return timedelta(hours=float(min(hours, Decimal(24 * 365 * 10))))
+
+
+def _hold(workspace: Workspace, agreed: Mapping[str, Any], *, now: datetime) -> Quote:
+    """Lock a price, or give the one that is locked and still young: a page that is read again writes nothing."""
+    young = now + settings.MARKET_QUOTE_LIFE / 2
+    held = Quote.objects.filter(workspace=workspace, extended_at=None, expires_at__gt=young)
+    found = held.filter(**agreed).order_by("-expires_at").first()
+    ends = now + settings.MARKET_QUOTE_LIFE
+    return found or Quote.objects.create(workspace=workspace, expires_at=ends, **agreed)
 
 
 def _line(item: str, unit: str, rate: Decimal, quantity: Decimal, note: str) -> Line:

@@ -21,16 +21,15 @@ from accounts.access import principal_of
 from accounts.models import SshKey
 from accounts.principal import Principal
 from billing.selectors import balance_usd
-from core import clock, ratelimit
+from core import clock
 from core.errors import DomainError
 from marketplace.models import Node
+from rentals import limits
 from rentals.forms import RentForm, selectable
 from rentals.models import Pod, Quote
 from rentals.services import floors, quoting, renting
 from rentals.services.equivalents import NodeTaken
 from rentals.services.starts import listed_templates
-
-RATE = "20/minute"
 
 
 @dataclass(slots=True)
@@ -94,7 +93,7 @@ def _screen(request: HttpRequest, node_id: UUID, *, data: Any) -> Screen:
 def _rent(request: HttpRequest, screen: Screen) -> Pod:
     """Rent once however often the form is sent: its key decides the pod's id."""
     principal = _of(screen)
-    ratelimit.check("rent", str(principal.workspace.public_id), RATE)
+    limits.rent(principal.workspace)
     pod_id = uuid5(principal.workspace.public_id, str(screen.form.cleaned_data["idempotency_key"]))
     made = Pod.objects.filter(workspace=principal.workspace, public_id=pod_id)
     if pod := made.first():
@@ -111,12 +110,14 @@ def _rent(request: HttpRequest, screen: Screen) -> Pod:
 
 
 def _lock_price(screen: Screen, gpu_count: int) -> None:
+    workspace = _of(screen).workspace
+    limits.quote(workspace)
     hours = screen.form.data.get("termination_hours") or "1"
     priced = quoting.quote(
         node_id=screen.node.public_id,
         gpu_count=gpu_count,
         hours=Decimal(hours if hours.isdecimal() else "1"),
-        workspace=_of(screen).workspace,
+        workspace=workspace,
         now=clock.now(),
     )
     screen.quote = priced.quote

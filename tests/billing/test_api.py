@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import ApiKey, Scope, Workspace
+from billing import limits
 from core.tokens import digest, new_token
 from tests.factories.billing import LocalWallet, blocks, make_invoice, make_workspace
 
@@ -53,6 +54,19 @@ class TestInvoices:
 
         assert answer.status_code in {400, 422}
         assert answer.json()["detail"]
+
+    def test_page_and_api_share_one_limit(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(limits, "INVOICES_PER_WORKSPACE", "1/hour")
+        workspace = make_workspace()
+        key = key_for(workspace, Scope.BILLING)
+        first = post(client, "/api/billing/invoices", {"amount_usd": 35}, key)
+        client.force_login(workspace.owner)
+
+        second = client.post("/billing/checkout", {"usd_amount": "35"})
+
+        assert (first.status_code, second.status_code) == (201, 429)
 
     def test_somebody_elses_is_not_there(self, client: Client) -> None:
         foreign = make_invoice(make_workspace("charlie"))

@@ -5,13 +5,16 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
+from django.urls import reverse
 
 from billing.services.grants import grant
 from core import clock
 from core.actors import PLATFORM
 from marketplace.models import Node
-from rentals.models import Pod
-from rentals.services import meter, metering
+from rentals import limits, tasks
+from rentals.models import Pod, Quote
+from rentals.services import meter, metering, quoting
 from tests.factories.accounts import ED25519, make_key
 from tests.factories.marketplace import make_node
 from tests.factories.pods import make_pod, make_ready, make_template
@@ -96,6 +99,17 @@ class TestRent:
         assert "requires at least $2.0000" in answer.json()["message"]
         assert "balance is $0.0000" in answer.json()["message"]
         assert not Pod.objects.exists()
+
+    def test_page_and_api_share_one_limit(self, rich, node, template, monkeypatch):
+        monkeypatch.setattr(limits, "RENTS_PER_WORKSPACE", "1/minute")
+        form = {"gpu_count": "1", "pod_name": "mine", "idempotency_key": str(uuid4())}
+
+        first = rent(rich, node, body(template, gpu_count=1))
+        second = rich.browser.post(
+            reverse("rent", args=[node.public_id]), form | {"new_ssh_key": ED25519}
+        )
+
+        assert (first.status_code, second.status_code) == (200, 429)
 
     def test_a_reading_key_may_not(self, rich, node, template):
         _, secret = make_key(rich.user, name="reader", scopes=["read"])
@@ -289,6 +303,51 @@ class TestQuote:
         compute = answer["lines"][0]
         assert (compute["rate_usd"], compute["quantity"], compute["amount_usd"]) == (2.0, 3.0, 6.0)
         assert set(compute) == {"item", "unit", "rate_usd", "quantity", "amount_usd", "note"}
+
+    def test_asking_again_gives_the_price_that_is_held(self, alice, anonymous, node):
+        path = f"/api/executors/{node.public_id}/quote?gpu_count=1"
+
+        first, second = alice.api.get(path).json(), alice.api.get(path).json()
+        anonymous.get(path)
+
+        assert first["quote_id"] == second["quote_id"]
+        assert Quote.objects.count() == 1
+
+    def test_a_price_that_is_half_over_is_held_anew(self, alice, node):
+        path = f"/api/executors/{node.public_id}/quote?gpu_count=1"
+        first = alice.api.get(path).json()
+        Quote.objects.update(expires_at=clock.now() + settings.MARKET_QUOTE_LIFE / 3)
+
+        second = alice.api.get(path).json()
+
+        assert first["quote_id"] != second["quote_id"]
+
+    def test_has_a_limit(self, alice, node, monkeypatch):
+        monkeypatch.setattr(limits, "QUOTES_PER_WORKSPACE", "1/minute")
+        path = f"/api/executors/{node.public_id}/quote?gpu_count="
+
+        assert [alice.api.get(f"{path}{count}").status_code for count in (1, 2)] == [200, 429]
+
+    def test_one_that_nobody_took_is_deleted_a_day_after_it_ended(
+        self, alice, rich, node, template
+    ):
+        alice.api.get(f"/api/executors/{node.public_id}/quote?gpu_count=2")
+        rent(rich, node, body(template, gpu_count=1))
+        left, taken = Quote.objects.get(pods=None), Pod.objects.get().quote
+        a_day_later = max(left.expires_at, taken.expires_at) + timedelta(days=1)
+
+        assert quoting.forget(now=a_day_later - timedelta(minutes=1)) == 0
+        assert quoting.forget(now=a_day_later + timedelta(minutes=1)) == 1
+        assert Quote.objects.get() == taken
+
+    def test_forgetting_is_on_the_schedule(self, monkeypatch):
+        asked = []
+        monkeypatch.setattr(quoting, "forget", lambda *, now: asked.append(now))
+
+        tasks.forget()
+
+        assert asked
+        assert "rentals.tasks.forget" in {task for task, _, _ in tasks.SCHEDULE.values()}
 
     def test_a_locked_price_is_honoured_after_it_went_up(self, rich, node, template):
         quote = rich.api.get(f"/api/executors/{node.public_id}/quote?gpu_count=1").json()

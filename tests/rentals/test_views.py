@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.principal import Principal
 from marketplace.models import Node
-from rentals.models import Pod, PodStatus, Template
+from rentals.models import Pod, PodStatus, Quote, Template
 from rentals.services import renting
 from tests.factories.pods import NOON, make_ready, make_template
 from tests.factories.rentals import ALICE_KEY, make_node, make_principal, rent_request
@@ -65,6 +65,13 @@ class TestRentPage:
         assert (anonymous.status_code, signed_in.status_code) == (200, 200)
         assert anonymous.context["quote"] is None
         assert signed_in.context["quote"].hourly_price_usd == 2
+
+    def test_reading_it_again_holds_no_further_price(self, page: Client, offer: Node) -> None:
+        address = reverse("rent", args=[offer.public_id])
+
+        first, second = page.get(address), page.get(address)
+
+        assert first.context["quote"] == second.context["quote"] == Quote.objects.get()
 
     def test_a_form_sent_twice_rents_once(self, page: Client, offer: Node) -> None:
         address, sent = reverse("rent", args=[offer.public_id]), form()
