@@ -20,7 +20,7 @@ KINDS: Final = (
 
 def sample_nodes(*, real_count: int) -> list[Node]:
     """Give unsaved nodes to show beside fewer than a handful of real ones; none on a real chain."""
-    wanted = getattr(settings, "MARKET_SAMPLES", False) and settings.MARKET_CHAIN == "local"
+    wanted = settings.MARKET_SAMPLES and settings.MARKET_CHAIN == "local"
     if not wanted or real_count >= FEW:
         return []
     models = {model.name: model for model in GpuModel.objects.filter(name__in=_names())}

@@ -78,6 +78,8 @@ class TestMachines:
         assert unknown.context["sold_out"] == []
         assert "No GPU is called" not in sold_out.content.decode()
         assert sold_out.context["sold_out"] == ["H100"]
+        assert "All H100 are rented now." in sold_out.content.decode()
+        assert "are rented now" not in unknown.content.decode()
 
     def test_tags_take_one_filter_away_each(self, client: Client) -> None:
         make_node()
