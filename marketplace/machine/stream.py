@@ -8,6 +8,9 @@ from marketplace.machine.errors import CommandTimeout
 
 CHUNK = 1 << 16
 
+# The output ends when the command closes it; the word of how it ended comes in a packet of its own.
+EXIT_STATUS_SECONDS = 5.0
+
 # Closing a channel without a terminal does not stop the remote command. A reader of stdin does:
 # it sees end of file when the channel closes, and ends the command.
 WATCHED = """\
@@ -34,9 +37,10 @@ class Stream:
 
     @property
     def exit_status(self) -> int | None:
-        """Give the command's exit status once it ended by itself, else None."""
+        """Give how the command ended; None where it was stopped, or nobody told within five seconds."""
+        self._channel.status_event.wait(EXIT_STATUS_SECONDS)
         status = self._channel.exit_status
-        return status if self._channel.exit_status_ready() and status >= 0 else None
+        return status if status >= 0 else None
 
     def close(self) -> None:
         """Stop the command and end the iteration, from any thread."""

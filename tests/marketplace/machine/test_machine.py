@@ -1,8 +1,11 @@
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from marketplace.machine import (
@@ -18,9 +21,29 @@ from marketplace.machine import (
     generate_keypair,
 )
 from marketplace.machine.machine import WRITE_FILE
+from marketplace.machine.stream import Stream
 from tests.machines import Sshd
 
 HOSTILE = ["; id", "$(id)", "`id`", "a b", "'", '"', "-n", "\n", "*", "ü\\0", ""]
+
+
+class Ended(paramiko.Channel):
+    """A channel whose command closed its output, and whose exit status is told a moment later."""
+
+    def __init__(self, *, status: int, after: float) -> None:
+        super().__init__(1)
+        self._told = threading.Timer(after, self._tell, [status])
+        self.in_buffer.close()
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        self._told.start()
+        yield
+        self._told.join()
+
+    def _tell(self, status: int) -> None:
+        self.exit_status = status
+        self.status_event.set()
 
 
 class TestConnect:
@@ -132,6 +155,14 @@ class TestStream:
 
         assert sorted(text.split()) == [b"one", b"two"]
         assert status == 0
+
+    def test_waits_for_the_word_of_how_the_command_ended(self) -> None:
+        channel = Ended(status=3, after=0.2)
+
+        with channel.telling():
+            stream = Stream(channel, where="here", command="exit 3")
+            assert list(stream) == []
+            assert stream.exit_status == 3
 
     def test_leaving_stops_the_command_on_the_machine(
         self, machine: Machine, tmp_path: Path
