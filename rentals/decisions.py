@@ -135,15 +135,18 @@ def _unreachable(pod: Subject, seen: Seen, now: datetime) -> Step:
         return _move(PodStatus.LOST, Reason.LOST_CONTAINER)
     if container and container.running and seen.proof and proves(pod, seen.proof):
         return _move(PodStatus.RUNNING, Reason.RECOVERED)
-    if now - (pod.last_proof_at or pod.status_since) > settings.MARKET_LOST_AFTER:
-        return _move(PodStatus.LOST, Reason.LOST_MACHINE, detail=seen.error)
-    if seen.contact in _NO_ANSWER or seen.trouble:
-        return _wait(terms.PROBE_INTERVAL)
-    if container is None:
+    # Counted from when we lost sight: while the market itself was down, nobody looked.
+    overdue = now - pod.status_since > settings.MARKET_LOST_AFTER
+    blind = seen.contact in _NO_ANSWER or seen.trouble
+    if container is None and not blind:
         return Step(action=Action.LOOK)
-    if not container.running:
+    if container and not container.running:
         return Step(action=Action.START)
-    return _wait(terms.PROBE_INTERVAL) if seen.proof else Step(action=Action.PROBE)
+    if container and seen.proof is None:
+        return Step(action=Action.PROBE)
+    if overdue:
+        return _move(PodStatus.LOST, Reason.LOST_MACHINE, detail=seen.error)
+    return _wait(terms.PROBE_INTERVAL)
 
 
 def _stopping(pod: Subject, seen: Seen, now: datetime) -> Step:

@@ -55,7 +55,11 @@ def leads_to(step: Step) -> tuple[object, ...]:
 
 
 LATE = {"deadline_at": NOW - timedelta(seconds=1)}
-LONG_AGO = {"last_proof_at": NOW - timedelta(hours=2)}
+LONG_AGO = {"status_since": NOW - timedelta(hours=2), "last_proof_at": NOW - timedelta(hours=2)}
+JUST_LOST_SIGHT = {
+    "status_since": NOW - timedelta(minutes=1),
+    "last_proof_at": NOW - timedelta(hours=3),
+}
 DOUBTED = {"attempt": terms.SILENT_LOOKS - 1}
 P, R, U = PodStatus.PENDING, PodStatus.RUNNING, PodStatus.UNREACHABLE
 B, BF, ST = PodStatus.REBOOTING, PodStatus.REBOOT_FAILED, PodStatus.STARTING
@@ -111,6 +115,11 @@ TABLE = [
     ("came back rebooted", U, {}, seen(ENDED), (A.START,)),
     ("still no banner", U, {}, seen(UP, NO_BANNER), (A.WAIT,)),
     ("silent past the deadline", U, LONG_AGO, SILENT, (A.MOVE, L, Reason.LOST_MACHINE)),
+    ("silent after the market was down", U, JUST_LOST_SIGHT, SILENT, (A.WAIT,)),
+    ("mute after the market was down", U, JUST_LOST_SIGHT, seen(UP, NO_BANNER), (A.WAIT,)),
+    ("back past the deadline: looked at", U, LONG_AGO, UNSEEN, (A.LOOK,)),
+    ("back past the deadline: probed", U, LONG_AGO, seen(UP), (A.PROBE,)),
+    ("back past the deadline: started", U, LONG_AGO, seen(ENDED), (A.START,)),
     ("mute past the deadline", U, LONG_AGO, seen(UP, NO_BANNER), (A.MOVE, L, Reason.LOST_MACHINE)),
     # Rebooting: restart once, prove, or fail; the container is never removed.
     ("look first", B, {}, UNSEEN, (A.LOOK,)),
