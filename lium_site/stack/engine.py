@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lium_site.stack import netfilter
 from lium_site.stack.console import StackError, say
-from lium_site.stack.kernel import POD_KEEPER, pids_with, shares_network
+from lium_site.stack.kernel import POD_KEEPER, descendants, pids_with, shares_network
 from lium_site.stack.paths import State, private_folder
 from lium_site.stack.predecessor import await_end
 from lium_site.stack.process import Child, Program, wait_until_ready
@@ -23,6 +23,7 @@ from rentals.engine.spec import MARKET_LABEL, POD_NAME_PREFIX
 START_SECONDS = 60.0
 ASK_SECONDS = 15.0
 WORK_SECONDS = 120.0
+KEEPER_SECONDS = 5.0
 # A reboot empties this folder: what is in it refers to running processes.
 RUNTIMES = Path("/run")
 # One for all checkouts of a machine: whose engine ends last gives the packet filter back.
@@ -152,7 +153,7 @@ def _program(state: State, runtime: Path, data: Path) -> Program:
 
 def _tidy(state: State, runtime: Path) -> None:
     """After our engine: where no pod lives on, leave the machine as it was found."""
-    if pids_with(POD_KEEPER, f"market-{state.instance}"):
+    if pods_live_on(f"market-{state.instance}"):
         return
     shutil.rmtree(runtime, ignore_errors=True)
     # The engine mounts its data on itself and leaves that behind: the folder could not be removed.
@@ -160,3 +161,13 @@ def _tidy(state: State, runtime: Path) -> None:
     # Another checkout's engine, or the user's, may need the chains still.
     if not any(shares_network(pid) for pid in pids_with("dockerd")):
         netfilter.restore(RUNTIMES / NETFILTER_NOTES)
+
+
+def pods_live_on(mark: str) -> bool:
+    """Say whether a pod's keeper goes on; that of a removed pod ends by itself, a moment after the removal."""
+    deadline = time.monotonic() + KEEPER_SECONDS
+    while keepers := pids_with(POD_KEEPER, mark):
+        if any(descendants(pid) for pid in keepers) or time.monotonic() > deadline:
+            return True
+        time.sleep(0.05)
+    return False

@@ -5,16 +5,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from lium_site.stack import packages
-from lium_site.stack.engine import Engine, NoEngine, find_or_start
+from lium_site.stack.engine import Engine, NoEngine, find_or_start, pods_live_on
+from lium_site.stack.kernel import POD_KEEPER, descendants, end, pids_with, reference
 from lium_site.stack.paths import ROOT, State
 from lium_site.stack.supervisor import Supervisor
+from tests.stack.conftest import eventually
 
 # Runs in a network namespace of its own, so that no other engine's rules are at stake.
 STORY = """
@@ -46,7 +49,8 @@ def story():
         label = f"io.lium.market={state.instance}"
         bridge = "com.docker.network.bridge.name=markettest0"
         docker("network", "create", "--label", label, "--opt", bridge, "lium-test")
-        docker("run", "-d", "--label", label, "--network", "lium-test", "tiny", "/bin/sleep", "600")
+        pod = ("--name", engine.POD_NAME_PREFIX + "test", "--label", label, "--network", "lium-test")
+        docker("run", "-d", *pod, "tiny", "/bin/sleep", "600")
         supervisor.at_exit(lambda: residue.clear_network(found, state))
     told["between"] = rules()
     with Supervisor() as supervisor:
@@ -65,10 +69,18 @@ sys.exit(guarded(story))
 
 
 @pytest.fixture
-def runtimes() -> Iterator[Path]:
+def runtimes(state: State) -> Iterator[Path]:
     # Short, because sockets are in it.
     folder = Path(tempfile.mkdtemp(prefix="mt", dir="/run"))
     yield folder
+    # A story that failed leaves its pod, whose mounts would be in the way of every later session.
+    for keeper in pids_with(POD_KEEPER, str(folder)):
+        end(descendants(keeper), grace_seconds=0)
+        end([found] if (found := reference(keeper)) else [], grace_seconds=1)
+    for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
+        point = line.split()[1]
+        if point.startswith((str(folder), str(state.folder))):
+            subprocess.run(["umount", "--lazy", point], check=False)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -107,6 +119,24 @@ def test_pods_outlive_the_engine_and_nothing_else_does(story: dict[str, Any]) ->
     assert story["removed"] == 1
     assert story["after"] == story["before"]
     assert story["left"] == story["mounts"] == []
+
+
+def test_keeper_of_a_removed_pod_is_waited_for(spawn: Callable[..., Any]) -> None:
+    mark = f"market-{uuid4().hex}"
+    spawn("import time; time.sleep(0.3)", POD_KEEPER, mark)
+    assert pids_with(POD_KEEPER, mark)
+
+    assert not pods_live_on(mark)
+
+
+def test_keeper_of_a_living_pod_stays(spawn: Callable[..., Any]) -> None:
+    mark = f"market-{uuid4().hex}"
+    pod = "import subprocess; subprocess.run(['sleep', '20'])"
+    keeper = spawn(pod, POD_KEEPER, mark)
+    assert eventually(lambda: bool(descendants(keeper.pid)))
+
+    assert pods_live_on(mark)
+    end(descendants(keeper.pid), grace_seconds=0)
 
 
 def test_without_a_client_there_is_no_engine(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
