@@ -53,6 +53,15 @@ class Sshd:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Namespace:
+    """A network of its own: `inside` is its address on the link, `outside` ours."""
+
+    name: str
+    inside: str
+    outside: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineMachine:
     """A machine with an engine of its own; `outside` is the one neighbour on its network."""
 
@@ -86,17 +95,15 @@ def loopback_sshd(
 @contextmanager
 def engine_machine(home: Path) -> Iterator[EngineMachine]:
     """Run sshd and dockerd in a network namespace that is reached through a pair of devices."""
-    which = next(_MACHINES)
-    name = f"lium{os.getpid()}n{which}"
-    # Networks for tests (RFC 2544): no real host is there. One for each machine of each process.
-    network = f"198.19.{(os.getpid() + 101 * which) % 256}"
-    inside, outside = f"{network}.2", f"{network}.1"
-    with _namespace(name, inside=inside, outside=outside), _engine(home, name) as socket:
+    with namespace() as there, engine_in(there.name, home) as socket:
         environment = {"DOCKER_HOST": socket}
-        command = ("nsenter", f"--net=/run/netns/{name}")
-        with _sshd(home, host=inside, port=22, environment=environment, command=command) as sshd:
+        command = ("nsenter", f"--net=/run/netns/{there.name}")
+        door = _sshd(home, host=there.inside, port=22, environment=environment, command=command)
+        with door as sshd:
             directory = str(home / "node")
-            yield EngineMachine(sshd=sshd, directory=directory, socket=socket, outside=outside)
+            yield EngineMachine(
+                sshd=sshd, directory=directory, socket=socket, outside=there.outside
+            )
 
 
 def why_no_engine() -> str | None:
@@ -151,7 +158,13 @@ def _sshd(
 
 
 @contextmanager
-def _namespace(name: str, *, inside: str, outside: str) -> Iterator[None]:
+def namespace() -> Iterator[Namespace]:
+    """Make a network namespace with one link to the outside; it goes with its rules and devices."""
+    which = next(_MACHINES)
+    name = f"lium{os.getpid()}n{which}"
+    # Networks for tests (RFC 2544): no real host is there. One for each machine of each process.
+    network = f"198.19.{(os.getpid() + 101 * which) % 256}"
+    inside, outside = f"{network}.2", f"{network}.1"
     link = f"v{name}"[:15]
     try:
         _run("ip", "netns", "add", name)
@@ -163,14 +176,15 @@ def _namespace(name: str, *, inside: str, outside: str) -> Iterator[None]:
         _run("ip", "-n", name, "link", "set", "eth0", "up")
         _run("ip", "-n", name, "link", "set", "lo", "up")
         _run("ip", "-n", name, "route", "add", "default", "via", outside)
-        yield
+        yield Namespace(name=name, inside=inside, outside=outside)
     finally:
         _run("ip", "netns", "del", name, check=False)
         _run("ip", "link", "del", link, check=False)
 
 
 @contextmanager
-def _engine(home: Path, name: str) -> Iterator[str]:
+def engine_in(name: str, home: Path) -> Iterator[str]:
+    """Run dockerd in a network namespace; give its address."""
     run = Path(tempfile.mkdtemp(prefix="lium-engine-", dir="/run"))
     log = home / "dockerd.log"
     home.mkdir(parents=True, exist_ok=True)

@@ -51,10 +51,31 @@ chains6() {
   echo COMMIT
 }
 
-# First in its parent: what somebody put in front of it could let a packet pass.
+# First in its parent, but for the jumps of other markets: what anyone else put in front of it could
+# let a packet pass. Each jump takes packets of one bridge only, so their order among each other is free;
+# asking for the very first place would make two markets overtake each other for ever.
 hook() {
-  first=$(rule "$1" -S "$2" 1 2>/dev/null) || first=
-  [ "$first" = "-A $2 -i $bridge -j $3" ] || rule "$1" -I "$2" -i "$bridge" -j "$3"
+  rules=$(rule "$1" -S "$2")
+  jump="-i $bridge -j $3"
+  if printf '%s\n' "$rules" | is_in_front "-A $2 $jump"; then return; fi
+  # One restore again: the old jumps go in the same step in which the new one comes.
+  {
+    echo '*filter'
+    printf '%s\n' "$rules" | grep -Fx -e "-A $2 $jump" | sed 's/^-A/-D/'
+    echo "-I $2 $jump"
+    echo COMMIT
+  } | rule "$1-restore" --noflush
+}
+
+# Reads a parent's rules: the wanted one has to be there once, with nothing before it but markets' jumps.
+is_in_front() {
+  awk -v wanted="$1" '
+    !/^-A / { next }
+    $0 == wanted { found++; if (foreign) late = 1; next }
+    $3 == "-i" && $5 == "-j" && NF == 6 && $6 ~ "^LIUM-[FI]-" && substr($6, 8) == $4 { next }
+    { foreign = 1 }
+    END { exit !(found == 1 && !late) }
+  '
 }
 
 up() {
