@@ -16,6 +16,7 @@ from django.conf import settings  # noqa: E402
 from billing.routing import websocket_urlpatterns as billing_sockets  # noqa: E402
 from core.errors import DomainError  # noqa: E402
 from lium_site.bridge import Receive, Scope, Send, WsgiBridge  # noqa: E402
+from lium_site.refusals import refuse  # noqa: E402
 from lium_site.wsgi import application as wsgi_application  # noqa: E402
 from rentals.log_stream import follow_logs  # noqa: E402
 from rentals.routing import websocket_urlpatterns as rentals_sockets  # noqa: E402
@@ -43,11 +44,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _follow(scope: Scope, receive: Receive, send: Send, *, pod_id: str) -> None:
-    # Refused before anything was read or sent: the API's own view renders the refusal.
     try:
         await follow_logs(scope, receive, send, pod_id=pod_id)
-    except DomainError:
-        await pages(scope, receive, send)
+    except DomainError as error:
+        await refuse(send, error)
 
 
 def _followed_log(scope: Scope) -> re.Match[str] | None:

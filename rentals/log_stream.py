@@ -1,37 +1,50 @@
 """Followed container logs for API clients: one line of JSON a log line, as the client reads them.
 
-Served past Django's handler, because an answer that lasts for hours must not hold a thread of the bridge.
+Served past Django's handler, because an answer that lasts for hours must not hold a thread of the bridge. It holds no
+connection to the database either: who may read is asked beforehand and again twice a minute, in threads of their own.
 """
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from django.db import close_old_connections
+import structlog
 
 from accounts.models import Scope as KeyScope
 from accounts.principal import Principal
 from accounts.services import credentials
 from core import clock
-from core.errors import DomainError, NotFound, RateLimited, Unauthenticated
+from core.errors import DomainError, NotFound, Unauthenticated
+from core.threads import in_thread
 from marketplace.machine import Stream
+from rentals import limits
 from rentals.access import pod_for
 from rentals.models import Pod
 from rentals.services import logs
+from rentals.services.logs import Source
+
+log = structlog.get_logger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-FOLLOWERS: Final = 64
 HEARTBEAT: Final = b"data: {}\n"
 HEARTBEAT_SECONDS: Final = 15.0
+# With a heartbeat between, a key that was revoked reads on for less than a minute.
+RECHECK_SECONDS: Final = 30.0
+# A client that takes nothing for so long is gone, whatever its socket says.
+STALLED_SECONDS: Final = 60.0
 QUEUED_CHUNKS: Final = 64
+# A container that never ends its line must not fill our memory.
+LONGEST_LINE: Final = 1 << 16
 DEFAULT_LINES: Final = 200
 HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -39,51 +52,68 @@ HEADERS: Final = [
     (b"x-accel-buffering", b"no"),
 ]
 
-_threads = ThreadPoolExecutor(FOLLOWERS, thread_name_prefix="logs")
-_slots = asyncio.BoundedSemaphore(FOLLOWERS)
+_threads = ThreadPoolExecutor(limits.followed_logs.total, thread_name_prefix="logs")
 
 
 async def follow_logs(scope: Scope, receive: Receive, send: Send, *, pod_id: str) -> None:
-    """Stream the log of a pod until it ends or the client goes.
+    """Stream the log of a pod until it ends, the client goes or its access ends.
 
-    :raises DomainError: before anything was sent or received; the caller answers with the refusal.
+    :raises DomainError: before anything was sent; the caller answers with the refusal.
     """
-    loop = asyncio.get_running_loop()
-    if _slots.locked():
-        raise RateLimited("Too many logs are being followed.", retry_after=30)
-    async with _slots:
-        pod = await loop.run_in_executor(_threads, _authorized, scope, pod_id)
-        await _Following(pod, _lines_wanted(scope)).serve(receive, send)
+    allowed = partial(_authorized, scope, pod_id)
+    pod, source = await in_thread(partial(_admitted, allowed))
+    with limits.followed_logs.one_for(pod.workspace), suppress(TimeoutError):
+        await _Following(source, _lines_wanted(scope), allowed).serve(receive, send)
 
 
 class _Following:
     """One client and one stream: a thread reads, the loop writes, whoever ends first ends the other."""
 
-    def __init__(self, pod: Pod, lines: int) -> None:
-        self.pod, self.lines = pod, lines
+    def __init__(self, source: Source, lines: int, allowed: Callable[[], Pod]) -> None:
+        self.source, self.lines, self.allowed = source, lines, allowed
         self.loop = asyncio.get_running_loop()
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUED_CHUNKS)
+        self.opened = asyncio.Event()
+        self.checked_at = time.monotonic()
         self.stream: Stream | None = None
         self.gone = False
 
     async def serve(self, receive: Receive, send: Send) -> None:
-        """Send what is printed until one side ends."""
-        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        reading = self.loop.run_in_executor(_threads, self._read)
+        """Send what is printed until one side ends.
+
+        :raises DomainError: the log could not be opened; nothing was sent.
+        """
         leaving = asyncio.create_task(_client_left(receive))
+        reading = self.loop.run_in_executor(_threads, self._read)
         try:
-            await self._write(send, leaving)
+            await self._open(reading, leaving)
+            if not leaving.done():
+                await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+                await self._write(send, leaving)
         finally:
             leaving.cancel()
             self._stop()
             with suppress(DomainError):
                 await reading
 
+    async def _open(self, reading: "asyncio.Future[None]", leaving: "asyncio.Task[None]") -> None:
+        opening = asyncio.create_task(self.opened.wait())
+        ends: set[asyncio.Future[Any]] = {opening, reading, leaving}
+        try:
+            await asyncio.wait(ends, return_when="FIRST_COMPLETED")
+        finally:
+            opening.cancel()
+        if reading.done() and not self.opened.is_set():
+            reading.result()
+
     async def _write(self, send: Send, leaving: "asyncio.Task[None]") -> None:
         while not leaving.done():
             body = await self._next(leaving)
+            if not await self._still_allowed():
+                body = None
             message = {"type": "http.response.body", "body": body or b"", "more_body": bool(body)}
-            await send(message)
+            async with asyncio.timeout(STALLED_SECONDS):
+                await send(message)
             if body is None:
                 return
 
@@ -98,17 +128,41 @@ class _Following:
         getting.cancel()
         return HEARTBEAT
 
+    async def _still_allowed(self) -> bool:
+        if time.monotonic() - self.checked_at < RECHECK_SECONDS:
+            return True
+        self.checked_at = time.monotonic()
+        try:
+            await in_thread(self.allowed)
+        except DomainError as refusal:
+            log.info("logs.access_ended", pod=str(self.source.pod_id), why=refusal.code)
+            return False
+        except Exception as error:
+            # The database is away: nobody can take access away now either.
+            log.warning("logs.access_unknown", pod=str(self.source.pod_id), error=repr(error))
+        return True
+
     def _read(self) -> None:
         try:
-            with logs.following(pod=self.pod, lines=self.lines) as stream:
+            with logs.following(source=self.source, lines=self.lines) as stream:
+                # First the stream, then the look: `_stop` does it the other way round, so one sees the other.
                 self.stream = stream
-                rest = b""
-                for chunk in stream:
-                    *whole, rest = (rest + chunk).split(b"\n")
-                    self._put(b"".join(map(_data, whole)))
-                self._put(_data(rest) if rest else b"")
+                if not self.gone:
+                    self.loop.call_soon_threadsafe(self.opened.set)
+                    self._pass_on(stream)
         finally:
             self._put(None)
+
+    def _pass_on(self, stream: Stream) -> None:
+        rest = b""
+        for chunk in stream:
+            if self.gone:
+                return
+            *whole, rest = (rest + chunk).split(b"\n")
+            if len(rest) > LONGEST_LINE:
+                whole, rest = [*whole, rest], b""
+            self._put(b"".join(map(_data, whole)))
+        self._put(_data(rest) if rest else b"")
 
     def _put(self, body: bytes | None) -> None:
         if body == b"" or self.gone:
@@ -129,14 +183,16 @@ async def _client_left(receive: Receive) -> None:
         pass
 
 
+def _admitted(allowed: Callable[[], Pod]) -> tuple[Pod, Source]:
+    pod = allowed()
+    limits.logs(pod.workspace)
+    return pod, logs.source_of(pod)
+
+
 def _authorized(scope: Scope, pod_id: str) -> Pod:
-    close_old_connections()
-    try:
-        principal = _principal(dict(scope["headers"]))
-        principal.require(KeyScope.READ)
-        return pod_for(principal, _uuid(pod_id))
-    finally:
-        close_old_connections()
+    principal = _principal(dict(scope["headers"]))
+    principal.require(KeyScope.READ)
+    return pod_for(principal, _uuid(pod_id))
 
 
 def _principal(headers: dict[bytes, bytes]) -> Principal:

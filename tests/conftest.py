@@ -9,7 +9,7 @@ import pytest_socket
 from tests.machines import why_no_engine
 
 # One market for the session, shared by every folder of tests that wants one; Alice, Bob and Charlie.
-pytest_plugins = ["tests.market", "tests.cast"]
+pytest_plugins = ["tests.market", "tests.cast", "tests.serving"]
 
 # Loopback, and the networks that test machines use among themselves (RFC 2544).
 THIS_MACHINE = ["127.0.0.0/8", "::1", "localhost", "198.18.0.0/15"]

@@ -18,7 +18,7 @@ from marketplace.machine.errors import (
     OutcomeUnknown,
 )
 from marketplace.machine.stream import WATCHED, Stream
-from marketplace.machine.transport import open_transport
+from marketplace.machine.transport import TRIES, open_transport
 
 # sshd's MaxSessions is 10 a connection by default.
 MAX_CHANNELS = 8
@@ -166,14 +166,16 @@ class Machine:
 
 
 @contextmanager
-def connect(address: MachineAddress, *, timeout: float = 10.0) -> Iterator[Machine]:
+def connect(
+    address: MachineAddress, *, timeout: float = 10.0, tries: int = TRIES
+) -> Iterator[Machine]:
     """Open a connection of one's own; `sessions.session` shares one.
 
     :raises MachineUnreachable: nobody answered as an SSH server.
     :raises HostKeyChanged: somebody else did.
     :raises AccessDenied: our key was refused.
     """
-    machine = Machine(address, open_transport(address, timeout=timeout))
+    machine = Machine(address, open_transport(address, timeout=timeout, tries=tries))
     try:
         yield machine
     finally:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from marketplace.machine.address import MachineAddress
 from marketplace.machine.machine import Machine
-from marketplace.machine.transport import open_transport
+from marketplace.machine.transport import TRIES, open_transport
 
 IDLE_SECONDS = 60.0
 
@@ -37,7 +37,12 @@ class Sessions:
 
     @contextmanager
     def session(
-        self, address: MachineAddress, *, timeout: float = 10.0, lane: str = "commands"
+        self,
+        address: MachineAddress,
+        *,
+        timeout: float = 10.0,
+        tries: int = TRIES,
+        lane: str = "commands",
     ) -> Iterator[Machine]:
         """Borrow the shared connection to a machine, opening it if there is none.
 
@@ -51,7 +56,8 @@ class Sessions:
             with entry.connecting:
                 machine = entry.machine
                 if machine is None or not machine.alive:
-                    machine = Machine(address, open_transport(address, timeout=timeout))
+                    transport = open_transport(address, timeout=timeout, tries=tries)
+                    machine = Machine(address, transport)
                     entry.machine = machine
             yield machine
         finally:

@@ -25,14 +25,16 @@ SOCKET_OPTIONS = (
 NEVER_REKEY = 1 << 40
 
 
-def open_transport(address: MachineAddress, *, timeout: float) -> paramiko.Transport:
-    """Connect, check the pinned host key, authenticate; try transient faults three times."""
+def open_transport(
+    address: MachineAddress, *, timeout: float, tries: int = TRIES
+) -> paramiko.Transport:
+    """Connect, check the pinned host key, authenticate; try transient faults again."""
     key = load_private_key(address.private_key)
-    for attempt in range(1, TRIES + 1):
+    for attempt in range(1, tries + 1):
         try:
             return _open_once(address, key, timeout=timeout)
         except MachineUnreachable:
-            if attempt == TRIES:
+            if attempt == tries:
                 raise
             # Jitter: sshd's MaxStartups drops connections that arrive together.
             time.sleep(random.uniform(0.1, 0.5) * attempt)  # noqa: S311  # not a secret

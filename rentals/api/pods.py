@@ -10,7 +10,7 @@ from accounts.auth import KeyOrSession, caller
 from accounts.models import Scope
 from core import clock
 from core.errors import NotFound
-from rentals import access, wire
+from rentals import access, limits, wire
 from rentals.api.schemas import pods as schemas
 from rentals.api.schemas.common import Message
 from rentals.models import PodStatus
@@ -120,7 +120,10 @@ def tail_logs(request: HttpRequest, pod_id: UUID, query: Query[schemas.LogQuery]
     """Give the last lines that a pod printed; with ``follow=true`` they are streamed (rentals.log_stream)."""
     principal = caller(request)
     principal.require(Scope.READ)
-    text = logs.tail(pod=access.pod_for(principal, pod_id), lines=query.tail)
+    pod = access.pod_for(principal, pod_id)
+    limits.logs(principal.workspace)
+    with limits.read_logs.one_for(principal.workspace):
+        text = logs.tail(source=logs.source_of(pod), lines=query.tail)
     return HttpResponse(wire.log_lines(text), content_type="text/event-stream")
 
 

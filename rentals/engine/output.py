@@ -6,17 +6,25 @@ from dataclasses import replace
 from uuid import UUID
 
 from marketplace.machine import Machine, Stream
-from rentals.engine.docker import LOOK_SECONDS, complaint
+from rentals.engine.docker import LOOK_SECONDS, MARGIN_SECONDS, complaint
 from rentals.engine.spec import container_name
 
 # Both streams in the order in which they reached the engine.
 _MERGED = 'exec timeout -k 5 "$1" docker logs --tail "$2" "$3" 2>&1'
 
 
-def logs(machine: Machine, *, pod_id: UUID, tail: int = 200, max_bytes: int = 1 << 20) -> bytes:
+def logs(
+    machine: Machine,
+    *,
+    pod_id: UUID,
+    tail: int = 200,
+    max_bytes: int = 1 << 20,
+    seconds: int = LOOK_SECONDS,
+) -> bytes:
     """Give the last `tail` lines that the pod printed, at most `max_bytes`."""
-    argv = ["sh", "-c", _MERGED, "sh", str(LOOK_SECONDS), str(tail), container_name(pod_id)]
-    result = machine.run(argv, timeout=LOOK_SECONDS + 10, max_output=max_bytes)
+    argv = ["sh", "-c", _MERGED, "sh", str(seconds), str(tail), container_name(pod_id)]
+    margin = min(seconds, MARGIN_SECONDS)
+    result = machine.run(argv, timeout=seconds + margin, max_output=max_bytes)
     if result.exit_status:
         raise complaint(replace(result, stderr=result.stdout))
     return result.stdout
