@@ -28,16 +28,16 @@ NOTICES: Final[Mapping[InvoiceStatus, Words]] = {
         "Less than asked has arrived",
         "What came is credited: {credited}. {missing} TAO are missing to the full amount.",
     ),
-    InvoiceStatus.PAID: ("ok", "Paid", "{credited} are on your balance."),
+    InvoiceStatus.PAID: ("ok", "Paid", "{credited} is on your balance."),
     InvoiceStatus.OVERPAID: (
         "ok",
         "More than asked has arrived",
-        "All of it is credited: {credited} are on your balance.",
+        "All of it is credited: {credited} is on your balance.",
     ),
     InvoiceStatus.DOUBLE: (
         "warn",
         "This invoice was paid more than once",
-        "Every payment is credited: {credited} are on your balance.",
+        "Every payment is credited: {credited} is on your balance.",
     ),
     InvoiceStatus.LATE: (
         "warn",
@@ -103,7 +103,8 @@ def steps(deposits: Sequence[Deposit], cursor: ChainCursor | None) -> list[dict[
     """Give the way of the newest transfer: seen, final, credited."""
     live = [one for one in deposits if one.status != DepositStatus.REPLACED]
     if not live:
-        return [_step("Seen", "active"), _step("Final", "waiting"), _step("Credited", "waiting")]
+        awaited = _step("Seen", "active", detail="Waiting for a transfer to the address.")
+        return [awaited, _step("Final", "waiting"), _step("Credited", "waiting")]
     newest = live[0]
     seen = _step("Seen", "done", newest.seen_at, f"Block {newest.block_number}")
     if newest.status == DepositStatus.SEEN:

@@ -37,7 +37,7 @@ PHASE_LABELS: Final = {
 }
 TITLES: Final = {
     "pod-rent.requested": "Rented",
-    "pod-delete.success": "Removal asked for",
+    "pod-delete.success": "Asked to end",
     "pod-edit.success": "Changed",
 }
 STATUS_TITLES: Final = {

@@ -23,7 +23,7 @@ class Reason(StrEnum):
         return str(self.value)
 
     # Wishes
-    RENTED = "rented", "Rented; GPUs and ports are reserved."
+    RENTED = "rented", "GPUs and ports are reserved."
     REMOVED_BY_RENTER = "removed_by_renter", "Removal was asked for."
     REMOVED_BY_ADMIN = "removed_by_admin", "An administrator removed the pod."
     REMOVED_ON_SCHEDULE = "removed_on_schedule", "The scheduled end was reached."

@@ -50,6 +50,12 @@ def usd4(amount: Decimal | None) -> str:
 
 
 @register.filter
+def is_free(rate: str | Decimal | None) -> bool:
+    """Say whether a line of a price sheet has no rate, or a rate of zero."""
+    return rate is None or not Decimal(rate)
+
+
+@register.filter
 def tao(rao: int | None) -> SafeString | str:
     """Write rao as TAO, cut to four places, with all nine in the title."""
     if rao is None:

@@ -24,14 +24,16 @@ const colours = (canvas) => Object.fromEntries(
 function axes(figure, paint) {
   const font = "11px Inter, sans-serif";
   const grid = { stroke: () => paint().grid, width: 1 };
+  const unit = figure.dataset.unit ? ` ${figure.dataset.unit}` : "";
   const quiet = { stroke: () => paint().ink, font, grid, ticks: { show: false } };
   return [
-    { ...quiet, grid: { show: false }, space: 70, size: 20, values: (_, ticks) => ticks.map(timeOfDay) },
-    { ...quiet, size: 38, space: 28, values: (_, ticks) => ticks.map((tick) => `${tick}`) },
+    { ...quiet, grid: { show: false }, space: 80, size: 20, values: (_, ticks, __, ___, step) => ticks.map((tick) => clock(tick, step)) },
+    { ...quiet, size: 46, space: 28, values: (_, ticks) => ticks.map((tick) => `${tick}${unit}`) },
   ];
 }
 
-const timeOfDay = (seconds) => new Date(seconds * 1000).toISOString().slice(11, 16);
+// The seconds too where ticks are less than a minute apart.
+const clock = (seconds, step = 0) => new Date(seconds * 1000).toISOString().slice(11, step < 60 ? 19 : 16);
 
 function resolved(canvas) {
   let kept = colours(canvas);
@@ -64,7 +66,7 @@ function point(figure, plot) {
   const [times, values] = plot.data;
   const shown = at ?? values.length - 1;
   const value = values[shown];
-  const when = at == null ? "" : ` at ${timeOfDay(times[shown])}`;
+  const when = at == null ? "" : ` at ${clock(times[shown])}`;
   figure.querySelector("[data-latest]").textContent = value == null ? `—${when}` : words(figure, value) + when;
 }
 

@@ -68,7 +68,7 @@ def test_shows_the_payment_come_in(carrier: Here) -> None:
     first, second = async_to_sync(watch)()
 
     assert "Waiting for payment" in first
-    assert "are on your balance" in second
+    assert "is on your balance" in second
     assert carrier.listeners == {}
 
 

@@ -113,7 +113,7 @@ class TestInvoicePage:
         ("tenths", "words"),
         [
             ([5], "Less than asked"),
-            ([10], "are on your balance"),
+            ([10], "is on your balance"),
             ([15], "More than asked"),
             ([10, 10], "more than once"),
         ],

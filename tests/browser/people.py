@@ -24,7 +24,7 @@ def sign_up(page: Page) -> str:
     """Make an account and return its address."""
     email = f"{uuid4().hex[:10]}@example.com"
     page.goto("/accounts/signup/")
-    page.get_by_label("E-mail").or_(page.get_by_label("Email")).first.fill(email)
+    page.get_by_label("Email").fill(email)
     page.locator("[name=password1]").fill(PASSWORD)
     page.locator("[name=password2]").fill(PASSWORD)
     page.get_by_role("button", name="Make the account").click()
@@ -155,7 +155,7 @@ def paid_invoice(page: Page) -> str:
     """Make an invoice, pay it with test TAO and wait until the balance has it."""
     invoice = open_invoice(page, usd="25")
     page.get_by_role("button", name="Pay with test TAO").click()
-    page.get_by_text("$25.00 are on your balance.").wait_for()
+    page.get_by_text("$25.00 is on your balance.").wait_for()
     return invoice
 
 

@@ -48,7 +48,7 @@ def pay(page: Page) -> None:
     page.get_by_label("Amount in USD").press("Enter")
     page.get_by_role("button", name="Pay with test TAO").click()
     # Seen, final, credited: each arrives over the socket, and the balance in the header with them.
-    expect(page.get_by_text("$5.00 are on your balance.")).to_be_visible()
+    expect(page.get_by_text("$5.00 is on your balance.")).to_be_visible()
     expect(page.locator("#balance")).to_contain_text("$5.00")
     page.get_by_role("link", name="Go on where you were").click()
 
