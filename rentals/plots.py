@@ -1,11 +1,12 @@
 """Samples as plots: each with a sentence and a table, because the table is the record."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from rentals.models import Pod
-from rentals.services.metrics import Sample
+from rentals.services.metrics import KEPT, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ PLOTS: Final = (
     Plot("gpu", "GPU", "%", 0),
     Plot("gpu_memory", "GPU memory", "GiB", 1),
 )
+# A sample is due every five seconds while somebody looks; this many were missed before a plot breaks off.
+DUE: Final = timedelta(seconds=5)
+GAP: Final = 4 * DUE
 
 
 def series_of(pod: Pod, samples: Sequence[Sample]) -> list[dict[str, Any]]:
@@ -33,7 +37,16 @@ def series_of(pod: Pod, samples: Sequence[Sample]) -> list[dict[str, Any]]:
     maxima = {"cpu": 100.0, "gpu": 100.0, "memory": pod.memory_mib / 1024}
     gib = pod.node.gpu_model.memory_mib / 1024
     maxima["gpu_memory"] = round(gib * pod.gpu_count, 1)
-    return [_series(plot, samples, maxima[plot.key]) for plot in PLOTS]
+    shown = list(_with_gaps(samples))[-KEPT:]
+    return [_series(plot, shown, maxima[plot.key]) for plot in PLOTS]
+
+
+def _with_gaps(samples: Sequence[Sample]) -> Iterable[Sample]:
+    """Put an unknown where samples are missing, so that nothing is drawn across what nobody saw."""
+    for before, sample in zip([None, *samples], samples, strict=False):
+        if before and sample.at - before.at > GAP:
+            yield Sample(before.at + DUE, {})
+        yield sample
 
 
 def _series(plot: Plot, samples: Sequence[Sample], maximum: float) -> dict[str, Any]:
@@ -48,6 +61,7 @@ def _series(plot: Plot, samples: Sequence[Sample], maximum: float) -> dict[str, 
         "unit": plot.unit,
         "digits": plot.digits,
         "maximum": round(maximum, 2),
+        "gap_seconds": int(GAP.total_seconds()),
         "points": points,
         "latest": _text(plot, values[-1]),
         "summary": _summary(plot, values),

@@ -75,13 +75,25 @@ function words(figure, value) {
   return `${value.toFixed(digits)}${figure.dataset.unit ? ` ${figure.dataset.unit}` : ""}`;
 }
 
-function append({ figure, plot, data }, at, value) {
-  data[0].push(Date.parse(at) / 1000);
+// What nobody saw is a gap: the line breaks off, and the table says so.
+function append(kept, at, value) {
+  const [times] = kept.data;
+  const moment = Date.parse(at) / 1000;
+  if (moment - times.at(-1) > Number(kept.figure.dataset.gap)) add(kept, times.at(-1) + 1, null);
+  add(kept, moment, value);
+  show(kept);
+}
+
+function add({ figure, data }, moment, value) {
+  data[0].push(moment);
   data[1].push(value);
   if (data[0].length > KEPT) data.forEach((column) => column.shift());
+  row(figure, new Date(moment * 1000).toISOString(), value);
+}
+
+function show({ figure, plot, data }) {
   plot.setData(data);
   point(figure, plot);
-  row(figure, at, value);
   summarise(figure, data[1]);
 }
 
