@@ -1,9 +1,17 @@
 """App configuration."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class BillingConfig(AppConfig):
     """Configure the billing app."""
 
     name = "billing"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        # They need the models, which exist only once every app is loaded.
+        register(import_module("billing.checks").chain_is_built)
