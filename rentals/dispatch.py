@@ -25,6 +25,11 @@ def prepare(*, node_id: int) -> None:
     ring("rentals.tasks.prepare_node", queue=STEPS, node_id=node_id, expires=3600)
 
 
+def warn() -> None:
+    """Nudge the worker to send the warnings that are due."""
+    ring("rentals.tasks.send_runway_warnings", queue="mail")
+
+
 def sample(*, node_id: int) -> None:
     """Nudge the worker to sample the pods of a node that somebody looks at."""
     ring("rentals.tasks.sample_node", queue=LOOKS, node_id=node_id, expires=5)

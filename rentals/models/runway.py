@@ -1,5 +1,7 @@
 """Where a workspace stands on the low-balance ladder: each warning is given once and re-arms when funds come."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
@@ -28,6 +30,10 @@ class Runway(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(stage__in=Stage.values), name="runway_stage_known")
         ]
+
+    def is_empty_since(self, moment: datetime) -> bool:
+        """Say whether the balance has been used up from this moment on, or from before it."""
+        return self.stage == Stage.EMPTY and self.since <= moment
 
     def __str__(self) -> str:
         return f"{self.workspace_id}: {self.get_stage_display()}"

@@ -19,10 +19,9 @@ from billing.hooks import Rung
 from billing.models import Account, AccountKind, Deposit, DepositStatus
 from billing.selectors import balance_usd, runway
 from core.actors import PLATFORM
-from core.doorbell import ring
 from core.errors import DomainError
 from core.money import USD, rao_to_usd
-from rentals import transitions
+from rentals import dispatch, transitions
 from rentals.models import Pod, PodMeter, PodStatus, Runway, Stage
 from rentals.reasons import Reason
 from rentals.selectors import burn_usd_per_hour
@@ -39,7 +38,6 @@ REASONS: Final = {
 WARNING: Final = "By mail and on every page."
 EMPTY: Final = "No new rents; pods go on for a short grace."
 ENDED: Final = "Each pod ends with a receipt."
-MAIL_TASK: Final = "rentals.tasks.send_runway_warnings"
 DOWNWARDS: Final = list(Stage)
 
 
@@ -67,8 +65,8 @@ def walk(*, now: datetime) -> None:
     held = _with_a_payment_under_way()
     for low in lows:
         position = _stand(low, now)
-        unpaid = position.stage == Stage.EMPTY and now - position.since
-        if unpaid and unpaid >= settings.MARKET_UNPAID_GRACE and low.workspace_id not in held:
+        overdue = position.is_empty_since(now - settings.MARKET_UNPAID_GRACE)
+        if overdue and low.workspace_id not in held:
             _stop_pods(low.workspace_id, now)
     _keep_what_was_paid_for()
     _remove_unpaid(now, held)
@@ -153,7 +151,7 @@ def _tell(workspace: Workspace, stage: Stage, now: datetime) -> None:
         transitions.record(
             pod, sub_type="pod-balance.low", reason=REASONS[stage], actor=PLATFORM, now=now
         )
-    ring(MAIL_TASK, queue="mail")
+    dispatch.warn()
 
 
 def _rank(stage: Stage) -> int:
