@@ -13,9 +13,11 @@ from accounts.models import (
     ApiSession,
     AuditEvent,
     BudgetRefusal,
+    Hotkey,
     Invitation,
     Membership,
     SshKey,
+    UsedSignature,
     User,
     Workspace,
 )
@@ -185,3 +187,24 @@ class GroupAdmin(ModelAdmin):
 
     search_fields = ["name"]
     filter_horizontal = ["permissions"]
+
+
+@admin.register(Hotkey)
+class HotkeyAdmin(ReadOnlyAdmin):
+    """Wallet keys that sign people in."""
+
+    list_display = ["address", "user", "created_at"]
+    search_fields = ["address", "user__email"]
+    list_select_related = ["user"]
+    ordering = ["-pk"]
+    fields = ["address", "user", "created_at"]
+
+
+@admin.register(UsedSignature)
+class UsedSignatureAdmin(ReadOnlyAdmin):
+    """Signed messages that were taken; each is taken once."""
+
+    list_display = ["used_at", "address", "message"]
+    search_fields = ["address"]
+    ordering = ["-pk"]
+    fields = ["address", "message", "used_at"]

@@ -9,9 +9,11 @@ from marketplace.models import Node
 def node_for_visitor(public_id: UUID) -> Node:
     """Give a node that is on the market, rented out or offline included.
 
-    :raises NotFound: there is none, or it was taken off the market.
+    :raises NotFound: there is none, it never was on the market, or it was taken off.
     """
-    rows = Node.objects.filter(public_id=public_id, delisted_at=None, frozen_at=None)
+    rows = Node.objects.filter(
+        public_id=public_id, delisted_at=None, frozen_at=None, first_listed_at__isnull=False
+    )
     node = rows.select_related("gpu_model", "provider").first()
     if node is None:
         raise NotFound(

@@ -13,28 +13,36 @@ from marketplace.models import Node, NodeEvent, NodeStatus
 class Reason(StrEnum):
     """Why a node changed, in the one vocabulary that renter, provider and operator read."""
 
+    ADDED = "added"
     ENROLLED = "enrolled"
     ENROLLED_AGAIN = "enrolled_again"
     CHECKS_PASSED = "checks_passed"
     CHECKS_FAILED = "checks_failed"
+    CHECKS_WANTED = "checks_wanted"
+    LISTING_WANTED = "listing_wanted"
     NOT_ANSWERING = "not_answering"
     ANSWERS_AGAIN = "answers_again"
     REBOOTED = "rebooted"
+    GONE_TOO_LONG = "gone_too_long"
     PRICE_CHANGED = "price_changed"
+    SPLITTING_CHANGED = "splitting_changed"
+    ADDRESS_CHANGED = "address_changed"
+    CLAIM_CHANGED = "claim_changed"
     FROZEN = "frozen"
     UNFROZEN = "unfrozen"
     DELISTED = "delisted"
     RECLAIM_NOTICE = "reclaim_notice"
     RECLAIM_CANCELLED = "reclaim_cancelled"
+    RECLAIM_DONE = "reclaim_done"
 
 
 S = NodeStatus
 ALLOWED: Final[Mapping[NodeStatus, Collection[NodeStatus]]] = {
-    S.VALIDATION_PENDING: {S.AVAILABLE, S.VALIDATION_FAILED, S.NOT_DETECTED},
+    S.NOT_DETECTED: {S.VALIDATION_PENDING},
+    S.VALIDATION_PENDING: {S.AVAILABLE, S.VALIDATION_FAILED, S.NOT_DETECTED, S.RECLAIMING},
     S.AVAILABLE: {S.VALIDATION_PENDING, S.VALIDATION_FAILED, S.OFFLINE, S.RECLAIMING},
     S.VALIDATION_FAILED: {S.VALIDATION_PENDING},
     S.OFFLINE: {S.AVAILABLE, S.VALIDATION_PENDING, S.NOT_DETECTED},
-    S.NOT_DETECTED: {S.VALIDATION_PENDING},
     S.RECLAIMING: {S.AVAILABLE, S.VALIDATION_PENDING, S.OFFLINE},
 }
 

@@ -2,6 +2,7 @@
 
 from accounts.models.api_key import ApiKey, BudgetRefusal, PodVisibility, Scope
 from accounts.models.audit import AuditEvent
+from accounts.models.hotkey import Hotkey, UsedSignature
 from accounts.models.session import ApiSession
 from accounts.models.ssh_key import SshKey
 from accounts.models.user import User
@@ -13,12 +14,14 @@ __all__ = [
     "ApiSession",
     "AuditEvent",
     "BudgetRefusal",
+    "Hotkey",
     "Invitation",
     "Membership",
     "PodVisibility",
     "Role",
     "Scope",
     "SshKey",
+    "UsedSignature",
     "User",
     "Workspace",
 ]

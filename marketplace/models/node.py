@@ -12,7 +12,10 @@ from marketplace.models.provider import Provider
 
 
 class NodeStatus(models.TextChoices):
-    """The life of a node on the market; the table is in marketplace/transitions.py."""
+    """The life of a node on the market; the table is in marketplace/transitions.py.
+
+    Whether it is rented is no status of its own: `marketplace.selectors.standing` tells it from the GPUs.
+    """
 
     VALIDATION_PENDING = "validation_pending"
     AVAILABLE = "available"
@@ -73,7 +76,9 @@ class Node(models.Model):
     host = models.CharField(max_length=253, help_text="where the platform reaches sshd")
     ssh_port = models.PositiveIntegerField(default=22)
     ssh_user = models.CharField(max_length=32, default="lium")
-    host_key = models.TextField(help_text="pinned openssh public key line")
+    host_key = models.TextField(
+        blank=True, help_text="pinned openssh public key line; empty until it was looked at"
+    )
     public_host = models.CharField(max_length=253, help_text="where renters reach pods")
     bind_address = models.GenericIPAddressField(
         default="0.0.0.0",  # noqa: S104  # renters reach pods from outside
@@ -85,7 +90,9 @@ class Node(models.Model):
         default=1000, help_text="kept by marketplace.services.reservations, as the GPUs are"
     )
     state_dir = models.CharField(max_length=300, default="/var/lib/lium-node")
-    gpu_access = models.CharField(max_length=10, choices=GpuAccess.choices)
+    gpu_access = models.CharField(
+        max_length=10, choices=GpuAccess.choices, blank=True, help_text="empty until it was checked"
+    )
 
     cpu_count = models.PositiveIntegerField(null=True, blank=True, help_text="threads")
     ram_mib = models.PositiveIntegerField(null=True, blank=True)
@@ -95,6 +102,10 @@ class Node(models.Model):
     driver_version = models.CharField(max_length=30, blank=True)
     cuda_version = models.DecimalField(max_digits=4, decimal_places=1, null=True, blank=True)
     nvlink = models.BooleanField(null=True, blank=True)
+    power_limit_watts = models.PositiveIntegerField(null=True, blank=True, help_text="of a GPU")
+    interconnect = models.JSONField(
+        null=True, blank=True, help_text="how GPU and GPU are linked: rows of `nvidia-smi topo -m`"
+    )
     power_limited = models.BooleanField(null=True, blank=True)
     country_code = models.CharField(max_length=2, blank=True)
     country = models.CharField(max_length=60, blank=True)
@@ -116,6 +127,15 @@ class Node(models.Model):
     )
     cached_images = ArrayField(models.CharField(max_length=300), default=list, blank=True)
 
+    notice_hours = models.PositiveSmallIntegerField(
+        default=24, help_text="how long before a maintenance renters are told, at least"
+    )
+    next_checks_at = models.DateTimeField(null=True, blank=True, help_text="the next full run")
+    listing_wanted_at = models.DateTimeField(
+        null=True, blank=True, help_text="the provider wants it on the market once its checks pass"
+    )
+    first_listed_at = models.DateTimeField(null=True, blank=True, help_text="public since")
+
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     delisted_at = models.DateTimeField(null=True, blank=True)
@@ -135,7 +155,7 @@ class Node(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["host_key"],
-                condition=Q(delisted_at=None),
+                condition=Q(delisted_at=None) & ~Q(host_key=""),
                 name="node_one_per_host_key",
             ),
             models.CheckConstraint(
@@ -145,7 +165,7 @@ class Node(models.Model):
                 condition=Q(status__in=NodeStatus.values), name="node_status_known"
             ),
             models.CheckConstraint(
-                condition=Q(gpu_access__in=GpuAccess.values), name="node_gpu_access_known"
+                condition=Q(gpu_access__in=["", *GpuAccess.values]), name="node_gpu_access_known"
             ),
             models.CheckConstraint(
                 condition=Q(price_per_gpu_usd__gt=0), name="node_price_positive"

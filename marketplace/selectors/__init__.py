@@ -14,14 +14,17 @@ from marketplace.selectors.market import GpuOnOffer, MarketFigures, gpus_on_offe
 from marketplace.selectors.offers import OfferList, offers, offers_json
 from marketplace.selectors.passport import EventRow, FactRow, events, facts
 from marketplace.selectors.relaxations import Relaxation, relaxations
+from marketplace.selectors.standing import NodeStanding, Standing, standing_of
 
 __all__ = [
     "EventRow",
     "FactRow",
     "GpuOnOffer",
     "MarketFigures",
+    "NodeStanding",
     "OfferList",
     "Relaxation",
+    "Standing",
     "UnknownGpu",
     "equivalents",
     "events",
@@ -36,5 +39,6 @@ __all__ = [
     "resolve",
     "short_names",
     "sold_out",
+    "standing_of",
     "unknown",
 ]

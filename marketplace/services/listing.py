@@ -19,7 +19,8 @@ def admit(*, node_id: int, now: datetime) -> Node:
         if node.status == NodeStatus.VALIDATION_PENDING:
             detail = "Reached over its pinned key, its engine and GPUs seen, prepared for pods."
             node.last_verified_at = now
-            node.save(update_fields=["last_verified_at"])
+            node.first_listed_at = node.first_listed_at or now
+            node.save(update_fields=["last_verified_at", "first_listed_at"])
             move(
                 node,
                 to=NodeStatus.AVAILABLE,

@@ -37,6 +37,7 @@ def make_node(*, gpu_count: int = 8, **fields: Any) -> Node:
         "gpu_model": fields.pop("gpu_model", None) or make_gpu_model(),
         "provider": fields.pop("provider", None) or make_provider(),
         "status": NodeStatus.AVAILABLE,
+        "first_listed_at": NOON,
         "price_per_gpu_usd": Decimal("2.45"),
         "host": f"node{number}.example.com",
         "public_host": "203.0.113.7",

@@ -1,13 +1,11 @@
 """The operator's view of the market: rows are read; freezing, delisting and the like go through services."""
 
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
-from unfold.admin import TabularInline
 
-from accounts.admin_base import ReadOnlyAdmin, with_reason
+from accounts.admin_base import with_reason
 from core import clock
 from core.actors import Actor
+from marketplace.admin.base import MarketAdmin, ReadOnlyInline
 from marketplace.models import (
     Fact,
     GpuModel,
@@ -22,31 +20,6 @@ from marketplace.models import (
     UsageFact,
 )
 from marketplace.services import listing
-
-
-class MarketAdmin(ReadOnlyAdmin):
-    """Every field of a row but the excluded ones."""
-
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        """List the model's own fields."""
-        hidden = {"id", *(self.exclude or ())}
-        return [field.name for field in self.model._meta.fields if field.name not in hidden]
-
-
-class ReadOnlyInline(TabularInline):
-    """Rows of a node, to look at."""
-
-    extra = 0
-    can_delete = False
-    show_change_link = False
-
-    def has_add_permission(self, *args: object) -> bool:
-        """Rows are made by services only."""
-        return False
-
-    def has_change_permission(self, *args: object) -> bool:
-        """Nothing is edited here."""
-        return False
 
 
 class NodeGpuInline(ReadOnlyInline):

@@ -1,0 +1,78 @@
+"""The operator's view of the supply side: checks, notices, webhooks and the market's own alerts."""
+
+from django.contrib import admin
+
+from marketplace.admin.base import MarketAdmin, ReadOnlyInline
+from marketplace.models import Alert, CheckResult, CheckRun, Notice, Webhook, WebhookDelivery
+
+
+class CheckResultInline(ReadOnlyInline):
+    """What each check of the run said."""
+
+    model = CheckResult
+    fields = ["position", "check_id", "status", "code", "measured", "required", "fix", "seconds"]
+    ordering = ["position"]
+
+
+@admin.register(CheckRun)
+class CheckRunAdmin(MarketAdmin):
+    """Runs of checks, with their evidence."""
+
+    list_display = ["started_at", "finished_at", "node", "trigger", "outcome"]
+    list_filter = ["outcome", "trigger"]
+    list_select_related = ["node"]
+    search_fields = ["node__public_id", "public_id"]
+    ordering = ["-pk"]
+    inlines = [CheckResultInline]
+
+
+@admin.register(CheckResult)
+class CheckResultAdmin(MarketAdmin):
+    """Single checks, to find what fails most."""
+
+    list_display = ["run", "check_id", "status", "code", "measured", "required", "seconds"]
+    list_filter = ["status", "check_id", "code"]
+    list_select_related = ["run"]
+    ordering = ["-pk"]
+
+
+@admin.register(Notice)
+class NoticeAdmin(MarketAdmin):
+    """What providers announced."""
+
+    list_display = ["starts_at", "node", "minutes", "permanent", "reason", "cancelled_at", "ended_at"]  # fmt: skip
+    list_filter = ["permanent"]
+    list_select_related = ["node"]
+    search_fields = ["node__public_id", "reason"]
+    ordering = ["-starts_at"]
+
+
+@admin.register(Webhook)
+class WebhookAdmin(MarketAdmin):
+    """Where providers hear of events; secrets are never shown."""
+
+    list_display = ["url", "provider", "kinds", "created_at", "disabled_at"]
+    list_select_related = ["provider"]
+    search_fields = ["url", "provider__name"]
+    ordering = ["-pk"]
+    exclude = ["secret_encrypted"]
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(MarketAdmin):
+    """Events on their way, or arrived."""
+
+    list_display = ["created_at", "webhook", "kind", "attempts", "delivered_at", "status_code", "error"]  # fmt: skip
+    list_filter = ["kind"]
+    list_select_related = ["webhook"]
+    search_fields = ["event_id"]
+    ordering = ["-pk"]
+
+
+@admin.register(Alert)
+class AlertAdmin(MarketAdmin):
+    """What is, or was, wrong with the market itself."""
+
+    list_display = ["opened_at", "closed_at", "kind", "detail"]
+    list_filter = ["kind"]
+    ordering = ["-pk"]

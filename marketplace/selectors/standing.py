@@ -1,0 +1,47 @@
+"""Where a node stands, in the words that renter, provider, operator and the client's portal share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from marketplace.models import Node, NodeStatus
+
+
+class Standing(StrEnum):
+    """The states of a machine on the market, as the portal's client writes them."""
+
+    AVAILABLE = "AVAILABLE"
+    RENTED = "RENTED"
+    VALIDATION_PENDING = "VALIDATION_PENDING"
+    VALIDATION_FAILED = "VALIDATION_FAILED"
+    OFFLINE = "OFFLINE"
+    NOT_DETECTED = "NOT_DETECTED"
+    RECLAIMING = "RECLAIMING"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStanding:
+    """A state with the sentence that goes with it."""
+
+    standing: Standing
+    message: str
+
+
+MESSAGES: Final[Mapping[Standing, str]] = {
+    Standing.AVAILABLE: "On the market; GPUs are free.",
+    Standing.RENTED: "On the market; all its GPUs are rented.",
+    Standing.VALIDATION_PENDING: "Reached; its checks are not through yet.",
+    Standing.VALIDATION_FAILED: "A check failed; see what is required and how to mend it.",
+    Standing.OFFLINE: "It does not answer; pods on it are not charged, and nothing on it is ended.",
+    Standing.NOT_DETECTED: "Not reached yet.",
+    Standing.RECLAIMING: "Its provider takes it back; no new rentals.",
+}
+
+
+def standing_of(node: Node) -> NodeStanding:
+    """Tell where a node stands; one whose GPUs are all held is rented."""
+    standing = Standing(node.status.upper())
+    if node.status == NodeStatus.AVAILABLE and not node.free_gpu_count:
+        standing = Standing.RENTED
+    return NodeStanding(standing, node.status_reason or MESSAGES[standing])
