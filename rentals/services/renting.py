@@ -82,9 +82,11 @@ def rent(*, principal: Principal, request: RentRequest, now: datetime) -> Pod:
     principal.require(Scope.RENT)
     order = _prepare(principal, request, now)
     try:
-        return _commit(principal, order, now)
+        pod = _commit(principal, order, now)
     except reservations.NoCapacity as refusal:
         raise not_free(order.node, order.gpu_count) from refusal
+    faults.point("rent.committed")
+    return pod
 
 
 def authorized_keys(lines: Sequence[str]) -> str:
@@ -179,6 +181,9 @@ def _commit(principal: Principal, order: _Order, now: datetime) -> Pod:
 
 
 def _insert(principal: Principal, order: _Order, gpu_uuids: list[str], now: datetime) -> Pod:
+    if order.template._state.adding:
+        # Of a bare image: one row for one pod, or none.
+        order.template.save()
     cpus, memory_mib = blueprint.share_of(order.node, order.gpu_count)
     pod = Pod(
         public_id=order.pod_id,

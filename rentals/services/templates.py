@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -95,10 +95,9 @@ def create(*, principal: Principal, draft: TemplateDraft) -> Template:
     :raises Invalid: naming the field that cannot be.
     """
     principal.require(Scope.RENT)
-    # Only the market itself publishes: an image that everybody may start is an operator's decision.
-    return Template.objects.create(
-        workspace=principal.workspace, is_private=True, **_checked(draft), one_time=draft.one_time
-    )
+    template = _drafted(principal, draft)
+    template.save()
+    return template
 
 
 def update(
@@ -131,14 +130,14 @@ def delete(*, principal: Principal, template_id: UUID, now: datetime) -> None:
 
 
 def resolve(*, principal: Principal, template_id: UUID | None, image: str = "") -> Template:
-    """Give the template to rent with: the named one, one for a bare image, or the default.
+    """Give the template to rent with: the named one, one for a bare image (not saved yet), or the default.
 
     :raises NotFound: there is no such template for this workspace.
     """
     if template_id and image:
         raise Invalid("Name a template or an image, not both.", data={"field": "template_id"})
     if image:
-        return create(principal=principal, draft=_draft_of(image))
+        return _drafted(principal, _draft_of(image))
     if template_id is None:
         return default()
     usable = Template.objects.usable_by(principal.workspace)
@@ -149,6 +148,12 @@ def resolve(*, principal: Principal, template_id: UUID | None, image: str = "") 
             hint="List them with `lium templates`.",
         )
     return template
+
+
+def forget_one_time(template_id: int, *, now: datetime) -> None:
+    """Take a one-time template out of the list, now that its pod has ended; others stay."""
+    ended = Template.objects.filter(pk=template_id, one_time=True, deleted_at=None)
+    ended.update(deleted_at=now, updated_at=now)
 
 
 def default() -> Template:
@@ -173,6 +178,13 @@ def split_reference(reference: str) -> tuple[str, str, str]:
     return name, tag or "latest", digest
 
 
+def _drafted(principal: Principal, draft: TemplateDraft) -> Template:
+    # Only the market itself publishes: an image that everybody may start is an operator's decision.
+    return Template(
+        workspace=principal.workspace, is_private=True, **_checked(draft), one_time=draft.one_time
+    )
+
+
 def _draft_of(image: str) -> TemplateDraft:
     name = f"image {image.strip()}"[:MAX_NAME]
     return TemplateDraft(name=name, docker_image=image, category="CUSTOM", one_time=True)
@@ -191,7 +203,7 @@ def _own(principal: Principal, template_id: UUID) -> Template:
     return template
 
 
-def _checked(draft: TemplateDraft) -> dict[str, object]:
+def _checked(draft: TemplateDraft) -> dict[str, Any]:
     image, tag, digest = _image(draft)
     _require(0 < len(draft.name.strip()) <= MAX_NAME, "name", f"1 to {MAX_NAME} characters")
     _require(bool(_CATEGORY.fullmatch(draft.category.upper())), "category", "a short word")
