@@ -1,5 +1,6 @@
 """The admin's first page: what an operator must look at before anything else."""
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -20,7 +21,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     now = clock.now()
     found = [*operations.checks(now=now), operations.chain_check(operations.chain(), now=now)]
     context["tables"] = [
-        _table("Stuck pods", ["Pod", "State", "Reason", "Since"], _stuck()),
+        _table("Stuck pods", ["Pod", "State", "Reason", "Since"], _stuck(now)),
         _table("Silent machines", ["Machine", "Failed looks", "Since"], _silent()),
         _table("Parts", ["Part", "State", "Seen"], [[c.label, c.state, c.detail] for c in found]),
         _table("Queues", ["Queue", "Waiting"], [[q.name, q.depth] for q in operations.queues()]),
@@ -33,10 +34,10 @@ def _table(title: str, headers: list[str], rows: list[list[Any]]) -> dict[str, A
     return {"title": title, "data": {"headers": headers, "rows": rows}}
 
 
-def _stuck() -> list[list[Any]]:
+def _stuck(now: datetime) -> list[list[Any]]:
     return [
         [_link(pod), pod.get_status_display(), pod.status_reason, f"{pod.status_since:%F %T} UTC"]
-        for pod in stuck_pods()[:SHOWN]
+        for pod in stuck_pods(now=now)[:SHOWN]
     ]
 
 

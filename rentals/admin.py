@@ -83,7 +83,7 @@ class StuckFilter(admin.SimpleListFilter):
         """Keep the pods that wait in vain."""
         if not self.value():
             return queryset
-        return queryset.filter(pk__in=selectors.stuck_pods().values("pk"))
+        return queryset.filter(pk__in=selectors.stuck_pods(now=clock.now()).values("pk"))
 
 
 @admin.register(Pod)

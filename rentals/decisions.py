@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from django.conf import settings
@@ -13,12 +14,13 @@ from rentals.engine import Observed
 from rentals.models import Phase, PodStatus
 from rentals.observations import (
     Contact,
-    Proof,
     Seen,
     Subject,
+    exit_reason,
     exit_text,
     gpu_text,
     proves,
+    silence_reason,
     started_mark,
 )
 from rentals.reasons import Reason
@@ -28,17 +30,18 @@ class Action(StrEnum):
     """What one step does; the first group touches the machine and may be repeated."""
 
     LOOK = "look"
-    CREATE = "create"
+    FIND_IMAGE = "find_image"
     PULL = "pull"
+    CREATE = "create"
     START = "start"
     RESTART = "restart"
     STOP = "stop"
     REMOVE = "remove"
     PROBE = "probe"
 
-    ABANDON = "abandon"
     MOVE = "move"
     KEEP = "keep"
+    GIVE_BACK = "give_back"
     WAIT = "wait"
 
 
@@ -62,22 +65,32 @@ def decide(pod: Subject, seen: Seen, *, now: datetime) -> Step:
 
 
 def _pending(pod: Subject, seen: Seen, now: datetime) -> Step:
-    if refusal := _start_refusal(pod, seen, now):
-        return _abandon(PodStatus.FAILED, refusal, seen)
+    fail = partial(_fail, PodStatus.FAILED, seen)
+    if fault := _fault(pod, seen):
+        return fail(fault)
+    if seen.contact is Contact.REFUSED:
+        return fail(Reason.MACHINE_REFUSED)
+    late = fail(_lateness(pod, seen)) if _overdue(pod, now) else None
     if seen.contact in _NO_ANSWER:
-        return _try_later(pod, seen)
-    if seen.image_missing:
-        return Step(action=Action.PULL)
+        return late or _try_later(pod, seen)
     container = seen.container
-    if container is None or not container.exists or container.status == "created":
-        return Step(action=Action.CREATE)
-    if not container.running:
-        return _abandon(PodStatus.FAILED, Reason.PROGRAM_ENDED, seen)
-    return _prove(pod, seen, Reason.PROVEN)
+    if container is None:
+        return Step(action=Action.LOOK)
+    if container.running:
+        return _prove(pod, seen, late)
+    if container.exists and container.status != "created":
+        return fail(Reason.PROGRAM_ENDED)
+    return late or Step(action=_making(seen))
+
+
+def _making(seen: Seen) -> Action:
+    if seen.image_missing:
+        return Action.PULL
+    return Action.CREATE if seen.image else Action.FIND_IMAGE
 
 
 def _starting(pod: Subject, seen: Seen, now: datetime) -> Step:
-    return _restarting(pod, seen, now, failed=PodStatus.STOPPED, gone=Reason.DATA_GONE)
+    return _restarting(pod, seen, now, failed=PodStatus.STOPPING, gone=Reason.DATA_GONE)
 
 
 def _rebooting(pod: Subject, seen: Seen, now: datetime) -> Step:
@@ -90,25 +103,24 @@ def _restarting(
     container = seen.container
     if container and not container.exists:
         return _move(failed, gone)
-    if refusal := _restart_refusal(pod, seen, now):
-        return _abandon(failed, refusal, seen)
+    if fault := _fault(pod, seen):
+        return _fail(failed, seen, fault)
+    late = _fail(failed, seen, Reason.REBOOT_TOO_LATE) if _overdue(pod, now) else None
     if seen.contact in _NO_ANSWER:
-        return _try_later(pod, seen)
+        return late or _try_later(pod, seen)
     if container is None:
         return Step(action=Action.LOOK)
     fresh = started_mark(container) != pod.container_started_at
     if container.running and fresh:
-        return _prove(pod, seen, Reason.PROVEN)
-    if container.running:
-        return Step(action=Action.RESTART)
+        return _prove(pod, seen, late)
     if fresh and container.started_at:
-        return _move(failed, Reason.PROGRAM_ENDED, detail=exit_text(container))
-    return Step(action=Action.START)
+        return _fail(failed, seen, Reason.PROGRAM_ENDED)
+    return late or Step(action=Action.RESTART if container.running else Action.START)
 
 
 def _running(pod: Subject, seen: Seen, now: datetime) -> Step:
     if seen.contact in _NO_ANSWER:
-        return _doubt(pod, _silence(seen))
+        return _doubt(pod, silence_reason(seen))
     if seen.trouble:
         return _doubt(pod, _meaning(seen.trouble))
     container = seen.container
@@ -117,7 +129,7 @@ def _running(pod: Subject, seen: Seen, now: datetime) -> Step:
     if not container.exists:
         return _move(PodStatus.LOST, Reason.LOST_CONTAINER)
     if not container.running:
-        return _move(PodStatus.REBOOTING, _exit_reason(container), detail=exit_text(container))
+        return _restart(seen, container)
     if started_mark(container) != pod.container_started_at:
         return _move(PodStatus.REBOOTING, Reason.CONTAINER_RESTARTED)
     if seen.proof is None:
@@ -135,16 +147,14 @@ def _unreachable(pod: Subject, seen: Seen, now: datetime) -> Step:
         return _move(PodStatus.LOST, Reason.LOST_CONTAINER)
     if container and container.running and seen.proof and proves(pod, seen.proof):
         return _move(PodStatus.RUNNING, Reason.RECOVERED)
-    # Counted from when we lost sight: while the market itself was down, nobody looked.
-    overdue = now - pod.status_since > settings.MARKET_LOST_AFTER
-    blind = seen.contact in _NO_ANSWER or seen.trouble
-    if container is None and not blind:
-        return Step(action=Action.LOOK)
     if container and not container.running:
-        return Step(action=Action.START)
+        return _restart(seen, container)
+    if container is None and not _is_blind(seen):
+        return Step(action=Action.LOOK)
     if container and seen.proof is None:
         return Step(action=Action.PROBE)
-    if overdue:
+    # Counted from when we lost sight: while the market itself was down, nobody looked.
+    if now - pod.status_since > settings.MARKET_LOST_AFTER:
         return _move(PodStatus.LOST, Reason.LOST_MACHINE, detail=seen.error)
     return _wait(terms.PROBE_INTERVAL)
 
@@ -153,36 +163,40 @@ def _stopping(pod: Subject, seen: Seen, now: datetime) -> Step:
     if seen.container and not seen.container.exists:
         return _move(PodStatus.STOPPED, Reason.DATA_GONE)
     if seen.container and not seen.container.running:
-        return _move(PodStatus.STOPPED, Reason.COMPUTE_STOPPED)
-    if seen.contact in _NO_ANSWER or seen.trouble:
-        return _try_later(pod, seen)
-    return Step(action=Action.STOP)
+        # Where a start failed, its reason says more than the stop that followed from it.
+        told = None if pod.reason in _STOPS_ASKED_FOR else pod.reason
+        return _move(PodStatus.STOPPED, told or Reason.COMPUTE_STOPPED)
+    return _try_later(pod, seen) if _is_blind(seen) else Step(action=Action.STOP)
 
 
 def _removing(pod: Subject, seen: Seen, now: datetime) -> Step:
     if seen.container and not seen.container.exists:
         return _move(PodStatus.REMOVED, Reason.CONTAINER_GONE_AS_ASKED)
-    if seen.contact in _NO_ANSWER or seen.trouble:
-        return _try_later(pod, seen)
-    return Step(action=Action.REMOVE)
+    return _try_later(pod, seen) if _is_blind(seen) else Step(action=Action.REMOVE)
 
 
-def _lost(pod: Subject, seen: Seen, now: datetime) -> Step:
-    if now - pod.status_since > settings.MARKET_DATA_GRACE:
+def _given_up(pod: Subject, seen: Seen, now: datetime) -> Step:
+    """Keep the files for a while and nothing else: what is not charged must not compute."""
+    left = pod.status_since + settings.MARKET_DATA_GRACE - now
+    if left <= timedelta():
         return _move(PodStatus.REMOVING, Reason.REMOVED_DATA_GRACE)
-    if seen.contact in _NO_ANSWER or seen.trouble:
-        return _wait(terms.LONGEST_BACKOFF)
-    if seen.container is None:
-        return Step(action=Action.LOOK)
-    # It is not charged any more, so it must not compute; its files stay until it is removed.
-    return Step(action=Action.STOP) if seen.container.running else _wait(terms.RECOUNT_INTERVAL)
+    if not pod.holds_gpus:
+        return _wait(min(left, terms.FAR))
+    if seen.container and not seen.container.running:
+        return Step(action=Action.GIVE_BACK)
+    return _try_later(pod, seen) if _is_blind(seen) else Step(action=Action.STOP)
 
 
 def _failed(pod: Subject, seen: Seen, now: datetime) -> Step:
     left = pod.status_since + settings.MARKET_FAILED_SHOWN - now
     if left <= timedelta():
-        return _move(PodStatus.REMOVED, Reason.ENDED_UNSTARTED)
-    return _wait(left)
+        to = PodStatus.REMOVED if pod.is_gone else PodStatus.REMOVING
+        return _move(to, Reason.ENDED_UNSTARTED)
+    if pod.is_gone:
+        return _wait(left)
+    if seen.container and not seen.container.exists:
+        return Step(action=Action.GIVE_BACK)
+    return _try_later(pod, seen) if _is_blind(seen) else Step(action=Action.REMOVE)
 
 
 def _resting(pod: Subject, seen: Seen, now: datetime) -> Step:
@@ -194,11 +208,11 @@ _DECIDERS: Final[Mapping[PodStatus, Callable[[Subject, Seen, datetime], Step]]] 
     PodStatus.RUNNING: _running,
     PodStatus.UNREACHABLE: _unreachable,
     PodStatus.REBOOTING: _rebooting,
-    PodStatus.REBOOT_FAILED: _resting,
+    PodStatus.REBOOT_FAILED: _given_up,
     PodStatus.STOPPING: _stopping,
     PodStatus.STOPPED: _resting,
     PodStatus.STARTING: _starting,
-    PodStatus.LOST: _lost,
+    PodStatus.LOST: _given_up,
     PodStatus.FAILED: _failed,
     PodStatus.REMOVING: _removing,
     PodStatus.REMOVED: _resting,
@@ -212,6 +226,7 @@ _TOO_LATE: Final = {
     Phase.CONTAINER: Reason.ENGINE_FAILED,
     Phase.SSH: Reason.SSH_TOO_LATE,
 }
+_STOPS_ASKED_FOR: Final = frozenset({Reason.STOPPED_BY_RENTER, Reason.STOPPED_LOW_BALANCE})
 
 
 def _is_due_to_end(pod: Subject, now: datetime) -> bool:
@@ -219,41 +234,34 @@ def _is_due_to_end(pod: Subject, now: datetime) -> bool:
     return bool(scheduled and scheduled <= now and pod.status not in _ENDED)
 
 
-def _start_refusal(pod: Subject, seen: Seen, now: datetime) -> Reason | None:
+def _fault(pod: Subject, seen: Seen) -> Reason | None:
+    """Name what waiting does not mend."""
     if seen.trouble:
         return seen.trouble
-    if seen.proof and (fault := _fault(pod, seen.proof)):
-        return fault
-    if seen.contact is Contact.REFUSED:
-        return Reason.MACHINE_REFUSED
-    if not _overdue(pod, now) or (seen.proof and proves(pod, seen.proof)):
-        return None
-    return Reason.MACHINE_UNREACHABLE if seen.contact in _NO_ANSWER else _TOO_LATE[pod.phase]
-
-
-def _restart_refusal(pod: Subject, seen: Seen, now: datetime) -> Reason | None:
-    if seen.trouble:
-        return seen.trouble
-    if seen.proof and (fault := _fault(pod, seen.proof)):
-        return fault
-    late = _overdue(pod, now) and not (seen.proof and proves(pod, seen.proof))
-    return Reason.REBOOT_TOO_LATE if late else None
-
-
-def _fault(pod: Subject, proof: Proof) -> Reason | None:
-    if proof.host_key_matches is False:
+    if seen.proof and seen.proof.host_key_matches is False:
         return Reason.WRONG_HOST_KEY
-    if proof.gpus is not None and proof.gpus != pod.gpus:
+    if seen.proof and seen.proof.gpus is not None and seen.proof.gpus != pod.gpus:
         return Reason.GPUS_UNAVAILABLE
     return None
 
 
-def _prove(pod: Subject, seen: Seen, reason: Reason) -> Step:
+def _lateness(pod: Subject, seen: Seen) -> Reason:
+    if seen.contact is Contact.ENGINE_SILENT:
+        return Reason.ENGINE_FAILED
+    return Reason.MACHINE_UNREACHABLE if seen.contact in _NO_ANSWER else _TOO_LATE[pod.phase]
+
+
+def _prove(pod: Subject, seen: Seen, late: Step | None) -> Step:
     if seen.proof is None:
         return Step(action=Action.PROBE)
     if proves(pod, seen.proof):
-        return _move(PodStatus.RUNNING, reason)
-    return Step(action=Action.LOOK)
+        return _move(PodStatus.RUNNING, Reason.PROVEN)
+    return late or Step(action=Action.LOOK)
+
+
+def _restart(seen: Seen, container: Observed) -> Step:
+    reason = exit_reason(seen, container)
+    return _move(PodStatus.REBOOTING, reason, detail=exit_text(container))
 
 
 def _doubt(pod: Subject, reason: Reason) -> Step:
@@ -266,9 +274,9 @@ def _try_later(pod: Subject, seen: Seen) -> Step:
     return Step(action=Action.WAIT, detail=seen.error, wait=terms.backoff(pod.attempt), doubt=True)
 
 
-def _abandon(to: PodStatus, reason: Reason, seen: Seen) -> Step:
+def _fail(to: PodStatus, seen: Seen, reason: Reason) -> Step:
     detail = exit_text(seen.container) if seen.container and not seen.container.running else ""
-    return Step(action=Action.ABANDON, to=to, reason=reason, detail=detail)
+    return _move(to, reason, detail=detail)
 
 
 def _move(to: PodStatus, reason: Reason, detail: str = "") -> Step:
@@ -283,15 +291,10 @@ def _overdue(pod: Subject, now: datetime) -> bool:
     return pod.deadline_at is not None and now > pod.deadline_at
 
 
-def _silence(seen: Seen) -> Reason:
-    engine = seen.contact is Contact.ENGINE_SILENT
-    return Reason.ENGINE_SILENT if engine else Reason.MACHINE_SILENT
-
-
 def _meaning(trouble: Reason) -> Reason:
     gpus = trouble is Reason.GPUS_UNAVAILABLE
     return Reason.GPUS_MISSING if gpus else Reason.ENGINE_SILENT
 
 
-def _exit_reason(container: Observed) -> Reason:
-    return Reason.OUT_OF_MEMORY if container.oom_killed else Reason.CONTAINER_EXITED
+def _is_blind(seen: Seen) -> bool:
+    return seen.contact in _NO_ANSWER or seen.trouble is not None

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from rentals.engine import Observed
+from rentals.engine import Image, Observed
 from rentals.models import Phase, PodStatus
 from rentals.reasons import Reason
 
@@ -35,17 +35,20 @@ class Seen:
 
     contact: Contact = Contact.UNTRIED
     container: Observed | None = None
+    image: Image | None = None
     image_missing: bool = False
+    booted_at: datetime | None = None
     proof: Proof | None = None
     trouble: Reason | None = None
     error: str = ""
 
-    def without_proof(self) -> "Seen":
-        """Forget the probe, which was of the pod as it was."""
-        return replace(self, proof=None)
+    def after_a_move(self) -> "Seen":
+        """Keep what holds in the next state too: contact and container, not what came of the last step."""
+        return replace(self, proof=None, trouble=None, error="")
 
 
 UNSEEN: Final = Seen()
+GONE: Final = Observed(exists=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,10 +60,12 @@ class Subject:
     phase: Phase = Phase.RESERVED
     deadline_at: datetime | None = None
     attempt: int = 0
-    last_proof_at: datetime | None = None
+    reason: Reason | None = None
     removal_scheduled_at: datetime | None = None
     container_started_at: str = ""
     gpus: frozenset[str] = frozenset()
+    holds_gpus: bool = True
+    is_gone: bool = False
 
 
 def proves(pod: Subject, proof: Proof) -> bool:
@@ -71,6 +76,20 @@ def proves(pod: Subject, proof: Proof) -> bool:
 def started_mark(container: Observed) -> str:
     """Give the mark by which one run of a container is told from the next."""
     return container.started_at.isoformat() if container.started_at else ""
+
+
+def exit_reason(seen: Seen, container: Observed) -> Reason:
+    """Say why a container no longer runs."""
+    if container.oom_killed:
+        return Reason.OUT_OF_MEMORY
+    rebooted = seen.booted_at and container.started_at and container.started_at < seen.booted_at
+    return Reason.MACHINE_REBOOTED if rebooted else Reason.CONTAINER_EXITED
+
+
+def silence_reason(seen: Seen) -> Reason:
+    """Say who does not answer."""
+    engine = seen.contact is Contact.ENGINE_SILENT
+    return Reason.ENGINE_SILENT if engine else Reason.MACHINE_SILENT
 
 
 def exit_text(container: Observed) -> str:

@@ -1,6 +1,7 @@
 """Why a pod is as it is: one code and one sentence, the same for renter, provider and admin."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -40,7 +41,6 @@ class Reason(StrEnum):
     )
     STARTED_BY_RENTER = "started_by_renter", "A start was asked for."
     REBOOT_BY_RENTER = "reboot_by_renter", "A reboot was asked for."
-    REMOVAL_INTERRUPTS = "removal_interrupts", "Ended because removal was asked for."
 
     END_SCHEDULED = "end_scheduled", "An end was scheduled."
     END_CLEARED = "end_cleared", "The scheduled end was taken back."
@@ -73,6 +73,10 @@ class Reason(StrEnum):
     CONTAINER_GONE_AS_ASKED = "container_gone", "The machine shows that nothing of the pod is left."
     COMPUTE_STOPPED = "compute_stopped", "The container is stopped; its files are kept."
     ENDED_UNSTARTED = "ended_unstarted", "The failed start is no longer listed."
+    GIVEN_BACK = (
+        "given_back",
+        "The machine shows that the pod does not run; its GPUs are back on the market.",
+    )
 
     # Trouble that passes
     MACHINE_SILENT = (
@@ -176,8 +180,8 @@ class Reason(StrEnum):
     )
     REBOOT_TOO_LATE = (
         "reboot_too_late",
-        "The pod did not prove itself in time after the reboot.",
-        "Reboot once more, or remove it.",
+        "The pod did not prove itself in time after it was started again.",
+        "Try once more, or remove it.",
     )
     DATA_GONE = (
         "data_gone",
@@ -190,6 +194,14 @@ class Reason(StrEnum):
 NOT_THE_NODES_FAULT = frozenset(
     {Reason.IMAGE_UNAVAILABLE, Reason.IMAGE_TOO_SLOW, Reason.PROGRAM_ENDED, Reason.SSH_TOO_LATE}
 )
+
+
+_BY_CODE: Final = {reason.code: reason for reason in Reason}
+
+
+def reason_of(code: str) -> Reason | None:
+    """Read a code that a row keeps; None for one that is no longer given."""
+    return _BY_CODE.get(code)
 
 
 def node_at_fault(code: str) -> bool:

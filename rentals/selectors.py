@@ -1,7 +1,7 @@
 """Reads of pods for pages and API."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
 from typing import Final
@@ -17,14 +17,8 @@ from rentals.models import NodeWatch, Phase, Pod, PodMeter, PodStatus
 
 RECENT_STARTS: Final = 20
 STUCK_AFTER: Final = timedelta(minutes=5)
-# Waiting on the outside world: each has a deadline, and none should last.
-WAITING: Final = (
-    PodStatus.PENDING,
-    PodStatus.REBOOTING,
-    PodStatus.STOPPING,
-    PodStatus.STARTING,
-    PodStatus.REMOVING,
-)
+# Waiting for the machine to show something, however long that takes.
+WAITING: Final = (PodStatus.STOPPING, PodStatus.FAILED, PodStatus.REMOVING)
 
 
 def burn_usd_per_hour(workspace: Workspace) -> Decimal:
@@ -72,11 +66,12 @@ def typical_phase_seconds(node: Node) -> dict[str, float]:
     return {phase: median(times) for phase, times in known.items() if times}
 
 
-def stuck_pods() -> QuerySet[Pod]:
-    """Select the pods that an operator should look at: waiting past their deadline, or long in doubt."""
-    late = Q(status__in=WAITING) & Q(attempt__gt=0)
+def stuck_pods(*, now: datetime) -> QuerySet[Pod]:
+    """Select the pods that an operator should look at: past their deadline, waiting in vain, or in doubt."""
+    late = Q(deadline_at__lt=now)
+    in_vain = Q(status__in=WAITING, attempt__gt=0, status_since__lt=now - STUCK_AFTER)
     doubtful = Q(status__in=[PodStatus.UNREACHABLE, PodStatus.LOST, PodStatus.REBOOT_FAILED])
-    return Pod.objects.filter(late | doubtful).order_by("status_since")
+    return Pod.objects.filter(late | in_vain | doubtful).order_by("status_since")
 
 
 def silent_nodes() -> Iterable[NodeWatch]:

@@ -13,14 +13,14 @@ S = PodStatus
 ALLOWED: Final[Mapping[PodStatus, frozenset[PodStatus]]] = {
     S.PENDING: frozenset({S.RUNNING, S.FAILED, S.REMOVING}),
     S.RUNNING: frozenset({S.UNREACHABLE, S.REBOOTING, S.STOPPING, S.REMOVING, S.LOST}),
-    S.UNREACHABLE: frozenset({S.RUNNING, S.LOST, S.REMOVING}),
-    S.REBOOTING: frozenset({S.RUNNING, S.REBOOT_FAILED}),
+    S.UNREACHABLE: frozenset({S.RUNNING, S.REBOOTING, S.LOST, S.REMOVING}),
+    S.REBOOTING: frozenset({S.RUNNING, S.REBOOT_FAILED, S.REMOVING}),
     S.REBOOT_FAILED: frozenset({S.REBOOTING, S.REMOVING}),
     S.STOPPING: frozenset({S.STOPPED, S.REMOVING}),
     S.STOPPED: frozenset({S.STARTING, S.REMOVING}),
-    S.STARTING: frozenset({S.RUNNING, S.STOPPED}),
+    S.STARTING: frozenset({S.RUNNING, S.STOPPING, S.REMOVING}),
     S.LOST: frozenset({S.REMOVING}),
-    S.FAILED: frozenset({S.REMOVED}),
+    S.FAILED: frozenset({S.REMOVING, S.REMOVED}),
     S.REMOVING: frozenset({S.REMOVED}),
     S.REMOVED: frozenset(),
 }

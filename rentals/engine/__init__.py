@@ -17,7 +17,7 @@ from rentals.engine.errors import (
 )
 from rentals.engine.images import Image, image_present, pull
 from rentals.engine.node import NodeFacts, lower_firewall, prepare_node, raise_firewall
-from rentals.engine.observe import list_pods, look, visible_gpus
+from rentals.engine.observe import Boot, boot, list_pods, look, visible_gpus
 from rentals.engine.output import follow, logs
 from rentals.engine.pods import create_and_start, remove, restart, start, stop
 from rentals.engine.spec import (
@@ -33,6 +33,7 @@ from rentals.engine.spec import (
 from rentals.engine.usage import GpuUsage, PodUsage, gpu_stats, stats
 
 __all__ = [
+    "Boot",
     "ContainerSpec",
     "DiskFull",
     "EngineDown",
@@ -54,6 +55,7 @@ __all__ = [
     "PodUsage",
     "PortTaken",
     "Volume",
+    "boot",
     "check_env",
     "check_image",
     "container_name",

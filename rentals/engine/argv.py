@@ -5,6 +5,7 @@ from itertools import chain
 
 from rentals.engine.spec import (
     MARKET_LABEL,
+    NVIDIA_SMI,
     POD_LABEL,
     ContainerSpec,
     GpuAccess,
@@ -99,7 +100,7 @@ def _gpus(spec: ContainerSpec, layout: NodeLayout) -> Iterator[str]:
         for uuid in spec.gpu_uuids:
             yield from ("--device", f"nvidia.com/gpu={uuid}")
     elif spec.gpu_access is GpuAccess.SIMULATED:
-        yield from _bind(f"{layout.simulated_directory}/nvidia-smi", "/usr/bin/nvidia-smi")
+        yield from _bind(f"{layout.simulated_directory}/nvidia-smi", NVIDIA_SMI)
         yield from _bind(f"{layout.simulated_directory}/gpus.tsv", "/etc/lium-simulated/gpus.tsv")
         assigned = f"{layout.pod_directory(spec.pod_id)}/gpus"
         yield from _bind(assigned, "/etc/lium-simulated/assigned")

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,9 @@ from rentals.engine.docker import LOOK_SECONDS, attempt, complaint, docker
 from rentals.engine.errors import ForeignContainer, GpuUnavailable, PodMissing
 from rentals.engine.spec import (
     MARKET_LABEL,
+    NVIDIA_SMI,
     POD_LABEL,
+    GpuAccess,
     Observed,
     check_market_id,
     container_name,
@@ -21,6 +24,10 @@ from rentals.engine.spec import (
 
 _LISTED_GPU = re.compile(r"^GPU \d+: .*\(UUID: ([A-Za-z0-9-]+)\)$", re.MULTILINE)
 _NEVER = "0001-01-01"
+# Shell alone: a machine may have no awk.
+_BOOT = """\
+cat /proc/sys/kernel/random/boot_id
+while read -r name value rest; do case $name in btime) echo "$value" ;; esac; done </proc/stat"""
 
 
 def look(machine: Machine, *, market_id: str, pod_id: UUID) -> Observed:
@@ -63,12 +70,34 @@ def list_pods(machine: Machine, *, market_id: str) -> dict[UUID, Observed]:
     }
 
 
-def visible_gpus(machine: Machine, *, pod_id: UUID) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One run of a machine, by its kernel."""
+
+    id: str
+    at: datetime
+
+
+def boot(machine: Machine) -> Boot:
+    """Tell which run of the machine this is: a container that started before it has ended with the last one.
+
+    :raises MachineError: when nothing can be said.
+    """
+    boot_id, started = machine.check(["sh", "-c", _BOOT], timeout=LOOK_SECONDS).split()
+    return Boot(boot_id.decode("ascii"), datetime.fromtimestamp(int(started), UTC))
+
+
+def visible_gpus(machine: Machine, *, pod_id: UUID, access: GpuAccess) -> tuple[str, ...]:
     """List the UUIDs of the GPUs that a program inside the pod sees.
+
+    The program is the one that the engine mounts over the image, by its full path: nothing in the image or in its
+    PATH takes its place. The stand-in is a script, so our own shell runs it.
 
     :raises GpuUnavailable: when the pod's nvidia-smi cannot tell.
     """
-    args = ["exec", container_name(pod_id), "nvidia-smi", "-L"]
+    shell = ["/.lium/bin/busybox", "sh"] if access is GpuAccess.SIMULATED else []
+    plain = ["--env", "LIUM_SIMULATED=", "--env", "LD_PRELOAD="]
+    args = ["exec", *plain, container_name(pod_id), *shell, NVIDIA_SMI, "-L"]
     result = attempt(machine, args, timeout=LOOK_SECONDS)
     if result.exit_status:
         error = complaint(result)

@@ -1,7 +1,7 @@
 """Changes to one pod's container; each may be repeated and then finds its work done."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from marketplace.machine import Machine, OutcomeUnknown, pack
@@ -14,7 +14,7 @@ from rentals.engine.docker import (
     docker,
 )
 from rentals.engine.errors import ImageMissing, NameConflict, PodMissing
-from rentals.engine.images import image_present
+from rentals.engine.images import Image, image_present
 from rentals.engine.observe import look, parse
 from rentals.engine.spec import ContainerSpec, GpuAccess, NodeLayout, Observed, container_name
 
@@ -32,13 +32,18 @@ timeout -k 5 "$limit" docker "$@" >/dev/null
 exec timeout -k 5 15 docker container inspect "$name\""""
 
 
-def create_and_start(machine: Machine, *, layout: NodeLayout, spec: ContainerSpec) -> Observed:
-    """Bring a pod into being, or adopt and start the one that is there.
+def create_and_start(
+    machine: Machine, *, layout: NodeLayout, spec: ContainerSpec, image: Image | None = None
+) -> Observed:
+    """Bring a pod into being, or adopt and start the one that is there; ``image`` spares looking for it.
 
     :raises EngineError: with the reason; what was half made is found again by the next call.
     """
+    image = image or image_present(machine, image=spec.image)
+    if image is None:
+        raise ImageMissing(spec.image)
     try:
-        return _create(machine, layout=layout, spec=spec)
+        return _create(machine, layout=layout, spec=spec, command=image.command)
     except NameConflict:
         # Another worker was faster, or this is a repeat whose first answer was lost.
         return _adopt(machine, market_id=spec.market_id, pod_id=spec.pod_id)
@@ -89,12 +94,11 @@ def pod_files(spec: ContainerSpec) -> dict[str, bytes]:
     return {name: text.encode() for name, text in files.items()}
 
 
-def _create(machine: Machine, *, layout: NodeLayout, spec: ContainerSpec) -> Observed:
-    image = image_present(machine, image=spec.image)
-    if image is None:
-        raise ImageMissing(spec.image)
+def _create(
+    machine: Machine, *, layout: NodeLayout, spec: ContainerSpec, command: Sequence[str]
+) -> Observed:
     name, directory = container_name(spec.pod_id), layout.pod_directory(spec.pod_id)
-    args = run_argv(spec, layout=layout, command=image.command)
+    args = run_argv(spec, layout=layout, command=command)
     argv = ["sh", "-c", _CREATE, "sh", name, directory, str(ACT_SECONDS), *args]
     files = pack(pod_files(spec))
     result = machine.run(argv, timeout=ACT_SECONDS + LOOK_SECONDS + MARGIN_SECONDS, stdin=files)

@@ -13,6 +13,8 @@ from uuid import UUID
 SSH_PORT: Final = 22
 POD_LABEL: Final = "io.lium.pod"
 MARKET_LABEL: Final = "io.lium.market"
+# Where engines mount it in a container, and we its stand-in.
+NVIDIA_SMI: Final = "/usr/bin/nvidia-smi"
 
 _NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9-]+)*(?::[0-9]{1,5})?"

@@ -4,11 +4,11 @@ from uuid import uuid4
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import ApiKey, User, Workspace
 from core.huid import huid
-from marketplace.models import Node
+from marketplace.models import Node, NodeGpu
 from rentals.models.quote import Quote
 from rentals.models.template import Template
 
@@ -47,9 +47,10 @@ class PodQuerySet(models.QuerySet["Pod"]):
         """Keep the pods that a listing shows: all but removing and removed ones."""
         return self.exclude(status__in=[PodStatus.REMOVING, PodStatus.REMOVED])
 
-    def holding_gpus(self) -> "PodQuerySet":
-        """Keep the pods that hold GPUs of their node."""
-        return self.exclude(status__in=[PodStatus.STOPPED, PodStatus.FAILED, PodStatus.REMOVED])
+    def with_hold(self) -> "PodQuerySet":
+        """Add ``holds_gpus``: whether GPUs of the node are reserved for the pod."""
+        held = NodeGpu.objects.filter(node=OuterRef("node"), holder=OuterRef("public_id"))
+        return self.annotate(holds_gpus=Exists(held))  # type: ignore[no-redef]  # typed on the model
 
 
 class Pod(models.Model):
@@ -113,6 +114,9 @@ class Pod(models.Model):
     )
 
     objects = PodQuerySet.as_manager()
+
+    # Added by `with_hold`: the reservation itself says it, so no field repeats it.
+    holds_gpus: bool
 
     class Meta:
         constraints = [

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from core.actors import PLATFORM
 from marketplace.models import Node
+from rentals import transitions
 from rentals.decisions import Action, Step
 from rentals.models import Pod, PodStatus
 from rentals.observations import Proof, Seen, started_mark
@@ -33,7 +34,7 @@ def guard_of(pod: Pod, token: UUID | None) -> Guard:
 def apply(pod: Pod, guard: Guard, step: Step, seen: Seen, *, now: datetime) -> Pod | None:
     """Apply a step to a pod's row, or give None when the row has moved on meanwhile."""
     with transaction.atomic(durable=True):
-        if step.to:
+        if step.action is not Action.KEEP:
             # docs/locking.md: whatever may give GPUs back takes the node before the pod.
             Node.objects.select_for_update(no_key=True).get(pk=pod.node_id)
         fresh = _locked(pod.pk, guard)
@@ -41,6 +42,8 @@ def apply(pod: Pod, guard: Guard, step: Step, seen: Seen, *, now: datetime) -> P
             return None
         if step.action is Action.KEEP:
             _keep(fresh, seen, now)
+        elif step.action is Action.GIVE_BACK:
+            _give_back(fresh, seen, now)
         else:
             _change(fresh, step, seen, now)
         return fresh
@@ -67,6 +70,17 @@ def _keep(pod: Pod, seen: Seen, now: datetime) -> None:
     pod.save(update_fields=["attempt", "last_error", "next_look_at"])
 
 
+def _give_back(pod: Pod, seen: Seen, now: datetime) -> None:
+    changes.give_back(pod, seen.container, now=now)
+    transitions.record(
+        pod,
+        sub_type="pod-lifecycle.given_back",
+        reason=Reason.GIVEN_BACK,
+        actor=PLATFORM,
+        now=now,
+    )
+
+
 def _change(pod: Pod, step: Step, seen: Seen, now: datetime) -> None:
     to, proven = cast(PodStatus, step.to), ""
     if to is PodStatus.RUNNING and seen.proof and seen.container:
@@ -81,6 +95,6 @@ def _change(pod: Pod, step: Step, seen: Seen, now: datetime) -> None:
         detail=step.detail,
         error=seen.error,
         evidence=proven,
+        container=seen.container,
     )
-    move = changes.begin_removal if to is PodStatus.REMOVING else changes.make
-    move(pod, change)
+    changes.make(pod, change)

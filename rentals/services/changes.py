@@ -10,13 +10,21 @@ from typing import Final
 from core.actors import Actor, ActorKind
 from marketplace.services import reservations
 from rentals import terms, transitions
+from rentals.engine import Observed
 from rentals.models import NodeWatch, Pod, PodStatus
 from rentals.reasons import Reason
-from rentals.services import meter, receipts
+from rentals.services import meter, receipts, templates
 
-# Where a pod no longer holds its node's GPUs, and where not even its ports.
-FREES_GPUS: Final = frozenset({PodStatus.STOPPED})
-FREES_ALL: Final = frozenset({PodStatus.FAILED, PodStatus.REMOVED})
+# Nobody means a container to run in these, so what the machine shows to be unused is given back.
+IDLE: Final = frozenset(
+    {
+        PodStatus.STOPPED,
+        PodStatus.REBOOT_FAILED,
+        PodStatus.LOST,
+        PodStatus.FAILED,
+        PodStatus.REMOVED,
+    }
+)
 ENDS: Final = frozenset({PodStatus.FAILED, PodStatus.REMOVED})
 # The pod's readiness ended at an unknown moment: nothing after the last proof is charged.
 UNWITNESSED: Final = frozenset({PodStatus.UNREACHABLE, PodStatus.LOST})
@@ -24,7 +32,10 @@ UNWITNESSED: Final = frozenset({PodStatus.UNREACHABLE, PodStatus.LOST})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """Where to, why, by whom and when; ``evidence`` is the proof that a charge will rest on."""
+    """Where to, why, by whom and when.
+
+    ``evidence`` is the proof that a charge will rest on; ``container`` is what the machine showed, None if nothing.
+    """
 
     to: PodStatus
     reason: Reason
@@ -33,11 +44,7 @@ class Change:
     detail: str = ""
     error: str = ""
     evidence: str = ""
-
-
-def frees(to: PodStatus) -> bool:
-    """Say whether a move to this status gives GPUs or ports back, for which the node is locked first."""
-    return to in FREES_GPUS | FREES_ALL
+    container: Observed | None = None
 
 
 def make(pod: Pod, change: Change) -> None:
@@ -54,59 +61,43 @@ def make(pod: Pod, change: Change) -> None:
         detail=change.evidence or change.detail,
         error=change.error,
     )
-    _free(pod, change)
+    give_back(pod, change.container, now=change.now)
     _stamp(pod, source, change)
     if change.to is PodStatus.RUNNING:
         meter.open_interval(pod, at=change.now, evidence=change.evidence)
         _watch(pod, change.now)
-    if change.to in ENDS and not hasattr(pod, "receipt"):
-        receipts.write(pod, change.now)
+    if change.to in ENDS:
+        templates.forget_one_time(pod.template_id, now=change.now)
+        if not hasattr(pod, "receipt"):
+            receipts.write(pod, change.now)
 
 
-def begin_removal(pod: Pod, change: Change) -> None:
-    """Move a pod to removing; an attempt that is under way is ended first."""
-    interrupted = _INTERRUPTED.get(PodStatus(pod.status))
-    if interrupted:
-        make(
-            pod,
-            Change(
-                to=interrupted,
-                reason=Reason.REMOVAL_INTERRUPTS,
-                actor=change.actor,
-                now=change.now,
-            ),
-        )
-    make(pod, change)
+def give_back(pod: Pod, shown: Observed | None, *, now: datetime) -> None:
+    """Give back what the machine shows to be unused: all with the container gone, GPUs while it is stopped.
+
+    The only place that does. Without evidence nothing is given back: another pod's GPUs may be in use.
+    """
+    if pod.status not in IDLE or shown is None or shown.running:
+        return
+    if shown.exists:
+        reservations.release_gpus(holder=pod.public_id, now=now)
+    else:
+        reservations.release(holder=pod.public_id, now=now)
+        pod.gone_at = pod.gone_at or now
+        pod.save(update_fields=["gone_at"])
 
 
-_INTERRUPTED: Final = {
-    PodStatus.REBOOTING: PodStatus.REBOOT_FAILED,
-    PodStatus.STARTING: PodStatus.STOPPED,
-}
 _DEADLINES: Final = {
     PodStatus.REBOOTING: terms.REBOOT_DEADLINE,
     PodStatus.STARTING: terms.START_DEADLINE,
 }
 _RESTS: Final = {
     PodStatus.RUNNING: terms.RECOUNT_INTERVAL,
-    # The probe of their node looks after them.
+    # The probe of its node looks after it.
     PodStatus.UNREACHABLE: terms.FAR,
-    PodStatus.LOST: terms.FAR,
     PodStatus.STOPPED: terms.FAR,
-    PodStatus.REBOOT_FAILED: terms.FAR,
     PodStatus.REMOVED: terms.FAR,
 }
-
-
-def _free(pod: Pod, change: Change) -> None:
-    if change.to in FREES_ALL or _nothing_is_left(change):
-        reservations.release(holder=pod.public_id, now=change.now)
-    elif change.to in FREES_GPUS:
-        reservations.release_gpus(holder=pod.public_id, now=change.now)
-
-
-def _nothing_is_left(change: Change) -> bool:
-    return change.to is PodStatus.LOST and change.reason is Reason.LOST_CONTAINER
 
 
 def _stamp(pod: Pod, source: PodStatus, change: Change) -> None:
@@ -119,8 +110,6 @@ def _stamp(pod: Pod, source: PodStatus, change: Change) -> None:
         pod.stopped_at = now
     elif change.to is PodStatus.REMOVED:
         pod.removed_at = now
-    if source is PodStatus.REMOVING or _nothing_is_left(change):
-        pod.gone_at = now
     deadline = _DEADLINES.get(change.to)
     pod.deadline_at = now + deadline if deadline else None
     pod.next_look_at = next_look(pod, now)
@@ -130,7 +119,6 @@ def _stamp(pod: Pod, source: PodStatus, change: Change) -> None:
             "ready_at",
             "stopped_at",
             "removed_at",
-            "gone_at",
             "deadline_at",
             "next_look_at",
         ]

@@ -89,50 +89,37 @@ def start(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
     pod = pod_for(principal, pod_id)
     if pod.status == PodStatus.STARTING:
         return pod
-    account_id = renter_account(pod.workspace).pk
-    try:
-        with transaction.atomic(durable=True):
-            balance = lock_account(account_id).balance
-            reservations.reserve_gpus(
-                node_id=pod.node_id, gpu_uuids=pod.gpu_uuids, holder=pod.public_id, now=now
-            )
-            row = _lock(pod)
-            _require(row, PodStatus.STOPPED, "started")
-            floors.require(
-                row.workspace, balance_usd=balance, hourly_price_usd=row.hourly_price_usd
-            )
-            change = Change(
-                to=PodStatus.STARTING,
-                reason=Reason.STARTED_BY_RENTER,
-                actor=principal.actor(),
-                now=now,
-            )
-            changes.make(row, change)
-            if row.low_balance_since:
-                row.low_balance_since = None
-                row.save(update_fields=["low_balance_since"])
-            dispatch.reconcile(row)
-            return row
-    except reservations.NoCapacity as refusal:
-        raise not_free(pod.node, pod.gpu_count) from refusal
+    change = Change(
+        to=PodStatus.STARTING,
+        reason=Reason.STARTED_BY_RENTER,
+        actor=principal.actor(),
+        now=now,
+    )
+    return _take_up(pod, change, source=PodStatus.STOPPED, done="started")
 
 
 def reboot(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
     """Restart a pod's container; files, ports and host key stay. A repeat is a no-op.
 
+    After a reboot that failed its GPUs are taken again, as a start does.
+
     :raises NotFound: it is not the caller's. :raises NotNow: there is nothing to reboot.
+    :raises NodeTaken, InsufficientBalance: as `start`.
     """
     principal.require(Scope.RENT)
-    with _locked(pod_for(principal, pod_id)) as row:
+    pod = pod_for(principal, pod_id)
+    change = Change(
+        to=PodStatus.REBOOTING,
+        reason=Reason.REBOOT_BY_RENTER,
+        actor=principal.actor(),
+        now=now,
+    )
+    if pod.status == PodStatus.REBOOT_FAILED:
+        return _take_up(pod, change, source=PodStatus.REBOOT_FAILED, done="rebooted")
+    with _locked(pod) as row:
         if row.status == PodStatus.REBOOTING:
             return row
-        _require(row, (PodStatus.RUNNING, PodStatus.REBOOT_FAILED), "rebooted")
-        change = Change(
-            to=PodStatus.REBOOTING,
-            reason=Reason.REBOOT_BY_RENTER,
-            actor=principal.actor(),
-            now=now,
-        )
+        _require(row, PodStatus.RUNNING, "rebooted")
         changes.make(row, change)
         dispatch.reconcile(row)
     return row
@@ -181,14 +168,41 @@ def _end(pod: Pod, *, reason: Reason, actor: Actor, now: datetime, detail: str =
     with _locked(pod) as row:
         if PodStatus(row.status) in GONE:
             return row
-        to = PodStatus.REMOVED if row.status == PodStatus.FAILED else PodStatus.REMOVING
-        change = Change(to=to, reason=reason, actor=actor, now=now, detail=detail)
-        changes.begin_removal(row, change)
+        is_over = row.status == PodStatus.FAILED and row.gone_at
+        to = PodStatus.REMOVED if is_over else PodStatus.REMOVING
+        changes.make(row, Change(to=to, reason=reason, actor=actor, now=now, detail=detail))
         _record(row, "pod-delete.success", reason, actor, now)
         dispatch.reconcile(row)
     faults.point("remove.intended")
     metering.settle(pod_id=row.pk, now=now)
     return row
+
+
+def _take_up(pod: Pod, change: Change, *, source: PodStatus, done: str) -> Pod:
+    """Take the pod's very GPUs again and let it run: account, node, pod (docs/locking.md)."""
+    account_id = renter_account(pod.workspace).pk
+    try:
+        with transaction.atomic(durable=True):
+            balance = lock_account(account_id).balance
+            reservations.reserve_gpus(
+                node_id=pod.node_id,
+                gpu_uuids=pod.gpu_uuids,
+                holder=pod.public_id,
+                now=change.now,
+            )
+            row = _lock(pod)
+            _require(row, source, done)
+            floors.require(
+                row.workspace, balance_usd=balance, hourly_price_usd=row.hourly_price_usd
+            )
+            changes.make(row, change)
+            if row.low_balance_since:
+                row.low_balance_since = None
+                row.save(update_fields=["low_balance_since"])
+            dispatch.reconcile(row)
+            return row
+    except reservations.NoCapacity as refusal:
+        raise not_free(pod.node, pod.gpu_count) from refusal
 
 
 def _halt(pod: Pod, *, reason: Reason, actor: Actor, now: datetime) -> Pod:
@@ -218,12 +232,11 @@ def _lock(pod: Pod) -> Pod:
     return rows.select_related("workspace", "node").get(pk=pod.pk)
 
 
-def _require(pod: Pod, wanted: PodStatus | tuple[PodStatus, ...], done: str) -> None:
-    states = (wanted,) if isinstance(wanted, PodStatus) else wanted
-    if PodStatus(pod.status) not in states:
-        names = " or ".join(state.replace("_", " ") for state in states)
+def _require(pod: Pod, wanted: PodStatus, done: str) -> None:
+    if PodStatus(pod.status) is not wanted:
+        name = wanted.label.lower()
         raise NotNow(
-            f"The pod is {pod.get_status_display().lower()}; only a pod that is {names} can be {done}.",
+            f"The pod is {pod.get_status_display().lower()}; only a pod that is {name} can be {done}.",
             hint=pod.status_reason,
             data={"status": pod.status},
         )

@@ -14,15 +14,17 @@ from django.db.models import F
 from core import clock
 from marketplace.machine import Machine, MachineError, MachineUnreachable, banner, session
 from marketplace.models import Node
+from marketplace.services import heartbeat
 from marketplace.services.machines import machine_address
 from rentals import dispatch, engine, terms
 from rentals.decisions import Action, Step, decide
-from rentals.engine import Observed
+from rentals.engine import Boot, Observed
 from rentals.models import NodeWatch, Pod, PodStatus
-from rentals.observations import UNSEEN, Contact, Proof, Seen
+from rentals.observations import GONE, UNSEEN, Contact, Proof, Seen
 from rentals.services import (
     applying,
     blueprint,
+    changes,
     evidence,
     leasing,
     meter,
@@ -35,9 +37,9 @@ from rentals.services.leasing import Clock
 
 log = structlog.get_logger(__name__)
 
-WATCHED: Final = (PodStatus.RUNNING, PodStatus.UNREACHABLE, PodStatus.LOST)
+WATCHED: Final = (PodStatus.RUNNING, PodStatus.UNREACHABLE)
 PARALLEL_BANNERS: Final = 8
-# Rows whose container may exist: everything else with our label is an orphan.
+# Whatever else of these bears our label is an orphan.
 ENDED: Final = (PodStatus.FAILED, PodStatus.REMOVED)
 
 
@@ -57,31 +59,34 @@ def _probe(node_id: int, now: Clock) -> None:
     try:
         with session(machine_address(node), timeout=terms.CONNECT_SECONDS) as machine:
             found = engine.list_pods(machine, market_id=settings.MARKET_INSTANCE)
-            _remove_orphans(machine, node, found)
+            boot = engine.boot(machine)
+            _clear_up(machine, node, found)
     except (MachineError, engine.EngineError) as error:
         seen = steps.trouble(UNSEEN, error)
         _note_silence(node, seen, now)
         observed = {pod.pk: seen for pod in pods}
     else:
-        _note_answer(node, now)
-        observed = _observe(pods, found)
+        _note_answer(node, boot, now)
+        observed = _observe(pods, found, boot)
     if not suspicion.is_ours(now=now()):
         _conclude(pods, observed, now)
 
 
 def _watched(node: Node) -> Iterable[Pod]:
-    rows = Pod.objects.filter(node=node, status__in=WATCHED, lease_token=None)
+    rows = Pod.objects.with_hold().filter(node=node, status__in=WATCHED, lease_token=None)
     return rows.select_related("node__provider", "template").prefetch_related("ports")
 
 
-def _observe(pods: list[Pod], found: Mapping[UUID, Observed]) -> dict[int, Seen]:
+def _observe(pods: list[Pod], found: Mapping[UUID, Observed], boot: Boot) -> dict[int, Seen]:
     """Put each pod's container beside the banner of its port; GPUs and key are as last proven."""
     seen = {}
     with ThreadPoolExecutor(PARALLEL_BANNERS) as pool:
         for pod, line in zip(pods, pool.map(_banner, pods), strict=True):
-            container = found.get(pod.public_id, steps.GONE)
+            container = found.get(pod.public_id, GONE)
             proof = Proof(banner=line, host_key_matches=bool(line), gpus=frozenset(pod.gpu_uuids))
-            seen[pod.pk] = Seen(contact=Contact.ANSWERED, container=container, proof=proof)
+            seen[pod.pk] = Seen(
+                contact=Contact.ANSWERED, container=container, booted_at=boot.at, proof=proof
+            )
     return seen
 
 
@@ -136,11 +141,20 @@ def _apply(pod: Pod, step: Step, seen: Seen, now: Clock) -> None:
         dispatch.reconcile(fresh)
 
 
+def _clear_up(machine: Machine, node: Node, found: Mapping[UUID, Observed]) -> None:
+    """End what nobody means to run; what cannot be ended now says nothing about the other pods."""
+    try:
+        _remove_orphans(machine, node, found)
+        _stop_strays(machine, node, found)
+    except engine.EngineError as error:
+        log.warning("orphan.left", node=str(node.public_id), error=str(error))
+
+
 def _remove_orphans(machine: Machine, node: Node, found: Mapping[UUID, Observed]) -> None:
-    """Remove containers with our label whose pod has ended; never one whose row is alive."""
+    """Remove containers with our label whose pod has ended; never one whose row is alive or worked on."""
     alive = set(
         Pod.objects.filter(public_id__in=found)
-        .exclude(status__in=ENDED)
+        .exclude(status__in=ENDED, lease_token=None)
         .values_list("public_id", flat=True)
     )
     for pod_id in found.keys() - alive:
@@ -148,8 +162,18 @@ def _remove_orphans(machine: Machine, node: Node, found: Mapping[UUID, Observed]
         log.warning("orphan.removed", node=str(node.public_id), pod=str(pod_id))
 
 
-def _note_answer(node: Node, now: Clock) -> None:
+def _stop_strays(machine: Machine, node: Node, found: Mapping[UUID, Observed]) -> None:
+    """Stop containers that nobody means to run, e.g. after a command that was carried out late."""
+    running = [pod_id for pod_id, container in found.items() if container.running]
+    idle = Pod.objects.filter(public_id__in=running, status__in=changes.IDLE, lease_token=None)
+    for pod_id in idle.exclude(status__in=ENDED).values_list("public_id", flat=True):
+        engine.stop(machine, market_id=settings.MARKET_INSTANCE, pod_id=pod_id)
+        log.warning("stray.stopped", node=str(node.public_id), pod=str(pod_id))
+
+
+def _note_answer(node: Node, boot: Boot, now: Clock) -> None:
     moment = now()
+    heartbeat.record_seen(node_id=node.pk, boot_id=boot.id, now=moment)
     # A pod that is starting now may run before this look has ended.
     busy = Pod.objects.filter(node=node, status__in=(PodStatus.PENDING, *WATCHED)).exists()
     wait = terms.PROBE_INTERVAL if busy else terms.IDLE_NODE_INTERVAL

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from django.db.models import F
+from django.db.models.functions import Least
 
 from core import clock, live
 from marketplace.machine import MachineError, session
@@ -14,7 +15,8 @@ from marketplace.services.machines import machine_address
 from rentals import faults, terms
 from rentals.decisions import Action, Step, decide
 from rentals.models import Phase, Pod, PodStatus
-from rentals.observations import UNSEEN, Contact, Seen, Subject
+from rentals.observations import GONE, UNSEEN, Seen, Subject
+from rentals.reasons import reason_of
 from rentals.services import applying, changes, leasing, metering, reporting, steps
 from rentals.services.leasing import Clock
 
@@ -25,20 +27,18 @@ RESTING: Final = frozenset(
     {
         PodStatus.RUNNING,
         PodStatus.UNREACHABLE,
-        PodStatus.REBOOT_FAILED,
         PodStatus.STOPPED,
-        PodStatus.LOST,
-        PodStatus.FAILED,
         PodStatus.REMOVED,
     }
 )
-_ON_THE_ROW: Final = frozenset({Action.MOVE, Action.KEEP, Action.ABANDON})
+_ON_THE_ROW: Final = frozenset({Action.MOVE, Action.KEEP, Action.GIVE_BACK})
 _PHASES: Final = {
     Action.PULL: Phase.IMAGE,
     Action.CREATE: Phase.CONTAINER,
     Action.PROBE: Phase.SSH,
 }
-_CLEANING: Final = {PodStatus.FAILED: Action.REMOVE, PodStatus.STOPPED: Action.STOP}
+_ORDER: Final = list(Phase)
+MOST_ATTEMPTS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,12 @@ def subject_of(pod: Pod) -> Subject:
         phase=Phase(pod.phase),
         deadline_at=pod.deadline_at,
         attempt=pod.attempt,
-        last_proof_at=pod.last_proof_at,
+        reason=reason_of(pod.status_reason_code),
         removal_scheduled_at=pod.removal_scheduled_at,
         container_started_at=pod.container_started_at,
         gpus=frozenset(pod.gpu_uuids),
+        holds_gpus=pod.holds_gpus,
+        is_gone=pod.gone_at is not None,
     )
 
 
@@ -82,6 +84,8 @@ def _drive(claim: Claim) -> None:
         pod = _load(claim)
         if pod is None:
             return
+        if _was_never_made(pod):
+            seen = replace(seen, container=GONE)
         step = decide(subject_of(pod), seen, now=claim.now())
         if step.action is Action.WAIT:
             _put_off(claim, pod, step)
@@ -91,56 +95,67 @@ def _drive(claim: Claim) -> None:
         elif _settle_and_apply(claim, pod, step, seen):
             return
         else:
-            seen = seen.without_proof()
+            seen = seen.after_a_move()
     log.info("pod.work_goes_on", pod=claim.pk)
 
 
 def _load(claim: Claim) -> Pod | None:
-    rows = Pod.objects.select_related("node__provider", "template").prefetch_related("ports")
-    return rows.filter(pk=claim.pk, lease_token=claim.token).first()
+    rows = Pod.objects.with_hold().select_related("node__provider", "template")
+    mine = rows.filter(pk=claim.pk, lease_token=claim.token)
+    return mine.prefetch_related("ports").first()
+
+
+def _was_never_made(pod: Pod) -> bool:
+    """Say that no container can exist, for the phase is written before the engine is asked for one."""
+    return pod.ready_at is None and _is_before(Phase(pod.phase), Phase.CONTAINER)
 
 
 def _act(claim: Claim, pod: Pod, action: Action, seen: Seen) -> Seen:
     try:
-        if seen.contact is Contact.UNTRIED:
-            _enter(claim, pod, Phase.CONNECTING)
+        if not _enter(claim, pod, Phase.CONNECTING):
+            return seen
         with session(machine_address(pod.node), timeout=terms.CONNECT_SECONDS) as machine:
-            _enter(claim, pod, _PHASES.get(action, Phase(pod.phase)))
+            if not _enter(claim, pod, _PHASES.get(action, Phase.CONNECTING)):
+                return seen
             return steps.take(action, machine, pod, seen)
     except MachineError as error:
         return steps.trouble(seen, error)
 
 
-def _enter(claim: Claim, pod: Pod, phase: Phase) -> None:
-    """Write the phase that a start has come to, with its deadline."""
-    if phase == pod.phase or pod.status != PodStatus.PENDING:
-        return
+def _enter(claim: Claim, pod: Pod, phase: Phase) -> bool:
+    """Write the phase that a start has come to, once and with its deadline; False when the row has moved on."""
+    if pod.status != PodStatus.PENDING or not _is_before(Phase(pod.phase), phase):
+        return True
     now = claim.now()
     pod.phase_seconds = changes.phase_times(pod, now)
     pod.phase, pod.phase_since = phase, now
     pod.deadline_at = now + terms.PHASE_DEADLINES[phase]
     rows = Pod.objects.filter(pk=pod.pk, lease_token=claim.token, status=pod.status)
-    rows.update(
+    entered = rows.update(
         phase=phase,
         phase_since=now,
         phase_seconds=pod.phase_seconds,
         deadline_at=pod.deadline_at,
     )
     live.publish(f"pod:{pod.public_id}")
+    return bool(entered)
+
+
+def _is_before(phase: Phase, other: Phase) -> bool:
+    return _ORDER.index(phase) < _ORDER.index(other)
 
 
 def _put_off(claim: Claim, pod: Pod, step: Step) -> None:
     changed: dict[str, Any] = {"next_look_at": changes.next_look(pod, claim.now(), step.wait)}
     if step.doubt:
-        changed |= {"attempt": F("attempt") + 1, "last_error": step.detail}
+        counted = Least(F("attempt") + 1, MOST_ATTEMPTS)
+        changed |= {"attempt": counted, "last_error": step.detail}
     rows = Pod.objects.filter(pk=pod.pk, lease_token=claim.token, status=pod.status)
     rows.update(**changed)
 
 
 def _settle_and_apply(claim: Claim, pod: Pod, step: Step, seen: Seen) -> bool:
     """Apply a step to the row; True when there is nothing more to do at once."""
-    if step.action is Action.ABANDON and step.to in _CLEANING:
-        seen = _cleaned(claim, pod, _CLEANING[step.to], seen)
     if step.to in changes.ENDS:
         faults.point("remove.container_gone")
         metering.settle(pod_id=pod.pk, now=claim.now())
@@ -152,13 +167,6 @@ def _settle_and_apply(claim: Claim, pod: Pod, step: Step, seen: Seen) -> bool:
     if fresh is None:
         return False
     faults.point("remove.freed" if step.to in changes.ENDS else "rent.running")
-    reporting.tell_market(fresh, source=PodStatus(pod.status), now=claim.now())
+    if step.to:
+        reporting.tell_market(fresh, source=PodStatus(pod.status), now=claim.now())
     return PodStatus(fresh.status) in RESTING
-
-
-def _cleaned(claim: Claim, pod: Pod, action: Action, seen: Seen) -> Seen:
-    """Clear up after a failed start as far as the machine answers; the rest is an orphan by its label."""
-    if seen.contact is not Contact.ANSWERED:
-        return seen
-    after = _act(claim, pod, action, seen)
-    return replace(seen, container=after.container)

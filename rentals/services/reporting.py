@@ -32,7 +32,8 @@ def _tell(pod: Pod, source: PodStatus, now: datetime) -> None:
         outcomes.record_start(node_id=pod.node_id, proven=False, seconds=None, now=now)
     elif source is PodStatus.REMOVING and pod.status == PodStatus.REMOVED:
         _record_usage(pod)
-        _hand_over(pod, to_renter=False, now=now)
+        if pod.ready_at:
+            _hand_over(pod, to_renter=False, now=now)
 
 
 def _record_usage(pod: Pod) -> None:

@@ -18,14 +18,11 @@ from marketplace.machine import (
 )
 from rentals import engine, faults, terms
 from rentals.decisions import Action
-from rentals.engine import Observed
 from rentals.models import Phase, Pod
-from rentals.observations import Contact, Proof, Seen
+from rentals.observations import GONE, Contact, Proof, Seen
 from rentals.reasons import Reason
 from rentals.runtime import artifacts
 from rentals.services import blueprint, evidence, preparation
-
-GONE: Final = Observed(exists=False)
 
 
 def take(action: Action, machine: Machine, pod: Pod, seen: Seen) -> Seen:
@@ -43,7 +40,7 @@ def trouble(seen: Seen, error: Exception) -> Seen:
     """Read an error as knowledge: about contact, about the image, or a reason to give up."""
     known = replace(seen, container=None, proof=None, error=str(error))
     if isinstance(error, engine.ImageMissing):
-        return replace(known, contact=Contact.ANSWERED, image_missing=True)
+        return replace(known, contact=Contact.ANSWERED, image=None, image_missing=True)
     if isinstance(error, engine.PodMissing):
         return replace(known, contact=Contact.ANSWERED, container=GONE)
     if isinstance(error, engine.PodNotRunning):
@@ -57,12 +54,21 @@ def trouble(seen: Seen, error: Exception) -> Seen:
 
 def _look(machine: Machine, pod: Pod, seen: Seen) -> Seen:
     container = engine.look(machine, market_id=settings.MARKET_INSTANCE, pod_id=pod.public_id)
-    return replace(seen, container=container, proof=None)
+    booted_at = None if container.running else engine.boot(machine).at
+    return replace(seen, container=container, booted_at=booted_at, proof=None)
+
+
+def _find_image(machine: Machine, pod: Pod, seen: Seen) -> Seen:
+    image = engine.image_present(machine, image=pod.image)
+    return replace(seen, image=image, image_missing=image is None)
 
 
 def _create(machine: Machine, pod: Pod, seen: Seen) -> Seen:
     container = engine.create_and_start(
-        machine, layout=blueprint.layout_of(pod.node), spec=blueprint.spec_of(pod)
+        machine,
+        layout=blueprint.layout_of(pod.node),
+        spec=blueprint.spec_of(pod),
+        image=seen.image,
     )
     faults.point("rent.container_started")
     return replace(seen, container=container, proof=None)
@@ -73,8 +79,8 @@ def _pull(machine: Machine, pod: Pod, seen: Seen) -> Seen:
         preparation.put(machine, pod.node, artifacts(preparation.cache_folder()))
         return replace(seen, image_missing=False)
     seconds = terms.PHASE_DEADLINES[Phase(pod.phase)].total_seconds()
-    engine.pull(machine, image=pod.image, deadline=int(seconds))
-    return replace(seen, image_missing=False)
+    image = engine.pull(machine, image=pod.image, deadline=int(seconds))
+    return replace(seen, image=image, image_missing=False)
 
 
 def _start(machine: Machine, pod: Pod, seen: Seen) -> Seen:
@@ -111,13 +117,15 @@ def _probe(machine: Machine, pod: Pod, seen: Seen) -> Seen:
         key = scan_host_key(host, port, timeout=terms.BANNER_SECONDS)
     except MachineUnreachable as error:
         return replace(seen, proof=Proof(), error=str(error))
-    gpus = frozenset(engine.visible_gpus(machine, pod_id=pod.public_id))
+    access = engine.GpuAccess(pod.node.gpu_access)
+    gpus = frozenset(engine.visible_gpus(machine, pod_id=pod.public_id, access=access))
     same = key.split()[:2] == pod.host_public_key.split()[:2]
     return replace(seen, proof=Proof(banner=line, host_key_matches=same, gpus=gpus))
 
 
 _STEPS: Final[Mapping[Action, Callable[[Machine, Pod, Seen], Seen]]] = {
     Action.LOOK: _look,
+    Action.FIND_IMAGE: _find_image,
     Action.CREATE: _create,
     Action.PULL: _pull,
     Action.START: _start,

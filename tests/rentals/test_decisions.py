@@ -7,14 +7,15 @@ import pytest
 
 from rentals import terms
 from rentals.decisions import Action, Step, decide
-from rentals.engine import Observed
+from rentals.engine import Image, Observed
 from rentals.models import Phase, PodStatus
 from rentals.observations import UNSEEN, Contact, Proof, Seen, Subject
 from rentals.reasons import Reason, node_at_fault
 from rentals.transitions import ALLOWED
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-STARTED = NOW - timedelta(minutes=10)
+STARTED = NOW - timedelta(minutes=4)
+IMAGE = Image(digest="sha256:1", size_bytes=1, command=())
 GPUS = frozenset({"GPU-1", "GPU-2"})
 GONE = Observed(exists=False)
 UP = Observed(exists=True, running=True, status="running", started_at=STARTED)
@@ -38,7 +39,6 @@ def pod(status: PodStatus, **fields: object) -> Subject:
         "status": status,
         "status_since": STARTED,
         "deadline_at": NOW + timedelta(minutes=1),
-        "last_proof_at": NOW - timedelta(seconds=15),
         "container_started_at": STARTED.isoformat(),
         "gpus": GPUS,
         **fields,
@@ -55,11 +55,11 @@ def leads_to(step: Step) -> tuple[object, ...]:
 
 
 LATE = {"deadline_at": NOW - timedelta(seconds=1)}
-LONG_AGO = {"status_since": NOW - timedelta(hours=2), "last_proof_at": NOW - timedelta(hours=2)}
-JUST_LOST_SIGHT = {
-    "status_since": NOW - timedelta(minutes=1),
-    "last_proof_at": NOW - timedelta(hours=3),
-}
+LONG_AGO = {"status_since": NOW - timedelta(hours=2)}
+JUST_LOST_SIGHT = {"status_since": NOW - timedelta(minutes=1)}
+DAYS_AGO = {"status_since": NOW - timedelta(days=4)}
+FREE = {"holds_gpus": False}
+GONE_ALREADY = {"is_gone": True}
 DOUBTED = {"attempt": terms.SILENT_LOOKS - 1}
 P, R, U = PodStatus.PENDING, PodStatus.RUNNING, PodStatus.UNREACHABLE
 B, BF, ST = PodStatus.REBOOTING, PodStatus.REBOOT_FAILED, PodStatus.STARTING
@@ -69,33 +69,40 @@ A = Action
 
 TABLE = [
     # A start: adopt or create, pull where the image is missing, prove; deadlines and faults end it.
-    ("fresh", P, {}, UNSEEN, (A.CREATE,)),
-    ("nothing there", P, {}, seen(GONE), (A.CREATE,)),
-    ("half made", P, {}, seen(CREATED), (A.CREATE,)),
-    ("image missing", P, {}, seen(image_missing=True), (A.PULL,)),
+    ("goes on elsewhere", P, {}, UNSEEN, (A.LOOK,)),
+    ("nothing there", P, {}, seen(GONE), (A.FIND_IMAGE,)),
+    ("image missing", P, {}, seen(GONE, image_missing=True), (A.PULL,)),
+    ("image there", P, {}, seen(GONE, image=IMAGE), (A.CREATE,)),
+    ("half made", P, {}, seen(CREATED, image=IMAGE), (A.CREATE,)),
     ("up, unproven", P, {}, seen(UP), (A.PROBE,)),
     ("up, no banner yet", P, {}, seen(UP, NO_BANNER), (A.LOOK,)),
     ("up, GPUs unknown", P, {}, seen(UP, UNKNOWN_GPUS), (A.LOOK,)),
     ("proven", P, {}, seen(UP, GOOD), (A.MOVE, R, Reason.PROVEN)),
     ("proven at the last moment", P, LATE, seen(UP, GOOD), (A.MOVE, R, Reason.PROVEN)),
-    ("ended at once", P, {}, seen(ENDED), (A.ABANDON, F, Reason.PROGRAM_ENDED)),
-    ("other key", P, {}, seen(UP, OTHER_KEY), (A.ABANDON, F, Reason.WRONG_HOST_KEY)),
-    ("too few GPUs", P, {}, seen(UP, ONE_GPU), (A.ABANDON, F, Reason.GPUS_UNAVAILABLE)),
-    ("port taken", P, {}, seen(trouble=Reason.PORT_TAKEN), (A.ABANDON, F, Reason.PORT_TAKEN)),
-    ("disk full", P, {}, seen(trouble=Reason.DISK_FULL), (A.ABANDON, F, Reason.DISK_FULL)),
-    ("no such image", P, {}, seen(trouble=Reason.IMAGE_UNAVAILABLE), (A.ABANDON, F, Reason.IMAGE_UNAVAILABLE)),
+    ("ended at once", P, {}, seen(ENDED), (A.MOVE, F, Reason.PROGRAM_ENDED)),
+    ("other key", P, {}, seen(UP, OTHER_KEY), (A.MOVE, F, Reason.WRONG_HOST_KEY)),
+    ("too few GPUs", P, {}, seen(UP, ONE_GPU), (A.MOVE, F, Reason.GPUS_UNAVAILABLE)),
+    ("port taken", P, {}, seen(trouble=Reason.PORT_TAKEN), (A.MOVE, F, Reason.PORT_TAKEN)),
+    ("disk full", P, {}, seen(trouble=Reason.DISK_FULL), (A.MOVE, F, Reason.DISK_FULL)),
+    ("no such image", P, {}, seen(trouble=Reason.IMAGE_UNAVAILABLE), (A.MOVE, F, Reason.IMAGE_UNAVAILABLE)),
     ("silent", P, {}, SILENT, (A.WAIT,)),
     ("engine silent", P, {}, ENGINE_SILENT, (A.WAIT,)),
-    ("refused", P, {}, REFUSED, (A.ABANDON, F, Reason.MACHINE_REFUSED)),
-    ("silent too long", P, LATE, SILENT, (A.ABANDON, F, Reason.MACHINE_UNREACHABLE)),
-    ("pull too long", P, {**LATE, "phase": Phase.IMAGE}, seen(image_missing=True), (A.ABANDON, F, Reason.IMAGE_TOO_SLOW)),
-    ("SSH too late", P, {**LATE, "phase": Phase.SSH}, seen(UP, NO_BANNER), (A.ABANDON, F, Reason.SSH_TOO_LATE)),
+    ("refused", P, {}, REFUSED, (A.MOVE, F, Reason.MACHINE_REFUSED)),
+    ("silent too long", P, LATE, SILENT, (A.MOVE, F, Reason.MACHINE_UNREACHABLE)),
+    ("engine silent too long", P, LATE, ENGINE_SILENT, (A.MOVE, F, Reason.ENGINE_FAILED)),
+    ("late, not looked at yet", P, {**LATE, "phase": Phase.SSH}, UNSEEN, (A.LOOK,)),
+    ("late, not probed yet", P, {**LATE, "phase": Phase.SSH}, seen(UP), (A.PROBE,)),
+    ("pull too long", P, {**LATE, "phase": Phase.IMAGE}, seen(GONE, image_missing=True), (A.MOVE, F, Reason.IMAGE_TOO_SLOW)),
+    ("made too late", P, {**LATE, "phase": Phase.CONTAINER}, seen(GONE), (A.MOVE, F, Reason.ENGINE_FAILED)),
+    ("SSH too late", P, {**LATE, "phase": Phase.SSH}, seen(UP, NO_BANNER), (A.MOVE, F, Reason.SSH_TOO_LATE)),
     # Running: only evidence moves it at once.
     ("fresh look", R, {}, UNSEEN, (A.LOOK,)),
     ("unproven", R, {}, seen(UP), (A.PROBE,)),
     ("good", R, {}, seen(UP, GOOD), (A.KEEP,)),
     ("container gone", R, {}, seen(GONE), (A.MOVE, L, Reason.LOST_CONTAINER)),
     ("container ended", R, {}, seen(ENDED), (A.MOVE, B, Reason.CONTAINER_EXITED)),
+    ("container ended since the boot", R, {}, seen(ENDED, booted_at=STARTED - timedelta(days=1)), (A.MOVE, B, Reason.CONTAINER_EXITED)),
+    ("machine rebooted", R, {}, seen(ENDED, booted_at=NOW), (A.MOVE, B, Reason.MACHINE_REBOOTED)),
     ("restarted by somebody", R, {}, seen(RESTARTED, GOOD), (A.MOVE, B, Reason.CONTAINER_RESTARTED)),
     ("first silence", R, {}, SILENT, (A.WAIT,)),
     ("third silence", R, DOUBTED, SILENT, (A.MOVE, U, Reason.MACHINE_SILENT)),
@@ -112,14 +119,14 @@ TABLE = [
     ("proven again", U, {}, seen(UP, GOOD), (A.MOVE, R, Reason.RECOVERED)),
     ("proven after the deadline", U, LONG_AGO, seen(UP, GOOD), (A.MOVE, R, Reason.RECOVERED)),
     ("came back without it", U, {}, seen(GONE), (A.MOVE, L, Reason.LOST_CONTAINER)),
-    ("came back rebooted", U, {}, seen(ENDED), (A.START,)),
+    ("came back rebooted", U, {}, seen(ENDED, booted_at=NOW), (A.MOVE, B, Reason.MACHINE_REBOOTED)),
     ("still no banner", U, {}, seen(UP, NO_BANNER), (A.WAIT,)),
     ("silent past the deadline", U, LONG_AGO, SILENT, (A.MOVE, L, Reason.LOST_MACHINE)),
     ("silent after the market was down", U, JUST_LOST_SIGHT, SILENT, (A.WAIT,)),
     ("mute after the market was down", U, JUST_LOST_SIGHT, seen(UP, NO_BANNER), (A.WAIT,)),
     ("back past the deadline: looked at", U, LONG_AGO, UNSEEN, (A.LOOK,)),
     ("back past the deadline: probed", U, LONG_AGO, seen(UP), (A.PROBE,)),
-    ("back past the deadline: started", U, LONG_AGO, seen(ENDED), (A.START,)),
+    ("back past the deadline: started again", U, LONG_AGO, seen(ENDED), (A.MOVE, B, Reason.CONTAINER_EXITED)),
     ("mute past the deadline", U, LONG_AGO, seen(UP, NO_BANNER), (A.MOVE, L, Reason.LOST_MACHINE)),
     # Rebooting: restart once, prove, or fail; the container is never removed.
     ("look first", B, {}, UNSEEN, (A.LOOK,)),
@@ -130,20 +137,24 @@ TABLE = [
     ("died again", B, {}, seen(DIED_AGAIN), (A.MOVE, BF, Reason.PROGRAM_ENDED)),
     ("gone", B, {}, seen(GONE), (A.MOVE, BF, Reason.LOST_CONTAINER)),
     ("silent", B, {}, SILENT, (A.WAIT,)),
-    ("silent too long", B, LATE, SILENT, (A.ABANDON, BF, Reason.REBOOT_TOO_LATE)),
-    ("mute too long", B, LATE, seen(RESTARTED, NO_BANNER), (A.ABANDON, BF, Reason.REBOOT_TOO_LATE)),
-    # Starting again: the same, but it ends stopped.
+    ("silent too long", B, LATE, SILENT, (A.MOVE, BF, Reason.REBOOT_TOO_LATE)),
+    ("mute too long", B, LATE, seen(RESTARTED, NO_BANNER), (A.MOVE, BF, Reason.REBOOT_TOO_LATE)),
+    ("late, not looked at yet", B, LATE, UNSEEN, (A.LOOK,)),
+    ("late, not probed yet", B, LATE, seen(RESTARTED), (A.PROBE,)),
+    ("late and never started", B, LATE, seen(ENDED), (A.MOVE, BF, Reason.REBOOT_TOO_LATE)),
+    # Starting again: the same, but it ends stopped, once the machine shows that it is.
     ("look first", ST, {}, UNSEEN, (A.LOOK,)),
     ("stopped", ST, {}, seen(ENDED), (A.START,)),
     ("started", ST, {}, seen(RESTARTED), (A.PROBE,)),
     ("proven", ST, {}, seen(RESTARTED, GOOD), (A.MOVE, R, Reason.PROVEN)),
-    ("data gone", ST, {}, seen(GONE), (A.MOVE, SD, Reason.DATA_GONE)),
-    ("too late", ST, LATE, SILENT, (A.ABANDON, SD, Reason.REBOOT_TOO_LATE)),
-    ("GPUs gone", ST, {}, seen(trouble=Reason.GPUS_UNAVAILABLE), (A.ABANDON, SD, Reason.GPUS_UNAVAILABLE)),
+    ("data gone", ST, {}, seen(GONE), (A.MOVE, SG, Reason.DATA_GONE)),
+    ("too late", ST, LATE, SILENT, (A.MOVE, SG, Reason.REBOOT_TOO_LATE)),
+    ("GPUs gone", ST, {}, seen(trouble=Reason.GPUS_UNAVAILABLE), (A.MOVE, SG, Reason.GPUS_UNAVAILABLE)),
     # Stopping and removing: repeated until the machine shows it.
     ("stop", SG, {}, UNSEEN, (A.STOP,)),
     ("stop once more", SG, {}, seen(UP), (A.STOP,)),
     ("stopped", SG, {}, seen(ENDED), (A.MOVE, SD, Reason.COMPUTE_STOPPED)),
+    ("stopped after a start that failed", SG, {"reason": Reason.REBOOT_TOO_LATE}, seen(ENDED), (A.MOVE, SD, Reason.REBOOT_TOO_LATE)),
     ("nothing to stop", SG, {}, seen(GONE), (A.MOVE, SD, Reason.DATA_GONE)),
     ("silent", SG, {}, SILENT, (A.WAIT,)),
     ("remove", RG, {}, UNSEEN, (A.REMOVE,)),
@@ -152,15 +163,30 @@ TABLE = [
     ("silent", RG, LATE, SILENT, (A.WAIT,)),
     ("trouble", RG, {}, seen(trouble=Reason.ENGINE_FAILED), (A.WAIT,)),
     # At rest.
-    ("rests", BF, {}, UNSEEN, (A.WAIT,)),
     ("rests", SD, {}, UNSEEN, (A.WAIT,)),
     ("rests", RD, {}, UNSEEN, (A.WAIT,)),
-    ("shown for a while", F, {"status_since": NOW}, UNSEEN, (A.WAIT,)),
-    ("shown long enough", F, {}, UNSEEN, (A.MOVE, RD, Reason.ENDED_UNSTARTED)),
-    ("lost, unseen", L, {}, UNSEEN, (A.LOOK,)),
-    ("lost, still computing", L, {}, seen(UP), (A.STOP,)),
-    ("lost, not computing", L, {}, seen(ENDED), (A.WAIT,)),
-    ("lost for long", L, {"status_since": NOW - timedelta(days=4)}, SILENT, (A.MOVE, RG, Reason.REMOVED_DATA_GRACE)),
+    # Failed to start: cleared away until the machine shows it, whatever is shown to the renter.
+    ("nothing left", F, GONE_ALREADY, UNSEEN, (A.WAIT,)),
+    ("something may be left", F, {}, UNSEEN, (A.REMOVE,)),
+    ("something is left", F, {}, seen(ENDED), (A.REMOVE,)),
+    ("shown to be gone", F, {}, seen(GONE), (A.GIVE_BACK,)),
+    ("silent", F, {}, SILENT, (A.WAIT,)),
+    ("shown long enough", F, {**GONE_ALREADY, **LONG_AGO}, UNSEEN, (A.MOVE, RD, Reason.ENDED_UNSTARTED)),
+    ("shown long enough, not cleared away", F, LONG_AGO, SILENT, (A.MOVE, RG, Reason.ENDED_UNSTARTED)),
+    # Given up: stopped until the machine shows it, the files kept for a while.
+    *[
+        row
+        for given_up in (L, BF)
+        for row in (
+            ("not looked at", given_up, {}, UNSEEN, (A.STOP,)),
+            ("still computing", given_up, {}, seen(UP), (A.STOP,)),
+            ("silent", given_up, {}, SILENT, (A.WAIT,)),
+            ("shown to be stopped", given_up, {}, seen(ENDED), (A.GIVE_BACK,)),
+            ("shown to be gone", given_up, {}, seen(GONE), (A.GIVE_BACK,)),
+            ("stopped", given_up, FREE, UNSEEN, (A.WAIT,)),
+            ("for long", given_up, DAYS_AGO, SILENT, (A.MOVE, RG, Reason.REMOVED_DATA_GRACE)),
+        )
+    ],
 ]  # fmt: skip
 
 
@@ -187,7 +213,7 @@ WORLDS = [
     ],
     *[seen(trouble=reason) for reason in (Reason.PORT_TAKEN, Reason.ENGINE_FAILED)],
 ]
-EVERYTHING = list(product(PodStatus, ({}, LATE, LONG_AGO, DOUBTED), WORLDS))
+EVERYTHING = list(product(PodStatus, ({}, LATE, LONG_AGO, DOUBTED, FREE), WORLDS))
 
 
 class TestEveryWorld:
@@ -200,7 +226,7 @@ class TestEveryWorld:
             assert step.to is None or step.to in ALLOWED[status], (status, world, step)
 
     def test_no_answer_moves_nothing_before_its_deadline(self) -> None:
-        for status, world in product(set(PodStatus) - {P, F}, NO_ANSWER):
+        for status, world in product(set(PodStatus) - {P}, NO_ANSWER):
             step = decide(pod(status), world, now=NOW)
 
             assert step.action is A.WAIT, (status, world, step)
@@ -218,8 +244,16 @@ class TestEveryWorld:
         for status, fields, world in EVERYTHING:
             step = decide(pod(status, **fields), world, now=NOW)
 
-            if step.action is A.REMOVE or step.to is F:
-                assert status in {RG, P}, (status, world, step)
+            if step.action is A.REMOVE:
+                assert status in {RG, F}, (status, world, step)
+
+    def test_gpus_are_given_back_only_where_no_container_runs(self) -> None:
+        for status, fields, world in EVERYTHING:
+            step = decide(pod(status, **fields), world, now=NOW)
+
+            if step.action is A.GIVE_BACK or step.to in {SD, RD}:
+                shown = world.container and not world.container.running
+                assert shown or fields == FREE, (status, world, step)
 
     def test_a_due_end_is_obeyed_in_every_living_state(self) -> None:
         due = {"removal_scheduled_at": NOW}

@@ -87,15 +87,24 @@ class TestRemove:
         assert pod.events.filter(to_status="removing").count() == 1
 
     @pytest.mark.parametrize("status", set(PodStatus) - {PodStatus.REMOVED, PodStatus.REMOVING})
-    def test_works_from_every_living_state(
+    def test_works_from_every_living_state_and_holds_what_may_be_in_use(
         self, status: PodStatus, alice: Principal, pod: Pod
     ) -> None:
         Pod.objects.update(status=status)
 
         lifecycle.remove(principal=alice, pod_id=pod.public_id, now=LATER)
 
-        ended = PodStatus.REMOVED if status is PodStatus.FAILED else PodStatus.REMOVING
-        assert Pod.objects.get().status == ended
+        assert Pod.objects.get().status == PodStatus.REMOVING
+        assert NodeGpu.objects.filter(holder=pod.public_id).exists()
+
+    def test_of_a_failed_start_that_left_nothing_is_done_at_once(
+        self, alice: Principal, pod: Pod
+    ) -> None:
+        Pod.objects.update(status=PodStatus.FAILED, gone_at=NOON)
+
+        lifecycle.remove(principal=alice, pod_id=pod.public_id, now=LATER)
+
+        assert Pod.objects.get().status == PodStatus.REMOVED
 
     def test_by_an_operator_leaves_their_words(self, pod: Pod) -> None:
         lifecycle.remove_as(
@@ -155,6 +164,31 @@ class TestStopAndStart:
 
         node.refresh_from_db()
         assert node.free_gpu_count == 2
+
+
+class TestReboot:
+    def test_after_one_that_failed_takes_the_very_gpus_back(
+        self, alice: Principal, pod: Pod
+    ) -> None:
+        stopped(pod)
+        Pod.objects.update(status=PodStatus.REBOOT_FAILED)
+
+        lifecycle.reboot(principal=alice, pod_id=pod.public_id, now=LATER)
+
+        held = NodeGpu.objects.filter(holder=pod.public_id).values_list("uuid", flat=True)
+        assert (list(held), Pod.objects.get().status) == (pod.gpu_uuids, PodStatus.REBOOTING)
+
+    def test_after_one_that_failed_is_refused_where_they_are_rented(
+        self, alice: Principal, pod: Pod, node: Node
+    ) -> None:
+        stopped(pod)
+        Pod.objects.update(status=PodStatus.REBOOT_FAILED)
+        renting.rent(principal=alice, request=rent_request(node, gpu_count=2), now=NOON)
+
+        with pytest.raises(NodeTaken):
+            lifecycle.reboot(principal=alice, pod_id=pod.public_id, now=LATER)
+
+        assert Pod.objects.get(pk=pod.pk).status == PodStatus.REBOOT_FAILED
 
 
 def stopped(pod: Pod) -> None:

@@ -9,11 +9,13 @@ from uuid import uuid4
 import pytest
 
 from core import clock
-from marketplace.models import Node
+from core.actors import PLATFORM
+from marketplace.models import Node, PortReservation
 from rentals import terms
+from rentals.engine import Boot
 from rentals.models import NodeWatch, Pod, PodStatus, Template
 from rentals.reasons import Reason
-from rentals.services import metering, probing, provisioning, renting, sweeping
+from rentals.services import lifecycle, metering, probing, provisioning, renting, sweeping
 from tests.factories.pods import meter_of
 from tests.factories.rentals import container, make_node, make_principal, rent_request
 from tests.machines import EngineMachine
@@ -79,6 +81,15 @@ class TestGoodProbe:
         assert pod.ready_intervals.count() == 2
         assert meter_of(pod).posted_usd < Decimal("0.02")
 
+    def test_tells_the_market_that_the_machine_answered_and_which_run_of_it(
+        self, pod: Pod, market_node: Node
+    ) -> None:
+        probed(pod)
+
+        market_node.refresh_from_db()
+        assert market_node.last_seen_at is not None
+        assert len(market_node.boot_id) == 36
+
     def test_after_a_doubt_forgets_the_doubt(self, pod: Pod) -> None:
         Pod.objects.update(attempt=2, last_error="was silent")
 
@@ -136,6 +147,9 @@ class TestSilence:
         assert pod.status_reason_code == Reason.LOST_MACHINE
         state = pod_machine.docker("inspect", "-f", "{{.State.Running}}", container(pod.public_id))
         assert state == "false"
+        market_node.refresh_from_db()
+        assert market_node.free_gpu_count == market_node.gpu_count
+        assert PortReservation.objects.filter(holder=pod.public_id).exists()
 
     def test_of_an_engine_is_told_apart_from_that_of_a_machine(
         self, pod: Pod, pod_machine: EngineMachine
@@ -170,6 +184,19 @@ class TestDeath:
         assert pod.status == PodStatus.RUNNING
         assert pod.ready_intervals.order_by("pk")[0].ended_at == proof
         pod_machine.docker("exec", container(pod.public_id), "test", "-e", "/root/kept")
+
+    def test_of_the_machine_is_told_apart_from_that_of_the_container(
+        self, pod: Pod, pod_machine: EngineMachine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pod_machine.docker("kill", container(pod.public_id))
+        monkeypatch.setattr("rentals.engine.boot", lambda _: Boot("another", clock.now()))
+
+        probed(pod)
+
+        assert (pod.status, pod.status_reason_code) == (
+            PodStatus.REBOOTING,
+            Reason.MACHINE_REBOOTED,
+        )
 
     def test_by_removal_is_a_loss_that_frees_everything_at_once(
         self, pod: Pod, market_node: Node, pod_machine: EngineMachine
@@ -212,6 +239,23 @@ class TestOrphans:
         names = set(pod_machine.docker("ps", "--all", "--format", "{{.Names}}").split())
         assert names == {container(pod.public_id), "somebodys"}
         assert pod.status == PodStatus.RUNNING
+
+    def test_a_stopped_pod_that_runs_all_the_same_is_stopped_again(
+        self, pod: Pod, pod_machine: EngineMachine
+    ) -> None:
+        lifecycle.stop_as(
+            pod_id=pod.public_id,
+            reason=Reason.STOPPED_LOW_BALANCE,
+            actor=PLATFORM,
+            now=clock.now(),
+        )
+        reconciled(pod)
+        pod_machine.docker("start", container(pod.public_id))
+
+        probed(pod)
+
+        state = pod_machine.docker("inspect", "-f", "{{.State.Running}}", container(pod.public_id))
+        assert (pod.status, state) == (PodStatus.STOPPED, "false")
 
 
 class TestGuards:

@@ -3,22 +3,24 @@
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from accounts.principal import Principal
 from billing import ledger
 from core import clock
 from core.actors import PLATFORM
-from marketplace.machine import generate_keypair
+from marketplace.machine import OutcomeUnknown, generate_keypair
 from marketplace.models import HandOver, Node, PortReservation, UsageFact
-from rentals import faults
+from rentals import faults, selectors
 from rentals.models import Phase, Pod, PodStatus, Template
 from rentals.reasons import Reason
-from rentals.services import lifecycle, provisioning, renting
+from rentals.services import lifecycle, provisioning, renting, sweeping
 from rentals.services.leasing import held
 from tests.factories.pods import meter_of
 from tests.factories.rentals import container, make_principal, rent_request
@@ -74,6 +76,29 @@ def everything_is_free(node: Node) -> bool:
 
 def containers(machine: EngineMachine) -> list[str]:
     return machine.docker("ps", "--all", "--format", "{{.Names}}").split()
+
+
+def lose_sight(node: Node) -> None:
+    """Let the machine be out of reach."""
+    Node.objects.filter(pk=node.pk).update(ssh_port=1)
+
+
+def lose_answer(node: Node) -> None:
+    """Let the machine be out of reach before the command's result is here."""
+    lose_sight(node)
+    raise OutcomeUnknown(where="the machine", command="docker run", why="The connection was lost")
+
+
+@contextmanager
+def deaf(machine: EngineMachine, pod: Pod) -> Iterator[None]:
+    """Drop whatever comes to the pod's SSH port."""
+    port = pod.ports.get(internal=22).external
+    rule = ["PREROUTING", "-p", "tcp", "--dport", str(port), "-j", "DROP"]
+    machine.run("iptables", "-w", "-t", "raw", "-I", *rule)
+    try:
+        yield
+    finally:
+        machine.run("iptables", "-w", "-t", "raw", "-D", *rule)
 
 
 class TestStart:
@@ -207,6 +232,57 @@ class TestFailedStart:
         assert pod.status_reason_code == Reason.MACHINE_UNREACHABLE
         assert everything_is_free(market_node)
 
+    def test_a_pod_whose_ssh_never_answers_fails_at_the_deadline_that_was_set_once(
+        self,
+        alice: Principal,
+        market_node: Node,
+        pod_machine: EngineMachine,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("rentals.terms.WORK_SECONDS", 3.0)
+        monkeypatch.setattr("rentals.terms.BANNER_SECONDS", 1.0)
+        pod = rented(alice, market_node)
+
+        with deaf(pod_machine, pod):
+            first = reconciled(pod).deadline_at
+            entered = pod.phase
+            second = reconciled(pod).deadline_at
+            waiting = pod.status
+            stuck = selectors.stuck_pods(now=clock.now() + timedelta(minutes=2)).get()
+            later = clock.now() + timedelta(minutes=2)
+            reconciled(pod, now=lambda: later)
+
+        assert entered == Phase.SSH
+        assert first == second
+        assert (waiting, stuck) == (PodStatus.PENDING, pod)
+        assert (pod.status, pod.status_reason_code) == (PodStatus.FAILED, Reason.SSH_TOO_LATE)
+        reconciled(pod)
+        assert containers(pod_machine) == []
+        assert everything_is_free(market_node)
+
+    def test_one_whose_container_may_run_holds_its_gpus_until_the_machine_shows_that_none_does(
+        self, alice: Principal, market_node: Node, pod_machine: EngineMachine
+    ) -> None:
+        pod = rented(alice, market_node)
+        faults.arm("rent.container_started", lambda: lose_answer(market_node))
+        reconciled(pod)
+        faults.disarm()
+        later = clock.now() + timedelta(minutes=5)
+
+        reconciled(pod, now=lambda: later)
+        failed, free = pod.status, everything_is_free(market_node)
+        running = containers(pod_machine)
+        Node.objects.update(ssh_port=22)
+        reconciled(pod, now=lambda: later)
+
+        assert (failed, free) == (PodStatus.FAILED, False)
+        assert running == [container(pod.public_id)]
+        assert pod.status == PodStatus.FAILED
+        assert containers(pod_machine) == []
+        assert everything_is_free(market_node)
+        assert pod.events.get(sub_type="pod-lifecycle.given_back")
+        assert market_node.starts_failed == 1
+
     def test_a_failed_start_leaves_the_listing_after_a_while(
         self, alice: Principal, market_node: Node
     ) -> None:
@@ -217,6 +293,49 @@ class TestFailedStart:
         reconciled(pod, now=lambda: later)
 
         assert pod.status == PodStatus.REMOVED
+
+
+class TestGivenUp:
+    """What is not charged does not compute, and holds no GPUs once that is shown."""
+
+    def test_a_reboot_that_fails_stops_the_container_and_keeps_its_files_for_the_grace(
+        self, alice: Principal, market_node: Node, pod_machine: EngineMachine
+    ) -> None:
+        pod = running(alice, market_node)
+        lifecycle.reboot(principal=alice, pod_id=pod.public_id, now=clock.now())
+        Pod.objects.update(gpu_uuids=["GPU-00000000-0000-4000-8000-000000000000"])
+
+        reconciled(pod)
+        failed, reason = pod.status, pod.status_reason_code
+        market_node.refresh_from_db()
+        runs = pod_machine.docker("inspect", "-f", "{{.State.Running}}", container(pod.public_id))
+        later = clock.now() + settings.MARKET_DATA_GRACE
+        reconciled(pod, now=lambda: later)
+
+        assert (failed, reason) == (PodStatus.REBOOT_FAILED, Reason.GPUS_UNAVAILABLE)
+        assert (runs, market_node.free_gpu_count) == ("false", market_node.gpu_count)
+        assert pod.status == PodStatus.REMOVED
+        assert containers(pod_machine) == []
+
+    def test_a_start_that_the_machine_never_answered_holds_its_gpus_until_it_does(
+        self, alice: Principal, market_node: Node
+    ) -> None:
+        pod = running(alice, market_node)
+        lifecycle.stop(principal=alice, pod_id=pod.public_id, now=clock.now())
+        reconciled(pod)
+        lifecycle.start(principal=alice, pod_id=pod.public_id, now=clock.now())
+        lose_sight(market_node)
+        later = clock.now() + timedelta(minutes=6)
+
+        reconciled(pod, now=lambda: later)
+        overdue, free = pod.status, everything_is_free(market_node)
+        Node.objects.update(ssh_port=22)
+        reconciled(pod)
+        market_node.refresh_from_db()
+
+        assert (overdue, free) == (PodStatus.STOPPING, False)
+        assert (pod.status, pod.status_reason_code) == (PodStatus.STOPPED, Reason.REBOOT_TOO_LATE)
+        assert market_node.free_gpu_count == market_node.gpu_count
 
 
 class TestWishes:
@@ -369,6 +488,26 @@ class TestCrashes:
         assert everything_is_free(market_node)
         assert pod.receipt.charged_usd == meter_of(pod).posted_usd
         assert set(ledger.trial_balance().values()) == {Decimal(0)}
+
+    def test_a_rent_that_was_written_is_found_by_the_sweep(
+        self,
+        alice: Principal,
+        market_node: Node,
+        pod_machine: EngineMachine,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        faults.arm("rent.committed", crash)
+        with pytest.raises(Crash):
+            rented(alice, market_node)
+        faults.disarm()
+        rung: list[Pod] = []
+        monkeypatch.setattr("rentals.dispatch.reconcile", rung.append)
+
+        sweeping.sweep(now=clock.now())
+
+        pod = reconciled(rung.pop())
+        assert pod.status == PodStatus.RUNNING, pod.last_error
+        assert containers(pod_machine) == [container(pod.public_id)]
 
     @pytest.mark.parametrize("point", ["rent.locked", "rent.inserted"])
     def test_a_rent_that_dies_leaves_nothing(

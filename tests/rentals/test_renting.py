@@ -15,8 +15,8 @@ from accounts.principal import MissingScope
 from accounts.ssh_public_key import BadSshKey
 from core.errors import Invalid, NotFound
 from marketplace.models import Node, NodeStatus, PortReservation
-from rentals.models import NodeWatch, Phase, Pod, PodStatus, Quote
-from rentals.services import blueprint, quoting, renting
+from rentals.models import NodeWatch, Phase, Pod, PodStatus, Quote, Template
+from rentals.services import blueprint, lifecycle, quoting, renting
 from rentals.services.equivalents import NodeTaken
 from rentals.services.floors import InsufficientBalance
 from rentals.services.quoting import QuoteExpired
@@ -105,6 +105,15 @@ class TestRent:
         assert (pod.template.one_time, pod.template.is_private) == (True, True)
         assert pod.image == "python:3.11"
 
+    def test_a_one_time_template_ends_with_its_pod(self) -> None:
+        node, alice = make_node(), make_principal()
+        pod = renting.rent(principal=alice, request=rent_request(node, image="python"), now=NOON)
+        Pod.objects.update(status=PodStatus.FAILED, gone_at=NOON)
+
+        lifecycle.remove(principal=alice, pod_id=pod.public_id, now=NOON)
+
+        assert Template.objects.get().deleted_at == NOON
+
     def test_honours_a_locked_price_after_the_price_went_up(self) -> None:
         node, alice = make_node(), make_principal()
         make_template()
@@ -139,6 +148,14 @@ class TestRent:
 
 
 class TestRefusals:
+    def test_of_a_bare_image_leaves_no_template(self) -> None:
+        node, poor = make_node(), make_principal(usd=Decimal(0))
+
+        with pytest.raises(InsufficientBalance):
+            renting.rent(principal=poor, request=rent_request(node, image="python"), now=NOON)
+
+        assert not Template.objects.exists()
+
     def test_refuses_a_balance_at_the_floor_in_the_words_of_the_client(self) -> None:
         node, alice = make_node(), make_principal(usd=Decimal("0.5"))
         make_template()

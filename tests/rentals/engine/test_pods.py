@@ -1,16 +1,21 @@
+from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from core import clock
 from marketplace.machine import Machine, banner
 from rentals.engine import (
     ForeignContainer,
+    GpuAccess,
     ImageMissing,
     ImagePullFailed,
     NodeFacts,
     PodMissing,
     PodNotRunning,
     PortTaken,
+    boot,
     container_name,
     create_and_start,
     follow,
@@ -94,7 +99,22 @@ class TestLife:
     def test_sees_exactly_the_assigned_gpus(self, machine: Machine, pods: PodMaker) -> None:
         pod = pods.start(gpu_uuids=GPUS[1:3])
 
-        assert visible_gpus(machine, pod_id=pod.spec.pod_id) == GPUS[1:3]
+        visible = visible_gpus(machine, pod_id=pod.spec.pod_id, access=GpuAccess.SIMULATED)
+        assert visible == GPUS[1:3]
+
+    def test_sees_the_gpus_whatever_the_renter_puts_in_the_way(
+        self, machine: Machine, pods: PodMaker
+    ) -> None:
+        pod = pods.start(gpu_uuids=GPUS[:1], env={"LIUM_SIMULATED": "/root/mine"})
+        for program in ("nvidia-smi", "awk", "sh"):
+            path = f"/usr/local/bin/{program}"
+            pod.output(f"echo '#!/bin/bash\necho GPU 0: none' >{path}; chmod +x {path}")
+        pod.output("mkdir /root/mine; cp /etc/lium-simulated/gpus.tsv /root/mine/")
+        pod.output("cp /usr/local/bin/awk /usr/bin/mawk; cp /usr/local/bin/sh /bin/dash")
+
+        visible = visible_gpus(machine, pod_id=pod.spec.pod_id, access=GpuAccess.SIMULATED)
+
+        assert visible == GPUS[:1]
 
     def test_stopping_keeps_data_and_host_key(self, machine: Machine, pods: PodMaker) -> None:
         pod = pods.start()
@@ -147,7 +167,15 @@ class TestLife:
         assert (seen.running, seen.status, seen.exit_code) == (False, "exited", 137)
         assert seen.finished_at is not None
         with pytest.raises(PodNotRunning):
-            visible_gpus(machine, pod_id=pod.spec.pod_id)
+            visible_gpus(machine, pod_id=pod.spec.pod_id, access=GpuAccess.SIMULATED)
+
+    def test_a_machine_tells_since_when_it_is_up(self, machine: Machine) -> None:
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+
+        seen = boot(machine)
+
+        assert seen.id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        assert abs(clock.now() - timedelta(seconds=uptime) - seen.at) < timedelta(seconds=5)
 
     def test_unknown_pods_are_missing(self, machine: Machine, facts: NodeFacts) -> None:
         with pytest.raises(PodMissing):
