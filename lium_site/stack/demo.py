@@ -15,8 +15,7 @@ from lium_site.stack import demo_steps
 from lium_site.stack.application import base_environment, free_port
 from lium_site.stack.claim import running_in
 from lium_site.stack.console import StackError, say
-from lium_site.stack.credentials import credentials_of
-from lium_site.stack.demo_steps import Journey
+from lium_site.stack.demo_journey import Journey
 from lium_site.stack.kernel import die_with_parent
 from lium_site.stack.paths import ROOT, State, open_state
 from lium_site.stack.renter import Renter
@@ -112,7 +111,7 @@ def _open_journey(state: State) -> Journey:
     running = running_in(state)
     if running is None:
         raise StackError("the market ended before the demo began")
-    return Journey(Renter(url=running.url, api_key=credentials_of(state).renter_api_key))
+    return Journey(Renter(url=running.url))
 
 
 def _walk(journey: Journey, clock: Clock) -> None:
@@ -133,6 +132,8 @@ def _summary(journey: Journey | None, clock: Clock, *, error: str) -> dict[str, 
         outcome["error"] = error
     if journey is not None:
         outcome |= {
+            "invoice": journey.invoice,
+            "paid_usd": format(journey.paid_usd, "f"),
             "pod_id": journey.pod_id,
             "ssh_output": journey.ssh_output,
             "ready_seconds": journey.receipt.get("ready_seconds"),

@@ -2,13 +2,20 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 from uuid import uuid4
 
 from lium_site.stack.console import StackError
-from lium_site.stack.renter import Refused, Renter, SshIdentity, make_identity, run_inside
+from lium_site.stack.demo_journey import Journey
+from lium_site.stack.demo_payment import (
+    await_credit,
+    await_final,
+    await_seen,
+    make_invoice,
+    pay,
+    sign_up,
+)
+from lium_site.stack.renter import Refused, run_inside
 
 COMMAND = "nproc; nvidia-smi -L"
 POD_NAME = "demo"
@@ -18,21 +25,6 @@ POLL_SECONDS = 0.2
 
 # Long enough that the charge is above zero at any price on the market.
 STAY_SECONDS = 3.0
-
-
-@dataclass
-class Journey:
-    """What the renter has learnt so far."""
-
-    renter: Renter
-    identity: SshIdentity = field(default_factory=lambda: make_identity("demo"))
-    executor: dict[str, Any] = field(default_factory=dict)
-    pod_id: str = ""
-    pod: dict[str, Any] = field(default_factory=dict)
-    ssh_output: str = ""
-    record: dict[str, Any] = field(default_factory=dict)
-    receipt: dict[str, Any] = field(default_factory=dict)
-    trial_balance: dict[str, str] = field(default_factory=dict)
 
 
 def choose_machine(journey: Journey) -> str:
@@ -55,8 +47,9 @@ def bring_key(journey: Journey) -> str:
 
 def ask_price(journey: Journey) -> str:
     """Ask for a quote on one GPU for one hour."""
-    quote = journey.renter.get(f"executors/{journey.executor['id']}/quote?hours=1&gpu_count=1")
-    return f"${quote['total_usd']} for the hour"
+    path = f"executors/{journey.executor['id']}/quote?hours=1&gpu_count=1"
+    journey.quote = journey.renter.get(path)
+    return f"${journey.quote['total_usd']} for the hour"
 
 
 def rent(journey: Journey) -> str:
@@ -151,7 +144,10 @@ def check_receipt(journey: Journey) -> str:
     expected = (price * seconds / 3600).quantize(Decimal("1e-9"))
     if charged <= 0 or charged != expected:
         raise StackError(f"charged ${charged}, but {seconds} s at ${price} an hour are ${expected}")
-    return f"${charged} for {seconds} s"
+    left = journey.balance()
+    if left != journey.balance_before + journey.paid_usd - charged:
+        raise StackError(f"the balance is ${left}, which is not what was paid less ${charged}")
+    return f"${charged} for {seconds} s; ${left} are left"
 
 
 def check_books(journey: Journey) -> str:
@@ -164,9 +160,15 @@ def check_books(journey: Journey) -> str:
 
 
 STEPS: tuple[tuple[str, Callable[[Journey], str]], ...] = (
+    ("sign up", sign_up),
     ("find a free machine", choose_machine),
-    ("register an SSH key", bring_key),
     ("ask for a quote", ask_price),
+    ("make an invoice", make_invoice),
+    ("pay it in TAO", pay),
+    ("see the payment", await_seen),
+    ("wait until it is final", await_final),
+    ("wait for the credit", await_credit),
+    ("register an SSH key", bring_key),
     ("rent one GPU", rent),
     ("wait until it is ready", await_ready),
     ("look around over SSH", go_inside),

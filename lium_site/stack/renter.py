@@ -33,26 +33,30 @@ class Refused(StackError):
 
 
 class Renter:
-    """Someone with an API key."""
+    """Someone who talks to the market: with an API key, signed in with a token, or nobody yet."""
 
-    def __init__(self, *, url: str, api_key: str) -> None:
-        self.base = f"{url}/api"
-        self.api_key = api_key
+    def __init__(self, *, url: str, api_key: str = "", token: str = "") -> None:
+        self.url = url
+        credentials = {
+            "X-API-KEY": api_key,
+            "Authorization": f"Bearer {token}" if token else "",
+        }
+        self._headers = {name: value for name, value in credentials.items() if value}
 
     def get(self, path: str) -> Any:
-        """Read something."""
-        return self._call("GET", path)
+        """Read something of the API."""
+        return self.call("GET", f"api/{path}")
 
     def post(self, path: str, body: Mapping[str, Any], *, idempotency_key: str = "") -> Any:
-        """Ask for something; the key makes a repeat harmless."""
+        """Ask the API for something; the key makes a repeat harmless."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return self._call("POST", path, body=body, headers=headers)
+        return self.call("POST", f"api/{path}", body=body, headers=headers)
 
     def delete(self, path: str) -> Any:
-        """Remove something."""
-        return self._call("DELETE", path)
+        """Remove something over the API."""
+        return self.call("DELETE", f"api/{path}")
 
-    def _call(
+    def call(
         self,
         method: str,
         path: str,
@@ -60,25 +64,25 @@ class Renter:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
+        """Send one request to any path of the market and give the JSON of its answer.
+
+        :raises Refused: it answered with an error status; :raises StackError: it did not answer.
+        """
         request = urllib.request.Request(  # noqa: S310 - the scheme is ours
-            f"{self.base}/{path}",
+            f"{self.url}/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "X-API-KEY": self.api_key,
-                "Content-Type": "application/json",
-                **(headers or {}),
-            },
+            headers={"Content-Type": "application/json", **self._headers, **(headers or {})},
         )
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
                 # Decimal, because money that went through a float is no longer what was charged.
                 return json.loads(response.read() or b"null", parse_float=Decimal)
         except urllib.error.HTTPError as error:
-            words = f"{method} /api/{path} answered {error.code}: {_message(error.read(10_000))}"
+            words = f"{method} /{path} answered {error.code}: {_message(error.read(10_000))}"
             raise Refused(words, status=error.code) from error
         except OSError as error:
-            raise StackError(f"{method} /api/{path} got no answer: {error}") from error
+            raise StackError(f"{method} /{path} got no answer: {error}") from error
 
 
 def _message(body: bytes) -> str:

@@ -11,7 +11,9 @@ import pytest
 
 from lium_site.stack.console import StackError
 from lium_site.stack.demo import Clock
-from lium_site.stack.demo_steps import STEPS, Journey, check_books, check_receipt
+from lium_site.stack.demo_journey import Journey
+from lium_site.stack.demo_payment import await_credit
+from lium_site.stack.demo_steps import STEPS, check_books, check_receipt
 from lium_site.stack.paths import ROOT
 from lium_site.stack.renter import Renter
 from tests.market import LiveMarket
@@ -46,6 +48,16 @@ def test_it_was_inside(told: dict[str, Any]) -> None:
     assert gpus[0].startswith("GPU 0: ")
 
 
+def test_it_paid_for_what_it_rented(told: dict[str, Any]) -> None:
+    [deposit] = told["invoice"]["deposits"]
+
+    assert told["invoice"]["status"] == "paid"
+    assert deposit["status"] == "credited"
+    assert deposit["amount_rao"] == told["invoice"]["amount_rao"]
+    assert Decimal(told["paid_usd"]) == deposit["credited_usd"] >= told["invoice"]["amount_usd"]
+    assert Decimal(told["charged_usd"]) < Decimal(told["paid_usd"])
+
+
 def test_charge_is_price_times_ready_time(told: dict[str, Any]) -> None:
     expected = told["receipt"]["price_per_hour"] * told["ready_seconds"] / 3600
 
@@ -65,11 +77,33 @@ class Answers(Renter):
     """A market that gives one answer to everything."""
 
     def __init__(self, answer: Any) -> None:
-        super().__init__(url="", api_key="")
+        super().__init__(url="")
         self.answer = answer
 
-    def get(self, path: str) -> Any:
+    def call(self, method: str, path: str, **_: Any) -> Any:
         return self.answer
+
+
+@pytest.mark.parametrize(("status", "balance"), [("paid", "1.1"), ("paid", "0.9"), ("late", "1")])
+def test_wrong_credit_is_noticed(status: str, balance: str) -> None:
+    invoice = {
+        "id": "",
+        "status": status,
+        "amount_usd": Decimal(1),
+        "rate_usd_per_tao": Decimal(350),
+    }
+    journey = Journey(Answers({"balance": Decimal(balance)}), invoice=invoice)
+
+    with pytest.raises(StackError, match=rf"is {status}, and the balance grew by \${balance}"):
+        await_credit(journey)
+
+
+def test_credit_may_exceed_the_invoice_by_less_than_a_rao() -> None:
+    rate = Decimal(350)
+    invoice = {"id": "", "status": "paid", "amount_usd": Decimal(1), "rate_usd_per_tao": rate}
+    journey = Journey(Answers({"balance": Decimal("1.00000005")}), invoice=invoice)
+
+    assert "1.00000005" in await_credit(journey)
 
 
 def test_wrong_charge_is_noticed() -> None:
