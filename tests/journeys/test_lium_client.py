@@ -43,6 +43,10 @@ def node_of(lium: Client) -> str:
     return lium.ok("ls", "--format", "json").json[0]["id"]
 
 
+def pods_of(lium: Client) -> dict[str, str]:
+    return {row["id"]: row["status"] for row in lium.ok("ps", "--format", "json").json}
+
+
 def is_listed(lium: Client, pod_id: str) -> bool:
     return pod_id in {row["id"] for row in lium.ok("ps", "--format", "json").json}
 
@@ -172,6 +176,20 @@ class TestRunningPod:
 
         assert public_key[:10] in lium.ok("ssh-keys").out
         assert lium.ok("whoami", "--json").json["ssh_key_registered"]
+
+
+class TestPlainUp:
+    def test_takes_the_first_machine_and_the_image_that_is_there(self, market, tmp_path):
+        alice = Client(tmp_path, url=market.url, api_key=market.api_key)
+        before = pods_of(alice)
+        alice.ok("ls")
+
+        alice.ok("up", "1", "--yes", text="exit\n")
+
+        [(pod_id, status)] = pods_of(alice).items() - before.items()
+        image = market.api.get(f"pods/{pod_id}")["template"]["docker_image"]
+        alice.ok("rm", pod_id, "--yes")
+        assert (status, image) == ("RUNNING", "lium/base")
 
 
 class TestWholeLife:
