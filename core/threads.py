@@ -22,5 +22,8 @@ def _tidily(work: Callable[[], T]) -> T:
     close_old_connections()
     try:
         return work()
+    except StopIteration as error:
+        # A future cannot carry it: who waits would wait for ever.
+        raise RuntimeError("The work ended in StopIteration.") from error
     finally:
         close_old_connections()

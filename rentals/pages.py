@@ -16,6 +16,7 @@ from rentals.reasons import Reason
 from rentals.services import evidence, meter, metrics, receipts
 
 S = PodStatus
+Wallet = dict[str, Decimal | None]
 EVENTS_SHOWN: Final = 30
 CHARGES_SHOWN: Final = 10
 CONNECTABLE: Final = frozenset({S.RUNNING, S.UNREACHABLE})
@@ -39,6 +40,7 @@ TITLES: Final = {
     "pod-rent.requested": "Rented",
     "pod-delete.success": "Asked to end",
     "pod-edit.success": "Changed",
+    "pod-lifecycle.given_back": "GPUs given back",
 }
 STATUS_TITLES: Final = {
     S.RUNNING: ("Proven ready", "done"),
@@ -72,14 +74,15 @@ def pod_page(pod: Pod, *, now: datetime) -> dict[str, Any]:
     """Give everything that the pod page and its live pushes show."""
     status = S(pod.status)
     tail = metrics.log_tail(pod)
+    wallet = _wallet(pod.workspace)
     return {
         "pod": pod,
         "actions": {name: status in states for name, states in ACTIONS.items()},
         "reason_kind": "bad" if status in BAD else "warn" if status in WARN else "",
         "reason_hint": _hint(pod),
         "receipt_url": receipt_url(pod),
-        "cost": _cost(pod, now=now),
-        "wallet": _wallet(pod.workspace),
+        "cost": _cost(pod, wallet, now=now),
+        "wallet": wallet,
         "connect": _connect(pod),
         "connect_missing": "" if status in CONNECTABLE else _connect_missing(status),
         "series": series_of(pod, metrics.samples(pod)),
@@ -135,23 +138,22 @@ def charged_usd(row: PodMeter) -> Decimal:
     return max(meter.charge(row, of=proven), row.posted_usd)
 
 
-def _cost(pod: Pod, *, now: datetime) -> dict[str, Any]:
-    up, balance = ready_time(pod, now=now), balance_usd(pod.workspace)
-    burn = selectors.burn_usd_per_hour(pod.workspace)
-    runs = timedelta(hours=float(max(balance, Decimal(0)) / burn)) if burn else None
+def _cost(pod: Pod, wallet: Wallet, *, now: datetime) -> dict[str, Any]:
+    up, hours = ready_time(pod, now=now), wallet["hours_left"]
+    runs = timedelta(hours=float(max(hours, Decimal(0)))) if hours is not None else None
     seconds = meter.ready_seconds(pod.meter, proven_until=pod.last_proof_at)
     return {
         "charged_usd": charged_usd(pod.meter),
         "up": up,
         "billed": timedelta(seconds=float(seconds)) if pod.ready_at else None,
         "up_since": now - up if up is not None and pod.meter.ready_since else None,
-        "balance_usd": balance,
+        "balance_usd": wallet["balance_usd"],
         "runs_until": now + runs if runs is not None and runs < timedelta(days=3650) else None,
         "metering": pod.meter.ready_since is not None,
     }
 
 
-def _wallet(workspace: Workspace) -> dict[str, Decimal | None]:
+def _wallet(workspace: Workspace) -> Wallet:
     """Give what the frame of a page shows of a balance, so that a push moves it too."""
     balance, burn = balance_usd(workspace), selectors.burn_usd_per_hour(workspace)
     return {
@@ -227,7 +229,7 @@ def _newest_events(pod: Pod) -> list[PodEvent]:
 
 def _charges(pod: Pod) -> list[dict[str, Any]]:
     hourly = pod.hourly_price_usd
-    newest = receipts.charges_of(pod)[-CHARGES_SHOWN:][::-1]
+    newest = receipts.newest_charges(pod, CHARGES_SHOWN)
     return [
         {
             "until": charge.until,

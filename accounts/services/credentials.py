@@ -4,7 +4,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.utils.crypto import constant_time_compare
 
 from accounts.access import principal_in, role_of
 from accounts.models import ApiKey, ApiSession, User
@@ -60,6 +63,26 @@ def principal_of_session(token: str, *, workspace_id: UUID | None, now: datetime
     _refuse_suspended(session.user)
     _note_use(ApiSession.objects.all(), session, now=now)
     return principal_in(session.user, workspace_id=workspace_id)
+
+
+def principal_of_browser(session_key: str | None) -> Principal:
+    """Find who is signed in by a browser's session; unlike a request, this changes nothing in it.
+
+    :raises SessionRequired: signed out, here or by a new password. :raises Forbidden: suspended.
+    :raises NotFound: the workspace is gone.
+    """
+    kept = SessionStore(session_key).load()
+    number = kept.get(SESSION_KEY)
+    user = User.objects.filter(pk=number).first() if number else None
+    if user is None or not _fits(user, kept.get(HASH_SESSION_KEY, "")):
+        raise SessionRequired("You are signed out.", hint="Sign in again.")
+    _refuse_suspended(user)
+    return principal_in(user, workspace_id=None)
+
+
+def _fits(user: User, proof: str) -> bool:
+    proofs = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return any(constant_time_compare(proof, valid) for valid in proofs)
 
 
 def _refuse_dead(key: ApiKey, *, now: datetime) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from django.db.models import QuerySet
+
 from billing.models import Posting
 from core.money import SECONDS_PER_HOUR, quantize
 from rentals.models import Pod, PodMeter, PodStatus, ReadyInterval, Receipt
@@ -63,19 +65,31 @@ def read(pod: Pod) -> ReceiptView:
 
 def charges_of(pod: Pod) -> list[Charge]:
     """List what the renter was charged for a pod, oldest first."""
-    postings = Posting.objects.filter(
-        entry__subject_kind=metering.SUBJECT,
-        entry__subject_id=pod.public_id,
-        account=pod.meter.renter_account_id,
-    )
-    rows = postings.order_by("entry__occurred_at").values_list("entry__occurred_at", "amount")
-    return [Charge(until=until, amount_usd=-amount) for until, amount in rows]
+    return _charges(_postings(pod).order_by("entry__occurred_at"))
+
+
+def newest_charges(pod: Pod, count: int) -> list[Charge]:
+    """List the last charges for a pod, newest first; a pod of a month has 43,200 of them."""
+    return _charges(_postings(pod).order_by("-entry_id")[:count])
 
 
 def close_reason(pod: Pod) -> str:
     """Say why a pod ended: the reason of the event that began its end; empty while it lives."""
     ends = pod.events.filter(to_status__in=[PodStatus.FAILED, PodStatus.REMOVING])
     return ends.order_by("-id").values_list("reason", flat=True).first() or ""
+
+
+def _postings(pod: Pod) -> QuerySet[Posting]:
+    return Posting.objects.filter(
+        entry__subject_kind=metering.SUBJECT,
+        entry__subject_id=pod.public_id,
+        account=pod.meter.renter_account_id,
+    )
+
+
+def _charges(postings: QuerySet[Posting]) -> list[Charge]:
+    rows = postings.values_list("entry__occurred_at", "amount")
+    return [Charge(until=until, amount_usd=-amount) for until, amount in rows]
 
 
 def _beside(line: Mapping[str, Any], *, pod: Pod, meter: PodMeter) -> dict[str, Any]:
