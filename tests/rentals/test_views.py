@@ -1,16 +1,22 @@
 """The pod pages, without scripts: what is shown, what is refused, and that a form sent twice rents once."""
 
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.principal import Principal
 from marketplace.models import Node
-from rentals.models import Pod, PodStatus, Quote, Template
-from rentals.services import renting
-from tests.factories.pods import NOON, make_ready, make_template
+from rentals import pages, selectors
+from rentals.consumers import PodListConsumer
+from rentals.models import Pod, PodPort, PodStatus, Quote, Template
+from rentals.services import metering, renting
+from tests.factories.pods import NOON, make_pod, make_ready, make_template
 from tests.factories.rentals import ALICE_KEY, make_node, make_principal, rent_request
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +111,22 @@ class TestRentPage:
         assert [near["node"] for near in answer.context["equivalents"]] == [other]
 
 
+def shown(pod: Pod) -> Pod:
+    return selectors.with_parts(Pod.objects.all()).get(pk=pod.pk)
+
+
+def charged(pod: Pod, *, times: int) -> list[datetime]:
+    """Charge a ready pod, a minute each; give up to when."""
+    ends = []
+    for _ in range(times):
+        pod.refresh_from_db()
+        proof = (pod.last_proof_at or NOON) + timedelta(minutes=1)
+        Pod.objects.filter(pk=pod.pk).update(last_proof_at=proof)
+        metering.settle(pod_id=pod.pk, now=proof)
+        ends.append(proof)
+    return ends
+
+
 class TestPodPages:
     @pytest.mark.parametrize("name", ["pod", "pod_live"])
     def test_a_stranger_sees_nothing(self, name: str, pod: Pod) -> None:
@@ -134,6 +156,39 @@ class TestPodPages:
 
         assert b'hx-target="#pod-head"' in answer.content
         assert b"<html" not in answer.content
+
+    def test_a_picture_costs_the_same_however_much_was_charged(
+        self, pod: Pod, django_assert_num_queries: Any
+    ) -> None:
+        make_ready(pod)
+        once = charged(pod, times=1)
+        with CaptureQueriesContext(connection) as first:
+            pages.pod_page(shown(pod), now=NOON)
+
+        often = charged(pod, times=14)
+        with django_assert_num_queries(len(first)):
+            page = pages.pod_page(shown(pod), now=NOON)
+
+        assert len(first) <= 11
+        balances = [query for query in first if 'FROM "billing_account"' in query["sql"]]
+        assert len(balances) == 1
+        assert [line["until"] for line in page["charges"]] == [*once, *often][:-11:-1]
+
+    @pytest.mark.parametrize("pods", [1, 5])
+    def test_a_list_costs_the_same_however_long_it_is(
+        self, pods: int, renter: Principal, django_assert_max_num_queries: Any
+    ) -> None:
+        for _ in range(pods):
+            pod = make_ready(make_pod(workspace=renter.workspace))
+            PodPort.objects.create(pod=pod, internal=22, external=40022)
+        consumer = PodListConsumer()
+        consumer.principal = renter
+        consumer.enter()
+
+        with django_assert_max_num_queries(2):
+            rows = consumer.render()
+
+        assert rows.count("<tr") == pods
 
     def test_the_list_shows_now_and_ended_apart(self, page: Client, pod: Pod) -> None:
         now, ended = page.get(reverse("pods")), page.get(reverse("pods") + "?ended=1")
