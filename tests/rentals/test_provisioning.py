@@ -356,6 +356,17 @@ class TestWishes:
         assert set(ledger.trial_balance().values()) == {Decimal(0)}
         assert UsageFact.objects.get().paid_usd == pod.receipt.charged_usd
 
+    def test_removing_a_start_that_never_asked_for_a_container_needs_no_machine(
+        self, alice: Principal, market_node: Node
+    ) -> None:
+        lose_sight(market_node)
+        pod = reconciled(rented(alice, market_node))
+
+        removed(pod, alice)
+
+        assert pod.status == PodStatus.REMOVED
+        assert everything_is_free(market_node)
+
     def test_removing_waits_for_a_silent_machine_and_charges_nothing_meanwhile(
         self, alice: Principal, market_node: Node
     ) -> None:
