@@ -21,6 +21,14 @@ def login(account: str) -> None:
     ratelimit.check("login-account", _hidden(account), LOGIN_PER_ACCOUNT)
 
 
+def signature() -> None:
+    """Count a signed message that is to prove a key.
+
+    :raises RateLimited: too many from this address.
+    """
+    ratelimit.check("login-address", _address(), LOGIN_PER_ADDRESS)
+
+
 def login_succeeded(account: str) -> None:
     """Forgive the account's earlier tries; the address's stay, or one good account would buy guesses at others."""
     ratelimit.forgive("login-account", _hidden(account), LOGIN_PER_ACCOUNT)

@@ -79,7 +79,22 @@ def sign_up_by_fingerprint(*, now: datetime) -> NewAccount:
     return NewAccount(user=user, api_key=secret, credited=credited, fingerprint=fingerprint)
 
 
-def open_account(*, user: User, now: datetime) -> bool:
+def open_hotkey_account(*, now: datetime) -> User:
+    """Make an account that a hotkey signs in; the caller stores the hotkey in the same transaction.
+
+    :raises RateLimited: too many accounts from this network address.
+    """
+    limits.signup()
+    # The row wants a login of its own: a fingerprint that nobody was ever told.
+    unknown = get_random_string(FINGERPRINT_LENGTH, FINGERPRINT_ALPHABET)
+    user = User(fingerprint_digest=digest(unknown), created_at=now)
+    user.name = huid(user.public_id)
+    user.set_unusable_password()
+    open_account(user=user, now=now, login="hotkey")
+    return user
+
+
+def open_account(*, user: User, now: datetime, login: str = "") -> bool:
     """Save a new user with workspace, credit and audit, in one transaction; True when credit was granted."""
     with transaction.atomic():
         User.objects.establish(user)
@@ -89,7 +104,7 @@ def open_account(*, user: User, now: datetime) -> bool:
             actor=person(user),
             workspace_id=workspace.pk,
             resource=("user", user.public_id),
-            result={"login": "email" if user.email else "fingerprint"},
+            result={"login": login or ("email" if user.email else "fingerprint")},
             now=now,
         )
         return hooks.on_signup(workspace, now=now)
