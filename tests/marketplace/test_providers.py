@@ -1,0 +1,94 @@
+"""A workspace's provider: made once, with a key of its own, paid to a coldkey that was proven."""
+
+import pytest
+from bittensor_core import Keypair
+
+from accounts.models import AuditEvent, Hotkey
+from accounts.services import challenges
+from accounts.services.challenges import BadSignature
+from core.errors import Conflict, NotFound
+from marketplace.machine.keys import load_private_key
+from marketplace.services import providers
+from marketplace.services.machines import open_key
+from tests.factories.accounts import NOON, Person
+from tests.factories.marketplace import make_node
+
+COLDKEY = Keypair.create_from_uri("//Cold")
+
+
+def test_a_provider_is_made_when_it_is_first_needed(bob: Person) -> None:
+    assert providers.find_provider(bob.principal) is None
+
+    provider = providers.provider_of(bob.principal, now=NOON)
+
+    assert providers.provider_of(bob.principal, now=NOON) == provider
+    assert providers.find_provider(bob.principal) == provider
+    assert (provider.name, provider.workspace) == ("Bob", bob.workspace)
+    assert AuditEvent.objects.filter(action="provider.create").count() == 1
+
+
+def test_each_provider_has_a_key_pair_of_its_own(bob: Person, charlie: Person) -> None:
+    one, other = (providers.provider_of(who.principal, now=NOON) for who in (bob, charlie))
+
+    assert one.ssh_public_key != other.ssh_public_key
+    key = load_private_key(open_key(one))
+    assert one.ssh_public_key == f"ssh-ed25519 {key.get_base64()}"
+
+
+def test_a_provider_is_known_by_the_first_hotkey_of_its_owner(bob: Person) -> None:
+    assert providers.provider_of(bob.principal, now=NOON).hotkey is None
+    for address in ("5First", "5Second"):
+        Hotkey.objects.create(user=bob.user, address=address)
+
+    assert providers.provider_of(bob.principal, now=NOON).hotkey == "5First"
+
+
+def prove(bob: Person, message: str, *, by: Keypair = COLDKEY) -> None:
+    providers.prove_coldkey(
+        principal=bob.principal,
+        address=COLDKEY.ss58_address,
+        message=message,
+        signature=by.sign(message.encode()).hex(),
+        now=NOON,
+    )
+
+
+def test_a_coldkey_is_proven_by_its_signature(bob: Person) -> None:
+    provider = providers.provider_of(bob.principal, now=NOON)
+    message = challenges.challenge(now=NOON, purpose=providers.coldkey_purpose(provider))
+
+    prove(bob, message)
+
+    provider.refresh_from_db()
+    assert (provider.coldkey, provider.coldkey_proven_at) == (COLDKEY.ss58_address, NOON)
+    with pytest.raises(BadSignature, match="used before"):
+        prove(bob, message)
+
+
+def test_what_was_signed_for_another_provider_proves_nothing(bob: Person, charlie: Person) -> None:
+    provider = providers.provider_of(bob.principal, now=NOON)
+    message = challenges.challenge(now=NOON, purpose=providers.coldkey_purpose(provider))
+    with pytest.raises(NotFound):
+        prove(charlie, message)
+    providers.provider_of(charlie.principal, now=NOON)
+
+    with pytest.raises(BadSignature):
+        prove(charlie, message)
+    with pytest.raises(BadSignature):
+        prove(bob, challenges.challenge(now=NOON))
+    with pytest.raises(BadSignature):
+        prove(bob, message, by=Keypair.create_from_uri("//Dave"))
+
+
+def test_opting_out_waits_until_the_machines_are_gone(bob: Person) -> None:
+    provider = providers.provider_of(bob.principal, now=NOON)
+    node = make_node(provider=provider)
+    with pytest.raises(Conflict, match="1 of your machines"):
+        providers.set_opted_in(principal=bob.principal, provider=provider, opted_in=False, now=NOON)
+    node.delisted_at = NOON
+    node.save(update_fields=["delisted_at"])
+
+    providers.set_opted_in(principal=bob.principal, provider=provider, opted_in=False, now=NOON)
+
+    provider.refresh_from_db()
+    assert not provider.opted_in
