@@ -5,11 +5,14 @@ import re
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.people import NETWORK_CHANGED, HostedPod
+from tests.browser.people import NETWORK_CHANGED, HostedPod, sign_in
+from tests.market import LiveMarket
 
 pytestmark = pytest.mark.browser
 BACK_MS = 40_000
 IDLE_MS = 65_000
+# Longer than a page waits between two tries by HTTP.
+POLL_MS = 12_000
 SETTLE_MS = 2_000
 GOING_AWAY = 1001
 LIVE, LOST = re.compile("^Live"), "Reconnecting…"
@@ -99,6 +102,28 @@ def test_a_silent_socket_still_delivers_after_a_minute(renter: Page, pod: Hosted
 
     expect(renter.locator(f"#pod-{pod.id}")).to_contain_text("Remov")
     assert renter.evaluate("sockets.length") == 1
+
+
+def test_a_page_that_was_signed_out_elsewhere_says_so_and_asks_no_more(
+    page: Page, pod: HostedPod, market: LiveMarket
+) -> None:
+    sign_in(page, market.renter_email, market.renter_password)
+    open_live(page, pod.path)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    elsewhere = page.context.browser.new_context(base_url=market.url)  # type: ignore[union-attr]
+    elsewhere.add_cookies(page.context.cookies())  # type: ignore[arg-type]
+    window = elsewhere.new_page()
+    window.goto("/accounts/logout/")
+    window.get_by_role("button", name="Sign out").last.click()
+    window.wait_for_url(lambda address: "logout" not in address)
+    elsewhere.close()
+
+    expect(page.locator("[data-live]")).to_have_text(re.compile("^Signed out"))
+    page.wait_for_timeout(POLL_MS)
+    assert not asked
+    assert page.evaluate("sockets.length") == 1
 
 
 def test_the_theme_is_kept(page: Page) -> None:
