@@ -28,7 +28,7 @@ function axes(figure, paint) {
   const quiet = { stroke: () => paint().ink, font, grid, ticks: { show: false } };
   return [
     { ...quiet, grid: { show: false }, space: 80, size: 20, values: (_, ticks, __, ___, step) => ticks.map((tick) => clock(tick, step)) },
-    { ...quiet, size: 46, space: 28, values: (_, ticks) => ticks.map((tick) => `${tick}${unit}`) },
+    { ...quiet, size: 46, space: 24, values: (_, ticks) => ticks.map((tick) => `${tick}${unit}`) },
   ];
 }
 
@@ -52,7 +52,7 @@ function draw(figure) {
     height: canvas.clientHeight || 96,
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false }, points: { size: 6 } },
-    scales: { y: { range: (_, low, high) => [0, maximum ?? Math.max(1, (high ?? 0) * 1.15)] } },
+    scales: { y: { range: (_, low, high) => [0, maximum ? maximum * 1.04 : Math.max(1, (high ?? 0) * 1.15)] } },
     axes: axes(figure, paint),
     series: [{}, { stroke: () => paint().line, fill: () => paint().fill, width: 1.6, points: { show: false }, spanGaps: false }],
     hooks: { setCursor: [(self) => point(figure, self)] },

@@ -27,12 +27,17 @@ def browser_context_args(
 
 
 @pytest.fixture
-def context(context: BrowserContext) -> Iterator[BrowserContext]:
-    """Fail the test of a page that logs an error, breaks its policy or throws."""
+def context(context: BrowserContext, base_url: str) -> Iterator[BrowserContext]:
+    """Fail the test of a page that logs an error, breaks its policy, throws, or asks anybody but us for anything."""
     complaints: list[str] = []
     context.set_default_timeout(STEP_MS)
     context.on("console", lambda said: complaints.append(said.text) if is_bad(said.type) else None)
     context.on("weberror", lambda thrown: complaints.append(str(thrown.error)))
+    ours = (base_url, "data:", "blob:")
+    context.on(
+        "request",
+        lambda sent: None if sent.url.startswith(ours) else complaints.append(f"asks {sent.url}"),
+    )
     yield context
     allowed = (NETWORK_CHANGED, *getattr(context, "allowed_complaints", ()))
     found = [text for text in complaints if not any(part in text for part in allowed)]

@@ -77,6 +77,14 @@ class HostedPod:
             self.market.api.delete(f"pods/{self.id}")
         wait_until(self._has_receipt, f"receipt of {self.name}")
 
+    def stop(self) -> None:
+        """Stop it and wait until it is."""
+        self.post("stop")
+        wait_until(
+            lambda: self.market.api.get(f"pods/{self.id}")["status"] == "STOPPED",
+            f"{self.name} to stop",
+        )
+
     def _has_receipt(self) -> bool:
         try:
             return bool(self.market.api.get(f"pods/{self.id}/receipt"))
@@ -84,13 +92,11 @@ class HostedPod:
             return False
 
     @classmethod
-    @contextmanager
-    def rented(cls, market: LiveMarket, *, name: str = "") -> "Iterator[HostedPod]":
-        """Rent one GPU of the local machine, wait until it is ready, and remove it at the end."""
+    def asked_for(cls, market: LiveMarket, *, template: str, name: str = "") -> "HostedPod":
+        """Rent one GPU of the local machine, and do not wait for it."""
         journey = Journey(market.api, identity=make_identity("browser"))
         hosted = cls(market, journey, name=name or f"pod-{uuid4().hex[:6]}")
         choose_machine(journey)
-        template = market.api.get("templates")[0]["id"]
         answer = market.api.post(
             f"executors/{journey.executor['id']}/rent",
             {
@@ -103,8 +109,15 @@ class HostedPod:
             idempotency_key=str(uuid4()),
         )
         journey.pod_id = answer.get("pod_id") or answer["id"]
+        return hosted
+
+    @classmethod
+    @contextmanager
+    def rented(cls, market: LiveMarket, *, name: str = "") -> "Iterator[HostedPod]":
+        """Rent one GPU of the local machine, wait until it is ready, and remove it at the end."""
+        hosted = cls.asked_for(market, template=market.api.get("templates")[0]["id"], name=name)
         try:
-            await_ready(journey)
+            await_ready(hosted.journey)
             yield hosted
         finally:
             hosted.remove()
@@ -115,10 +128,13 @@ class World:
     """The addresses of one of everything."""
 
     pod: str
+    stopped_pod: str
     ended_pod: str
+    failed_pod: str
     node: str
     invoice: str
     paid_invoice: str
+    short_invoice: str
     confirm_path: str
     reset_path: str
     invitation_path: str
@@ -126,20 +142,33 @@ class World:
 
 @contextmanager
 def furnish(market: LiveMarket, renter: Page) -> Iterator[World]:
-    """Give the seeded renter a running pod, an ended one, an open and a paid invoice, and mail."""
-    with HostedPod.rented(market) as running:
+    """Give the seeded renter a pod and an invoice in each state that looks different, and mail."""
+    with HostedPod.rented(market) as running, HostedPod.rented(market) as stopped:
+        stopped.stop()
         with HostedPod.rented(market) as ended:
             pass
         yield World(
             pod=running.id,
+            stopped_pod=stopped.id,
             ended_pod=ended.id,
+            failed_pod=failed_pod(market),
             node=str(running.journey.executor["id"]),
             invoice=open_invoice(renter, usd="10"),
             paid_invoice=paid_invoice(renter),
+            short_invoice=short_invoice(renter),
             confirm_path=_confirmation(market, renter),
             reset_path=_reset(market, renter),
             invitation_path=_invitation(market),
         )
+
+
+def failed_pod(market: LiveMarket) -> str:
+    """Rent with an image that nobody serves and return the pod, which has failed."""
+    unserved = {"name": "unserved", "docker_image": "127.0.0.1:9/unserved", "is_private": True}
+    template = market.api.post("templates", {**unserved, "docker_image_tag": "1"})["id"]
+    failed = HostedPod.asked_for(market, template=template)
+    wait_until(failed._has_receipt, "receipt of the failed start")
+    return failed.id
 
 
 def open_invoice(page: Page, *, usd: str) -> str:
@@ -156,6 +185,18 @@ def paid_invoice(page: Page) -> str:
     invoice = open_invoice(page, usd="25")
     page.get_by_role("button", name="Pay with test TAO").click()
     page.get_by_text("$25.00 is on your balance.").wait_for()
+    return invoice
+
+
+def short_invoice(page: Page) -> str:
+    """Make an invoice, send less than it asks for and wait until the page says so."""
+    invoice = open_invoice(page, usd="8")
+    address = page.locator("#address").inner_text()
+    paid = page.request.post(
+        "/localchain/faucet", data={"address": address, "amount_rao": "1000000"}
+    )
+    assert paid.ok, paid.text()
+    page.get_by_text("are missing").or_(page.get_by_text("is missing")).first.wait_for()
     return invoice
 
 

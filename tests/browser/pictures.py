@@ -4,6 +4,7 @@ MARKET_STATE may name its state folder, as for `./market up`. It rents a pod for
 it, so that there is something to see.
 """
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,7 +21,10 @@ WIDE = {"width": 1280, "height": 860}
 NARROW = {"width": 390, "height": 844}
 # Long enough for the plots to have a shape.
 WATCH_MS = 75_000
-WORK = "for i in 1 2 3; do echo epoch $i of 3 > /proc/1/fd/1; timeout 12 sh -c 'while :; do :; done'; sleep 8; done"
+WORK = (
+    "for i in 1 2 3; do echo epoch $i of 3 > /proc/1/fd/1; x=$(head -c 400M /dev/zero | tr '\\0' x); "
+    'timeout 14 sh -c "while :; do :; done"; sleep 8; x=; done'
+)
 
 
 def main() -> None:
@@ -57,7 +61,7 @@ def work_in(pod: HostedPod) -> None:
     seen = pod.journey.pod
     run_inside(
         seen["ssh_connect_cmd"],
-        f'nohup sh -c "{WORK}" >/dev/null 2>&1 &',
+        f"nohup sh -c {shlex.quote(WORK)} >/dev/null 2>&1 &",
         identity=pod.journey.identity,
         host_key=seen["ssh_host_key"],
     )
