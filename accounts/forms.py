@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from accounts import scope_words
-from accounts.models import PodVisibility, Scope
+from accounts.models import ALONE, PodVisibility
 from accounts.services.api_keys import BUDGET_FIELDS, DEFAULT_SCOPES, KeyRequest
 
 
@@ -45,8 +45,9 @@ class ApiKeyForm(forms.Form):
     def clean_scopes(self) -> list[str]:
         """Refuse what the service would, beside the field."""
         scopes: list[str] = self.cleaned_data["scopes"]
-        if Scope.BILLING in scopes and len(scopes) > 1:
-            raise forms.ValidationError("Billing stands alone: make a second key for it.")
+        alone = [scope.label for scope in ALONE if scope in scopes]
+        if alone and len(scopes) > 1:
+            raise forms.ValidationError(f"{alone[0]} stands alone: make a second key for it.")
         return scopes
 
     def request(self) -> KeyRequest:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from accounts.models import PodVisibility, Scope
+from accounts.models import ALONE, PodVisibility, Scope
 
 WORDS: Final[dict[str, tuple[str, str, list[str], list[str]]]] = {
     Scope.READ: (
@@ -29,6 +29,12 @@ WORDS: Final[dict[str, tuple[str, str, list[str], list[str]]]] = {
         ["open invoices", "read the balance"],
         ["/tao", "/tmc-pay", "/stripe", "/payments"],
     ),
+    Scope.PROVIDE: (
+        "Provide",
+        "Run the workspace's machines on the market (LIUM_PROVIDER_TOKEN); such a key reaches no pod and holds no other scope.",
+        ["add, change and remove machines", "give notice", "read earnings"],
+        ["/portal"],
+    ),
 }
 VISIBILITY: Final = {
     PodVisibility.OWN: "The key sees the pods that it rented itself.",
@@ -46,7 +52,7 @@ def everything() -> dict[str, Any]:
                 "description": description,
                 "can": can,
                 "route_families": routes,
-                "default": scope != Scope.BILLING,
+                "default": scope not in ALONE,
             }
             for scope, (title, description, can, routes) in WORDS.items()
         ],

@@ -1,6 +1,6 @@
 """People, workspaces and their keys."""
 
-from accounts.models.api_key import ApiKey, BudgetRefusal, PodVisibility, Scope
+from accounts.models.api_key import ALONE, ApiKey, BudgetRefusal, PodVisibility, Scope
 from accounts.models.audit import AuditEvent
 from accounts.models.hotkey import Hotkey, UsedSignature
 from accounts.models.session import ApiSession
@@ -9,6 +9,7 @@ from accounts.models.user import User
 from accounts.models.workspace import INVITABLE, Invitation, Membership, Role, Workspace
 
 __all__ = [
+    "ALONE",
     "INVITABLE",
     "ApiKey",
     "ApiSession",

@@ -12,12 +12,16 @@ from core import clock
 
 
 class Scope(models.TextChoices):
-    """What a key may do; ``billing`` is never combined with the others."""
+    """What a key may do; ``billing`` and ``provide`` stand alone."""
 
     READ = "read"
     RENT = "rent"
     MANAGE = "manage"
     BILLING = "billing"
+    PROVIDE = "provide"
+
+
+ALONE = (Scope.BILLING, Scope.PROVIDE)
 
 
 class PodVisibility(models.TextChoices):
@@ -60,7 +64,8 @@ class ApiKey(models.Model):
             models.CheckConstraint(
                 condition=Q(scopes__len__gt=0)
                 & Q(scopes__contained_by=Scope.values)
-                & (~Q(scopes__contains=[Scope.BILLING]) | Q(scopes=[Scope.BILLING])),
+                & (~Q(scopes__contains=[Scope.BILLING]) | Q(scopes=[Scope.BILLING]))
+                & (~Q(scopes__contains=[Scope.PROVIDE]) | Q(scopes=[Scope.PROVIDE])),
                 name="api_key_scopes_known",
             ),
         ]

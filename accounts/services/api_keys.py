@@ -10,7 +10,7 @@ from typing import Final
 from django.db import transaction
 
 from accounts import limits
-from accounts.models import ApiKey, PodVisibility, Scope, User, Workspace
+from accounts.models import ALONE, ApiKey, PodVisibility, Scope, User, Workspace
 from accounts.principal import Principal
 from accounts.services import audit
 from core.actors import Actor
@@ -63,7 +63,7 @@ def mint(
     scopes = check_scopes(request.scopes)
     name = _checked_name(request.name)
     budgets = _checked_budgets(dict.fromkeys(BUDGET_FIELDS) | dict(request.budgets))
-    secret = new_token("sk")
+    secret = new_token("lpk" if scopes == [Scope.PROVIDE] else "sk")
     with transaction.atomic():
         _refuse_too_many(workspace)
         key = ApiKey.objects.create(
@@ -121,7 +121,7 @@ def revoke(*, key: ApiKey, actor: Actor, now: datetime, reason: str = "") -> Api
 def check_scopes(scopes: Collection[str]) -> list[str]:
     """Give the scopes in their usual order.
 
-    :raises Invalid: none, unknown ones, or ``billing`` with others.
+    :raises Invalid: none, unknown ones, or one that stands alone with others.
     """
     unknown = sorted(set(scopes) - set(Scope.values))
     if unknown or not scopes:
@@ -129,10 +129,10 @@ def check_scopes(scopes: Collection[str]) -> list[str]:
             f"Unknown scopes: {', '.join(unknown)}." if unknown else "A key needs a scope.",
             hint=f"Choose from {', '.join(Scope.values)}.",
         )
-    if Scope.BILLING in scopes and len(set(scopes)) > 1:
+    if len(set(scopes)) > 1 and (alone := [scope for scope in ALONE if scope in scopes]):
         raise Invalid(
-            "The 'billing' scope stands alone: a key that moves money does nothing else.",
-            hint="Make a second key for billing.",
+            f"The '{alone[0]}' scope stands alone: such a key does nothing else.",
+            hint=f"Make a second key for '{alone[0]}'.",
         )
     return [scope for scope in Scope.values if scope in scopes]
 

@@ -53,6 +53,12 @@ class TestCreate:
     def test_echoes_a_billing_key_as_billing_alone(self, alice: Person) -> None:
         assert make(alice, scopes=["billing"]).json()["scopes"] == ["billing"]
 
+    def test_a_provider_key_looks_as_the_client_expects(self, alice: Person) -> None:
+        made = make(alice, scopes=["provide"]).json()
+
+        assert made["scopes"] == ["provide"]
+        assert made["key"].startswith("lpk_")
+
     @pytest.mark.parametrize(
         "body",
         [
@@ -64,6 +70,7 @@ class TestCreate:
             {"scopes": []},
             {"scopes": ["root"]},
             {"scopes": ["billing", "read"]},
+            {"scopes": ["provide", "read"]},
             {"scopes": "read"},
             {"pod_visibility": "all"},
             {"daily_budget_usd": 0.5},
@@ -256,7 +263,13 @@ class TestScopes:
     def test_are_told_to_everyone(self, anonymous: Client) -> None:
         told = anonymous.get("/api/keys/scopes").json()
 
-        assert [row["scope"] for row in told["scopes"]] == ["read", "rent", "manage", "billing"]
+        assert [row["scope"] for row in told["scopes"]] == [
+            "read",
+            "rent",
+            "manage",
+            "billing",
+            "provide",
+        ]
         assert [row["value"] for row in told["pod_visibility"]] == ["own", "account"]
 
 
