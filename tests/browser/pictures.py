@@ -28,7 +28,7 @@ WORK = (
 
 
 def main() -> None:
-    """Take every picture, in light and dark."""
+    """Take every picture."""
     FOLDER.mkdir(exist_ok=True)
     market = described(open_state())
     with sync_playwright() as playwright, HostedPod.rented(market, name="llama-finetune") as pod:
@@ -68,15 +68,14 @@ def work_in(pod: HostedPod) -> None:
 
 
 def take(page: Page, name: str, path: str) -> None:
-    """Photograph a page wide and narrow, light and dark; an empty path is the page that is open."""
+    """Photograph a page wide in light, and narrow in dark; an empty path is the page that is open."""
     if path:
         page.goto(path)
-    for size, suffix in ((WIDE, ""), (NARROW, "-390")):
+    for size, theme, ending in ((WIDE, "light", ""), (NARROW, "dark", "-390-dark")):
         page.set_viewport_size(size)  # type: ignore[arg-type]
-        for theme, ending in (("light", ""), ("dark", "-dark")):
-            page.evaluate(SET_THEME, theme)
-            page.wait_for_timeout(500)
-            page.screenshot(path=FOLDER / f"{name}{suffix}{ending}.png")
+        page.evaluate(SET_THEME, theme)
+        page.wait_for_timeout(500)
+        page.screenshot(path=FOLDER / f"{name}{ending}.png")
     page.set_viewport_size(WIDE)  # type: ignore[arg-type]
 
 
