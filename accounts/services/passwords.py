@@ -2,12 +2,31 @@
 
 from datetime import datetime
 
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import User
 from accounts.principal import person
 from accounts.services import audit, sessions
 from accounts.services.signup import personal_workspace
+from core.errors import Forbidden, Invalid
+
+
+def choose(*, user: User, password: str, now: datetime) -> None:
+    """Check a new password as sign-up does, then store it.
+
+    :raises Invalid: it is too weak. :raises Forbidden: the account is suspended.
+    """
+    if not user.is_active:
+        raise Forbidden("This account is suspended.", hint="Write to the operator of this market.")
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid(
+            " ".join(error.messages), hint="Choose at least 8 characters that are not common."
+        ) from error
+    set_password(user=user, password=password, now=now)
 
 
 def set_password(*, user: User, password: str, now: datetime) -> None:

@@ -17,12 +17,19 @@ from core.errors import Forbidden, NotFound, Unauthenticated
 from core.tokens import digest, new_token
 
 SESSION_LIFE: Final = timedelta(days=14)
+RECENT: Final = timedelta(minutes=5)
 
 
 class WrongCredentials(Unauthenticated):
     """No account opens with this; which half was wrong is not said."""
 
     code = "wrong_credentials"
+
+
+class SignInAgain(Forbidden):
+    """The session is alive, but too old for this."""
+
+    code = "sign_in_again"
 
 
 def sign_in(*, email: str, password: str, now: datetime) -> str:
@@ -40,7 +47,7 @@ def sign_in(*, email: str, password: str, now: datetime) -> str:
         _audit_login(user, "login.refused", now=now)
         raise _wrong()
     limits.login_succeeded(email)
-    return _open(user, now=now)
+    return open_session(user=user, now=now)
 
 
 def sign_in_by_fingerprint(*, fingerprint: str, now: datetime) -> str:
@@ -53,37 +60,14 @@ def sign_in_by_fingerprint(*, fingerprint: str, now: datetime) -> str:
     user = User.objects.filter(fingerprint_digest=digest(fingerprint.strip())).first()
     if user is None:
         raise _wrong()
-    return _open(user, now=now)
+    return open_session(user=user, now=now)
 
 
-def end(*, session: ApiSession, actor: Actor, now: datetime, reason: str = "") -> None:
-    """End one API session; its token stops working at once.
+def open_session(*, user: User, now: datetime) -> str:
+    """Open a session for somebody who has proved who they are, and give its token.
 
-    :raises NotFound: it ended before.
+    :raises Forbidden: the account is suspended.
     """
-    with transaction.atomic():
-        alive = ApiSession.objects.filter(pk=session.pk, revoked_at=None)
-        if not alive.update(revoked_at=now):
-            raise NotFound("This session has ended already.")
-        _audit_end(session.user, actor=actor, reason=reason, now=now)
-
-
-def end_all(*, user: User, actor: Actor, now: datetime, reason: str = "") -> int:
-    """End every API session of a person and say how many there were; browser sessions are allauth's."""
-    with transaction.atomic():
-        alive = ApiSession.objects.filter(user=user, revoked_at=None, expires_at__gt=now)
-        ended = alive.update(revoked_at=now)
-        if ended:
-            _audit_end(user, actor=actor, reason=reason, now=now)
-    return ended
-
-
-def note_login(*, user: User, now: datetime) -> None:
-    """Note a sign-in on the website in the audit trail."""
-    _audit_login(user, "login", now=now)
-
-
-def _open(user: User, *, now: datetime) -> str:
     if not user.is_active:
         raise Forbidden("This account is suspended.", hint="Write to the operator of this market.")
     token = new_token("ss")
@@ -99,6 +83,46 @@ def _open(user: User, *, now: datetime) -> str:
         )
         _audit_login(user, "login", now=now)
     return token
+
+
+def end(*, session: ApiSession, actor: Actor, now: datetime, reason: str = "") -> None:
+    """End one API session; its token stops working at once.
+
+    :raises NotFound: it ended before.
+    """
+    with transaction.atomic():
+        alive = ApiSession.objects.filter(pk=session.pk, revoked_at=None)
+        if not alive.update(revoked_at=now):
+            raise NotFound("This session has ended already.")
+        _audit_end(session.user, actor=actor, reason=reason, now=now)
+
+
+def require_recent(*, token: str, now: datetime) -> None:
+    """Ask for a sign-in within the last minutes, before the ways into an account change.
+
+    :raises SignInAgain: this session is older, or none.
+    """
+    recent = ApiSession.objects.filter(digest=digest(token), created_at__gt=now - RECENT)
+    if not recent.exists():
+        raise SignInAgain(
+            f"This needs a sign-in within the last {RECENT.total_seconds() / 60:.0f} minutes.",
+            hint="Sign in again and repeat it.",
+        )
+
+
+def end_all(*, user: User, actor: Actor, now: datetime, reason: str = "") -> int:
+    """End every API session of a person and say how many there were; browser sessions are allauth's."""
+    with transaction.atomic():
+        alive = ApiSession.objects.filter(user=user, revoked_at=None, expires_at__gt=now)
+        ended = alive.update(revoked_at=now)
+        if ended:
+            _audit_end(user, actor=actor, reason=reason, now=now)
+    return ended
+
+
+def note_login(*, user: User, now: datetime) -> None:
+    """Note a sign-in on the website in the audit trail."""
+    _audit_login(user, "login", now=now)
 
 
 def _audit_login(user: User, action: str, *, now: datetime) -> None:

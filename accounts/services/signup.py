@@ -59,7 +59,7 @@ def sign_up(*, email: str, password: str, name: str, now: datetime) -> NewAccoun
             EmailAddress.objects.create(user=user, email=user.email, primary=True)
             _, secret = _first_key(user, now=now)
     except IntegrityError as error:
-        raise _email_taken() from error
+        raise email_taken() from error
     return NewAccount(user=user, api_key=secret, credited=credited)
 
 
@@ -125,10 +125,11 @@ def _check(user: User, password: str) -> None:
             hint="Send a valid e-mail address and a password of at least 8 characters that is not a common one.",
         ) from error
     if User.objects.with_email(user.email or "").exists():
-        raise _email_taken()
+        raise email_taken()
 
 
-def _email_taken() -> EmailTaken:
+def email_taken() -> EmailTaken:
+    """Refuse an address that has an account."""
     return EmailTaken(
         "An account with this e-mail address exists.",
         hint="Sign in, or reset the password on the sign-in page.",
