@@ -5,7 +5,6 @@ Fixed words under /executors stand before ``/executors/{uuid}/...``, which renta
 
 from typing import Any
 
-from csp.decorators import csp_exempt
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
@@ -25,9 +24,7 @@ from marketplace.services import requests
 router = Router(tags=["marketplace"])
 
 
-# Data, not a page: a content policy would be a tenth of the whole request.
 @router.get("/executors", response=list[Executor], openapi_extra=query.documentation())
-@csp_exempt()
 def executors(request: HttpRequest) -> HttpResponse:
     """List the machines that can be rented now: cheapest GPU first, all of them unless ``limit`` is sent.
 

@@ -53,8 +53,7 @@ MIDDLEWARE = [
     "lium_site.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "lium_site.middleware.PolicyMiddleware",
+    "lium_site.middleware.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -204,6 +203,10 @@ MARKET_CHAIN = env.one_of("MARKET_CHAIN", {"local", "subtensor"}, "local")
 MARKET_INCIDENT = env.text("MARKET_INCIDENT", "")
 MARKET_INSTANCE = env.text("MARKET_INSTANCE", "dev")
 MARKET_FEE_RATE = env.decimal("MARKET_FEE_RATE", "0.05")
+MARKET_MIN_PRICE_RATE = env.decimal("MARKET_MIN_PRICE_RATE", "0.5")
+MARKET_MAX_PRICE_RATE = env.decimal("MARKET_MAX_PRICE_RATE", "2")
+MARKET_RECLAIM_GRACE = timedelta(minutes=env.integer("MARKET_RECLAIM_GRACE_MINUTES", 60))
+MARKET_RECLAIM_REFUND = timedelta(minutes=env.integer("MARKET_RECLAIM_REFUND_MINUTES", 60))
 MARKET_SIGNUP_CREDIT_USD = env.decimal("MARKET_SIGNUP_CREDIT_USD", "0")
 MARKET_BALANCE_FLOOR = timedelta(minutes=env.integer("MARKET_BALANCE_FLOOR_MINUTES", 15))
 MARKET_QUOTE_LIFE = timedelta(minutes=env.integer("MARKET_QUOTE_MINUTES", 15))
@@ -215,6 +218,15 @@ MARKET_LOST_AFTER = timedelta(minutes=env.integer("MARKET_LOST_AFTER_MINUTES", 3
 MARKET_FAILED_SHOWN = timedelta(minutes=env.integer("MARKET_FAILED_SHOWN_MINUTES", 5))
 MARKET_PROBE_SECONDS = env.integer("MARKET_PROBE_SECONDS", 15)
 MARKET_DOUBT_SECONDS = env.integer("MARKET_DOUBT_SECONDS", 10)
+# What a machine must have to be listed (marketplace/checks); a trial on one's own computer asks for less.
+_TRIAL = MARKET_CHAIN == "local"
+MARKET_MIN_DRIVER = env.text("MARKET_MIN_DRIVER", "535")
+MARKET_MIN_CPU_THREADS = env.integer("MARKET_MIN_CPU_THREADS", 1 if _TRIAL else 4)
+MARKET_MIN_RAM_GIB = env.integer("MARKET_MIN_RAM_GIB", 1 if _TRIAL else 8)
+MARKET_MIN_DISK_GIB = env.integer("MARKET_MIN_DISK_GIB", 4 if _TRIAL else 100)
+MARKET_MIN_PORTS_A_GPU = env.integer("MARKET_MIN_PORTS_A_GPU", 3)
+MARKET_MIN_DOWNLOAD_MBPS = env.integer("MARKET_MIN_DOWNLOAD_MBPS", 100)
+MARKET_MIN_UPLOAD_MBPS = env.integer("MARKET_MIN_UPLOAD_MBPS", 20)
 # Illustrations on the first page of an almost empty market; marked, never in the API or in any figure.
 MARKET_SAMPLES = env.boolean("MARKET_SAMPLES", True)
 # Local chain: blocks by clock, finality this many blocks behind the head.
