@@ -27,7 +27,7 @@ def _charged(line: Mapping[str, Any]) -> dict[str, Any]:
     """Write a line of the receipt in the words of a line of the quote."""
     return {
         **line,
-        "quantity": line["charged_quantity"],
+        "quantity": f"{Decimal(line['charged_quantity']):f}",
         "amount_usd": _amount(line["charged_usd"]),
         "rate_usd": _amount(line["rate_usd"]),
     }

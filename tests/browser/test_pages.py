@@ -149,6 +149,17 @@ def test_pages_of_a_new_account(page: Page, world: World) -> None:
         look_at(page)
 
 
+def test_a_failed_start_reads_as_one(renter: Page, world: World) -> None:
+    renter.goto(f"/pods/{world.failed_pod}")
+    expect(renter.locator("#pod-head")).to_contain_text("The image could not be pulled.")
+    expect(renter.get_by_role("button", name="Terminate…")).to_have_count(0)
+
+    renter.get_by_role("link", name="Receipt").click()
+
+    expect(renter.locator("main")).to_contain_text("Nothing charged")
+    expect(renter.locator(".lines")).not_to_contain_text("E-")
+
+
 def test_a_form_without_its_token(renter: Page) -> None:
     renter.context.allowed_complaints = ("status of 403",)  # type: ignore[attr-defined]
     renter.goto("/billing/checkout")
