@@ -1,9 +1,18 @@
-"""The one door from a request to a node: what is listed is public, all else does not exist."""
+"""The one door from a request to a node: what is listed is public, all else exists for its provider alone."""
 
 from uuid import UUID
 
+from django.db.models import QuerySet
+
+from accounts.principal import Principal
 from core.errors import NotFound
-from marketplace.models import Node
+from marketplace.models import Node, Provider
+
+
+class NodeNotFound(NotFound):
+    """There is no such machine, or it is another provider's."""
+
+    code = "node_not_found"
 
 
 def node_for_visitor(public_id: UUID) -> Node:
@@ -21,3 +30,23 @@ def node_for_visitor(public_id: UUID) -> Node:
             hint="It may have been taken off; the machines page shows what is there now.",
         )
     return node
+
+
+def node_for_provider(principal: Principal, public_id: UUID) -> Node:
+    """Give a node of the caller's workspace, listed or not, frozen ones included.
+
+    :raises NodeNotFound: there is none, it is somebody else's, or it was taken off the market.
+    """
+    mine = Node.objects.filter(public_id=public_id, provider__workspace=principal.workspace)
+    node = mine.filter(delisted_at=None).select_related("gpu_model", "provider").first()
+    if node is None:
+        raise NodeNotFound(
+            "There is no such machine of yours.", hint="Your machines page lists what is there."
+        )
+    return node
+
+
+def nodes_of(provider: Provider) -> QuerySet[Node]:
+    """Select a provider's machines that were not taken off the market, oldest first."""
+    rows = Node.objects.filter(provider=provider, delisted_at=None)
+    return rows.select_related("gpu_model", "provider").order_by("pk")

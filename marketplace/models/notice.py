@@ -1,5 +1,6 @@
 """What a provider announces about a machine, so that renters can act before it happens."""
 
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from django.db import models
@@ -37,3 +38,8 @@ class Notice(models.Model):
     def __str__(self) -> str:
         kind = "removal" if self.permanent else f"maintenance of {self.minutes} min"
         return f"{kind} of {self.node_id} at {self.starts_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The end of a maintenance; None for a removal."""
+        return None if self.minutes is None else self.starts_at + timedelta(minutes=self.minutes)

@@ -11,6 +11,7 @@ from marketplace.selectors.gpu_models import (
     unknown,
 )
 from marketplace.selectors.market import GpuOnOffer, MarketFigures, gpus_on_offer, market_figures
+from marketplace.selectors.notices import open_notice
 from marketplace.selectors.offers import OfferList, offers, offers_json
 from marketplace.selectors.passport import EventRow, FactRow, events, facts
 from marketplace.selectors.relaxations import Relaxation, relaxations
@@ -35,6 +36,7 @@ __all__ = [
     "market_figures",
     "offers",
     "offers_json",
+    "open_notice",
     "relaxations",
     "resolve",
     "short_names",

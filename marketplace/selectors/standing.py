@@ -35,7 +35,7 @@ MESSAGES: Final[Mapping[Standing, str]] = {
     Standing.VALIDATION_FAILED: "A check failed; see what is required and how to mend it.",
     Standing.OFFLINE: "It does not answer; pods on it are not charged, and nothing on it is ended.",
     Standing.NOT_DETECTED: "Not reached yet.",
-    Standing.RECLAIMING: "Its provider takes it back; no new rentals.",
+    Standing.RECLAIMING: "Its provider needs it: a maintenance runs, or it is taken back; no new rentals.",
 }
 
 

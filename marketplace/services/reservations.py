@@ -12,6 +12,7 @@ from django.db.models import F, Q, QuerySet
 
 from core.errors import Conflict
 from marketplace.models import Node, NodeGpu, NodeStatus, PortReservation
+from marketplace.selectors.notices import open_notice
 
 
 class NoCapacity(Conflict):
@@ -35,7 +36,7 @@ def reserve(
 
     :raises NoCapacity: the node is not on the market, or lacks free GPUs or ports.
     """
-    node = _lock_for_rent(node_id)
+    node = _lock_for_rent(node_id, now)
     if not _gpus_of(node, holder).exists():
         _take_gpus(node, gpu_count, holder)
         _take_ports(node, port_count, holder)
@@ -50,7 +51,7 @@ def reserve_gpus(
 
     :raises NoCapacity: the node is not on the market, or one of the GPUs is held by somebody else.
     """
-    node = _lock_for_rent(node_id)
+    node = _lock_for_rent(node_id, now)
     wanted = NodeGpu.objects.filter(node=node, uuid__in=gpu_uuids, missing_since=None)
     free = wanted.filter(Q(holder=None) | Q(holder=holder))
     if free.count() < len(set(gpu_uuids)):
@@ -90,15 +91,22 @@ def recount(node: Node) -> None:
     )
 
 
-def _lock_for_rent(node_id: int) -> Node:
+def _lock_for_rent(node_id: int, now: datetime) -> Node:
     node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
-    if node.status != NodeStatus.AVAILABLE or node.delisted_at or node.frozen_at:
+    off = node.status != NodeStatus.AVAILABLE or node.delisted_at or node.frozen_at
+    if off or _is_announced_away(node, now):
         raise NoCapacity(
             f"{node.huid} is not on the market now.",
             hint="Choose another machine; the nearest equivalents are offered.",
             data={"node_id": str(node.public_id)},
         )
     return node
+
+
+def _is_announced_away(node: Node, now: datetime) -> bool:
+    """Say whether a notice forbids new rentals already, before a sweep has moved the node."""
+    notice = open_notice(node)
+    return bool(notice and (notice.permanent or notice.starts_at <= now))
 
 
 def _lock_nodes_of(holder: UUID) -> Sequence[Node]:

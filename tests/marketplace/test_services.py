@@ -1,5 +1,6 @@
 """Listing decisions, start outcomes, usage facts, wishes, and the GPU catalogue."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -14,7 +15,7 @@ from marketplace import selectors
 from marketplace.models import GpuModel, MachineRequest, NodeStatus, StartOutcome, UsageFact
 from marketplace.services import gpu_catalogue, listing, machines, outcomes, requests, usage
 from tests.factories.accounts import make_person
-from tests.factories.marketplace import NOON, make_node, make_provider
+from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
 
 pytestmark = pytest.mark.django_db
 ADMIN = Actor(kind=ActorKind.ADMIN, id="1", name="Ada")
@@ -68,6 +69,53 @@ class TestListing:
             listing.set_price(
                 node_id=make_node().pk, price_per_gpu_usd=Decimal("1e-10"), actor=PLATFORM, now=NOON
             )
+
+    @pytest.mark.parametrize(
+        ("price", "fits"), [("1", True), ("4", True), ("0.99", False), ("4.01", False)]
+    )
+    def test_a_price_stays_inside_the_corridor(self, price: str, fits: bool) -> None:
+        model = make_gpu_model()
+        model.secure_price_usd = Decimal(2)
+        model.save()
+        node = make_node(gpu_model=model)
+
+        with nullcontext() if fits else pytest.raises(listing.OutsideCorridor, match=r"\$1 to \$4"):
+            listing.set_price(
+                node_id=node.pk, price_per_gpu_usd=Decimal(price), actor=PLATFORM, now=NOON
+            )
+
+    def test_the_smallest_pod_is_set_and_cleared(self) -> None:
+        node = make_node(gpu_count=4)
+
+        listing.set_min_gpu_count(node_id=node.pk, min_gpu_count=4, actor=PLATFORM, now=NOON)
+        node.refresh_from_db()
+        assert node.gpu_counts() == [4]
+        listing.clear_min_gpu_count(node_id=node.pk, actor=PLATFORM, now=NOON)
+
+        node.refresh_from_db()
+        assert node.gpu_counts() == [1, 2, 3, 4]
+        assert node.events.filter(reason_code="splitting_changed").count() == 2
+
+    @pytest.mark.parametrize("wanted", [0, 5])
+    def test_a_smallest_pod_that_the_machine_cannot_give_is_refused(self, wanted: int) -> None:
+        with pytest.raises(Invalid, match="1 to 4"):
+            listing.set_min_gpu_count(
+                node_id=make_node(gpu_count=4).pk, min_gpu_count=wanted, actor=PLATFORM, now=NOON
+            )
+
+    def test_a_claim_counts_until_something_was_counted(self) -> None:
+        measured, unseen = make_node(gpu_count=8), make_node(gpu_count=8)
+        unseen.gpus.all().delete()
+
+        for node in (measured, unseen):
+            listing.change_claim(
+                node_id=node.pk, gpu_model="H100", gpu_count=4, actor=PLATFORM, now=NOON
+            )
+            node.refresh_from_db()
+
+        assert (measured.gpu_count, unseen.gpu_count, unseen.free_gpu_count) == (8, 4, 0)
+        assert measured.facts.get(name="gpu_count").claimed == "4"
+        assert measured.next_checks_at == unseen.next_checks_at == NOON
 
 
 class TestOutcomes:

@@ -1,0 +1,76 @@
+"""A machine's address changes only if its pinned host key answers at the new one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.actors import PLATFORM
+from marketplace.machine import generate_keypair
+from marketplace.machine.keys import load_private_key
+from marketplace.models import Node
+from marketplace.services import addresses
+from tests.factories.marketplace import NOON, make_node
+from tests.machines import Sshd, loopback_sshd
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PORT = 2329
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    with loopback_sshd(tmp_path / "sshd", host="127.0.20.9", port=PORT) as running:
+        yield running
+
+
+def change(node: Node, host: str, port: int = PORT) -> Node:
+    addresses.change(node_id=node.pk, host=host, port=port, actor=PLATFORM, now=NOON)
+    node.refresh_from_db()
+    return node
+
+
+def host_key(sshd: Sshd) -> str:
+    key = load_private_key((sshd.home / "host_key").read_text())
+    return f"{key.get_name()} {key.get_base64()}"
+
+
+def test_the_same_machine_is_reached_elsewhere(sshd: Sshd) -> None:
+    node = make_node(host="127.0.20.8", public_host="127.0.20.8", host_key=host_key(sshd))
+
+    change(node, "127.0.20.9")
+
+    assert (node.host, node.public_host, node.ssh_port) == ("127.0.20.9", "127.0.20.9", PORT)
+    event = node.events.get()
+    assert event.reason_code == "address_changed"
+    assert "127.0.20.9" not in event.reason
+
+
+def test_another_machine_is_refused_and_the_old_address_stays(sshd: Sshd) -> None:
+    node = make_node(host="127.0.20.8", host_key=generate_keypair()[1])
+
+    with pytest.raises(addresses.OtherMachine):
+        change(node, "127.0.20.9")
+
+    node.refresh_from_db()
+    assert node.host == "127.0.20.8"
+
+
+def test_a_silent_address_is_refused() -> None:
+    node = make_node(host_key=generate_keypair()[1])
+
+    with pytest.raises(addresses.AddressSilent, match="old address stays"):
+        change(node, "127.0.20.10", 1)
+
+
+def test_the_address_of_a_listed_machine_is_refused(sshd: Sshd) -> None:
+    make_node(host="127.0.20.9", ssh_port=PORT)
+    node = make_node(host_key=host_key(sshd))
+
+    with pytest.raises(addresses.AddressTaken):
+        change(node, "127.0.20.9")
+
+
+def test_a_machine_without_a_pinned_key_just_moves() -> None:
+    node = make_node(host_key="")
+
+    assert change(node, "127.0.20.11", 22).host == "127.0.20.11"
