@@ -18,9 +18,13 @@ from core import live
 from core.actors import PLATFORM
 from lium_site.live import hub
 from marketplace import hooks as marketplace_hooks
+from marketplace.machine import MachineError
+from rentals.engine import EngineError
 from rentals.models import Pod, PodMeter
-from rentals.services import ladder
+from rentals.runtime import PackagesUnavailable
+from rentals.services import ladder, preparation
 from rentals.services.budgets import spend_of
+from rentals.services.hosting import pods_on
 from rentals.services.starts import best_images
 
 
@@ -30,7 +34,11 @@ def install() -> None:
     billing_hooks.install(
         billing_hooks.Hooks(burn_of=burn_of, subject_url=subject_url, ladder_of=ladder_of)
     )
-    marketplace_hooks.install(best_images)
+    marketplace_hooks.install(
+        marketplace_hooks.Hooks(
+            best_images=best_images, prepare_node=prepare_node, pods_on=pods_on
+        )
+    )
     hooks.install(
         hooks.Hooks(
             on_signup=credit_signup,
@@ -39,6 +47,14 @@ def install() -> None:
             reasons_to_keep=reasons_to_keep,
         )
     )
+
+
+def prepare_node(node_id: int) -> None:
+    """Make a machine ready for pods."""
+    try:
+        preparation.prepare(node_id=node_id)
+    except (EngineError, MachineError, PackagesUnavailable) as error:
+        raise marketplace_hooks.NotPrepared(str(error)) from error
 
 
 def credit_signup(workspace: Workspace, now: datetime) -> bool:

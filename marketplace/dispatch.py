@@ -5,8 +5,20 @@ from typing import Final
 from core import doorbell
 
 PROBE: Final = "marketplace.tasks.probe_node"
+CHECK: Final = "marketplace.tasks.check_node"
+DELIVER: Final = "marketplace.tasks.deliver_event"
 
 
 def probe_node(node_id: int) -> None:
     """Have a worker look whether a node answers."""
     doorbell.ring(PROBE, queue="validate", node_id=node_id)
+
+
+def check_node(run_id: int) -> None:
+    """Have a worker go through a run's checks."""
+    doorbell.ring(CHECK, queue="validate", run_id=run_id)
+
+
+def deliver_event(delivery_id: int) -> None:
+    """Have a worker try a delivery to a provider."""
+    doorbell.ring(DELIVER, queue="mail", delivery_id=delivery_id)

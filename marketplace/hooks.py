@@ -1,8 +1,11 @@
-"""What the market must ask of the floor above it; the roof installs the answer."""
+"""What the market must ask of the floor above it; the roof installs the answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,22 +16,78 @@ class ImageChoice:
     docker_image_tag: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePod:
+    """A pod as the provider of its machine may know it; USD an hour, before the fee."""
+
+    id: UUID
+    name: str
+    status: str
+    gpu_count: int
+    hourly_price_usd: Decimal
+    fee_rate: Decimal
+    created_at: datetime
+
+
+class NotPrepared(Exception):
+    """A machine could not be made ready for pods; the text says why."""
+
+
 # Best first, for a GPU's full or short name and a driver version (either may be empty).
 BestImages = Callable[[str, str], list[ImageChoice]]
+# Puts what pods need on a node's machine.
+PrepareNode = Callable[[int], None]
+# The live pods of nodes, by the primary key of the node.
+PodsOn = Callable[[Collection[int]], Mapping[int, Sequence[NodePod]]]
 
 
 def _no_opinion(gpu_model: str, driver_version: str) -> list[ImageChoice]:
     return []
 
 
-_best_images: Final[list[BestImages]] = [_no_opinion]
+def _no_pods(node_ids: Collection[int]) -> Mapping[int, Sequence[NodePod]]:
+    return {}
 
 
-def install(best_images: BestImages) -> None:
-    """Let the roof say who chooses images."""
-    _best_images[:] = [best_images]
+def _nothing_to_put(node_id: int) -> None:
+    raise NotPrepared("nobody says what pods need")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hooks:
+    """The answers of the floor above."""
+
+    best_images: BestImages = _no_opinion
+    prepare_node: PrepareNode = _nothing_to_put
+    pods_on: PodsOn = _no_pods
+
+
+_installed: Final[list[Hooks]] = [Hooks()]
+
+
+def install(hooks: Hooks) -> None:
+    """Let the roof say who answers."""
+    _installed[:] = [hooks]
+
+
+def installed() -> Hooks:
+    """Give the answers."""
+    return _installed[0]
 
 
 def best_images(gpu_model: str, driver_version: str) -> list[ImageChoice]:
     """Give the images that suit a machine, best first; empty where nobody has an opinion."""
-    return _best_images[0](gpu_model, driver_version)
+    return installed().best_images(gpu_model, driver_version)
+
+
+def prepare_node(node_id: int) -> None:
+    """Make a machine ready for pods; may be repeated, and takes minutes the first time.
+
+    :raises NotPrepared: it is not ready, with the reason.
+    """
+    installed().prepare_node(node_id)
+
+
+def pods_on(node_ids: Collection[int]) -> Mapping[int, Sequence[NodePod]]:
+    """List the live pods of nodes by the node's primary key; a node without any may be missing."""
+    return installed().pods_on(node_ids)

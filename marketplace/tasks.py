@@ -5,10 +5,14 @@ from typing import Final
 from celery import shared_task
 
 from core import clock
-from marketplace.services import heartbeat
+from marketplace.services import announcing, checking, heartbeat, notices, silence
 
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
-    "sweep-nodes": ("marketplace.tasks.sweep_nodes", 10.0, "validate"),
+    "sweep-nodes": ("marketplace.tasks.sweep_nodes", 5.0, "validate"),
+    "judge-silence": ("marketplace.tasks.judge_silence", 10.0, "metering"),
+    "sweep-checks": ("marketplace.tasks.sweep_checks", 15.0, "validate"),
+    "sweep-deliveries": ("marketplace.tasks.sweep_deliveries", 15.0, "mail"),
+    "forget-deliveries": ("marketplace.tasks.forget_deliveries", 3600.0, "mail"),
 }
 
 
@@ -22,3 +26,45 @@ def sweep_nodes(**_: object) -> None:
 def probe_node(*, node_id: int, **_: object) -> None:
     """Look whether one node answers."""
     heartbeat.probe(node_id=node_id, now=clock.now())
+
+
+@shared_task(soft_time_limit=30, time_limit=60)
+def judge_silence(**_: object) -> None:
+    """Conclude what the nodes that do not answer mean."""
+    silence.sweep(clock.now())
+
+
+@shared_task(soft_time_limit=30, time_limit=60)
+def sweep_checks(**_: object) -> None:
+    """Start the checks that are due, and end those that nobody works on."""
+    checking.sweep(clock.now())
+
+
+@shared_task(acks_late=True, soft_time_limit=1500, time_limit=1530)
+def check_node(*, run_id: int, **_: object) -> None:
+    """Go through one run's checks; the long limit is the first preparation of a machine."""
+    checking.run(run_id=run_id, now=clock.now())
+
+
+@shared_task(soft_time_limit=30, time_limit=60)
+def sweep_deliveries(**_: object) -> None:
+    """Ring for what providers are to be told and whose nudge was lost, or whose turn it is again."""
+    announcing.sweep(clock.now())
+
+
+@shared_task(soft_time_limit=30, time_limit=60)
+def deliver_event(*, delivery_id: int, **_: object) -> None:
+    """Try one delivery to a provider."""
+    announcing.deliver(delivery_id=delivery_id, now=clock.now())
+
+
+@shared_task(soft_time_limit=60, time_limit=90)
+def forget_deliveries(**_: object) -> None:
+    """Delete deliveries of more than a month ago."""
+    announcing.forget_old(clock.now())
+
+
+@shared_task(soft_time_limit=30, time_limit=60)
+def sweep_notices(**_: object) -> None:
+    """Begin and end the maintenances and removals that are due."""
+    notices.sweep(clock.now())

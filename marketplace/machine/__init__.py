@@ -15,7 +15,7 @@ from marketplace.machine.errors import (
 from marketplace.machine.keys import fingerprint, generate_keypair
 from marketplace.machine.machine import Machine, connect
 from marketplace.machine.packing import pack
-from marketplace.machine.probe import banner, scan_host_key
+from marketplace.machine.probe import banner, login_methods, scan_host_key
 from marketplace.machine.sessions import Sessions, session
 from marketplace.machine.stream import Stream
 
@@ -37,6 +37,7 @@ __all__ = [
     "connect",
     "fingerprint",
     "generate_keypair",
+    "login_methods",
     "pack",
     "scan_host_key",
     "session",

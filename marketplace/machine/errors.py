@@ -9,6 +9,7 @@ class MachineUnreachable(MachineError):
     """No SSH conversation was possible; says nothing about what runs on the machine."""
 
     def __init__(self, *, where: str, why: str) -> None:
+        self.why = why
         super().__init__(
             f"Cannot reach {where}: {why}. Check that the machine is on and its SSH port is open."
         )

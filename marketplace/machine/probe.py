@@ -3,6 +3,8 @@
 import socket
 import time
 
+import paramiko
+
 from marketplace.machine.errors import MachineUnreachable
 from marketplace.machine.transport import handshake, presented_key
 
@@ -38,6 +40,24 @@ def scan_host_key(host: str, port: int, *, timeout: float) -> str:
         return presented_key(transport)
     finally:
         transport.close()
+
+
+def login_methods(host: str, port: int, *, user: str, timeout: float) -> tuple[str, ...]:
+    """List the ways to log in that the server offers a stranger; empty when it does not say.
+
+    :raises MachineUnreachable: when there is no SSH server.
+    """
+    transport = handshake(host, port, timeout=timeout)
+    try:
+        transport.auth_timeout = timeout
+        transport.auth_none(user)
+    except paramiko.BadAuthenticationType as error:
+        return tuple(error.allowed_types)
+    except (paramiko.SSHException, OSError, EOFError):
+        return ()
+    finally:
+        transport.close()
+    return ("none",)
 
 
 def _identification(host: str, port: int, *, timeout: float) -> str:

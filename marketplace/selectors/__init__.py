@@ -16,6 +16,7 @@ from marketplace.selectors.offers import OfferList, offers, offers_json
 from marketplace.selectors.passport import EventRow, FactRow, events, facts
 from marketplace.selectors.relaxations import Relaxation, relaxations
 from marketplace.selectors.standing import NodeStanding, Standing, standing_of
+from marketplace.selectors.verification import StepRow, Verification, verification
 
 __all__ = [
     "EventRow",
@@ -26,7 +27,9 @@ __all__ = [
     "OfferList",
     "Relaxation",
     "Standing",
+    "StepRow",
     "UnknownGpu",
+    "Verification",
     "equivalents",
     "events",
     "facts",
@@ -43,4 +46,5 @@ __all__ = [
     "sold_out",
     "standing_of",
     "unknown",
+    "verification",
 ]

@@ -17,6 +17,8 @@ LABELS: Final = {
     "disk": "Disk for pods",
     "download": "Download",
     "upload": "Upload",
+    "ports": "Ports reached from outside",
+    "power_limit": "Power limit of a GPU",
     "engine": "Container engine",
     "cgroup": "Control groups",
     "kernel": "Kernel",

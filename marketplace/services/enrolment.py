@@ -1,4 +1,4 @@
-"""Putting a machine on the market's books, from a look at it over SSH; may be repeated at any time.
+"""Putting a machine whose holder vouches for it on the market's books; may be repeated at any time.
 
 The host key decides whether it is a machine that we know: an address can change hands.
 """
@@ -8,22 +8,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-import structlog
 from django.db import transaction
 
 from core.actors import PLATFORM
-from marketplace.machine import MachineAddress, connect, fingerprint
+from marketplace.machine import MachineAddress, fingerprint
 from marketplace.machine.keys import load_private_key
-from marketplace.models import Node, NodeGpu, NodeStatus, Provider
-from marketplace.services import machines, measurements, reservations
-from marketplace.services.hardware import Hardware, hardware_of
-from marketplace.services.measurements import Figure
-from marketplace.services.preflight import Found, look
+from marketplace.models import GpuModel, Node, NodeStatus, Provider
+from marketplace.services import machines
 from marketplace.transitions import Reason, move, note
 
-log = structlog.get_logger(__name__)
-MEASURED_BY: Final = "this market, over SSH"
-CONNECT_SECONDS: Final = 10.0
+# What a machine without GPUs simulates; real ones are what the checks find.
+ASSUMED_MODEL: Final = "NVIDIA GeForce RTX 4090"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,32 +55,20 @@ class Description:
         )
 
 
-def enrol(description: Description, *, now: datetime) -> Node:
-    """Look at a machine and create or bring up to date its node; a new one waits for `listing.admit`.
+def register(description: Description, *, now: datetime) -> Node:
+    """Create or bring up to date the node of a machine that its description vouches for.
 
-    :raises Unfit: it cannot be put on the market as it is.
-    :raises MachineError: it could not be reached or looked at.
+    It is listed once its checks pass (`checking.run_now`).
     """
-    with connect(description.address(), timeout=CONNECT_SECONDS) as machine:
-        found = look(machine, state_dir=description.state_dir)
-    hardware = hardware_of(found, host_key=description.host_key, simulated_gpus=description.gpus)
     with transaction.atomic(durable=True):
-        node = _write(description, found, hardware, now=now)
-    log.info(
-        "node.enrolled", node=str(node.public_id), gpus=node.gpu_count, simulated=node.simulated
-    )
-    return node
-
-
-def _write(description: Description, found: Found, hardware: Hardware, *, now: datetime) -> Node:
-    known = Node.objects.select_for_update(no_key=True).select_related("provider")
-    node = known.filter(host_key=description.host_key, delisted_at=None).first()
-    _clear_address(description, now=now)
-    node = _update(node, description) if node else _create(description, hardware)
-    _apply(node, description, found, hardware, now=now)
-    _match_gpus(node, hardware, now=now)
-    measurements.record(node, _figures(description, found, hardware), by=MEASURED_BY, now=now)
-    _tell(node, now=now)
+        known = Node.objects.select_for_update(no_key=True).select_related("provider")
+        node = known.filter(host_key=description.host_key, delisted_at=None).first()
+        _clear_address(description, now=now)
+        node = _update(node, description) if node else _create(description)
+        _apply(node, description)
+        node.listing_wanted_at = node.listing_wanted_at or now
+        node.save()
+        _tell(node, now=now)
     return node
 
 
@@ -101,16 +84,19 @@ def _clear_address(description: Description, *, now: datetime) -> None:
         note(node, reason=Reason.DELISTED, actor=PLATFORM, now=now, detail=detail)
 
 
-def _create(description: Description, hardware: Hardware) -> Node:
+def _create(description: Description) -> Node:
     provider = Provider(name=description.name, ssh_public_key=description.public_key())
     machines.seal_key(provider, description.private_key)
     provider.save()
-    model = hardware.model
+    model = GpuModel.objects.get(name=ASSUMED_MODEL)
     return Node(
         provider=provider,
+        status=NodeStatus.NOT_DETECTED,
         host_key=description.host_key,
+        gpu_model=model,
+        gpu_count=description.gpus or 1,
+        free_gpu_count=0,
         price_per_gpu_usd=model.secure_price_usd or Decimal(1),
-        free_gpu_count=len(hardware.uuids),
     )
 
 
@@ -122,85 +108,27 @@ def _update(node: Node, description: Description) -> Node:
     return node
 
 
-def _apply(
-    node: Node, description: Description, found: Found, hardware: Hardware, *, now: datetime
-) -> None:
+def _apply(node: Node, description: Description) -> None:
     node.name = description.name
     node.host, node.ssh_port, node.ssh_user = description.host, description.port, description.user
     node.public_host, node.state_dir = description.public_host, description.state_dir
     node.first_port, node.last_port = description.port_range
-    node.gpu_model, node.gpu_access = hardware.model, hardware.access
-    node.driver_version, node.simulated = hardware.driver, hardware.simulated
-    node.gpu_count = len(hardware.uuids)
-    node.free_gpu_count = min(node.free_gpu_count, node.gpu_count)
-    node.cpu_count, node.ram_mib = found.cpu_count, found.ram_mib
-    node.disk_gib, node.cuda_version = found.disk_gib, found.cuda_version
-    node.boot_id = found.boot_id or node.boot_id
-    node.last_seen_at, node.missed_probes, node.missing_since = now, 0, None
-    node.save()
-
-
-def _match_gpus(node: Node, hardware: Hardware, *, now: datetime) -> None:
-    gone = node.gpus.exclude(uuid__in=hardware.uuids)
-    gone.filter(holder=None).delete()
-    # What a pod holds stays on the books, but goes to nobody else.
-    gone.filter(missing_since=None).update(missing_since=now)
-    NodeGpu.objects.bulk_create(
-        (
-            NodeGpu(node=node, uuid=uuid, position=position)
-            for position, uuid in enumerate(hardware.uuids)
-        ),
-        update_conflicts=True,
-        unique_fields=["node", "uuid"],
-        update_fields=["position", "missing_since"],
-    )
-    reservations.recount(node)
-
-
-def _figures(description: Description, found: Found, hardware: Hardware) -> list[Figure]:
-    model, count = hardware.model, str(len(hardware.uuids))
-    if hardware.simulated:
-        gpus = [
-            Figure(name="gpu_model", claimed=f"{model.name} (simulated)", tried=False),
-            Figure(name="gpu_count", claimed=f"{count} (simulated)", tried=False),
-            Figure(name="driver", claimed=hardware.driver, tried=False),
-        ]
-    else:
-        memory = found.gpus[0].memory_mib
-        gpus = [
-            Figure(name="gpu_model", measured=model.name),
-            Figure(name="gpu_count", measured=count),
-            Figure(name="gpu_memory", unit="MiB", measured=_text(memory)),
-            Figure(name="driver", measured=found.driver_version),
-            Figure(name="cuda", measured=_text(found.cuda_version)),
-        ]
-    return [
-        *gpus,
-        Figure(name="cpus", measured=_text(found.cpu_count)),
-        Figure(name="memory", unit="MiB", measured=_text(found.ram_mib)),
-        Figure(name="disk", unit="GiB", measured=_text(found.disk_gib)),
-        Figure(name="engine", measured=found.engine_version),
-        Figure(name="cgroup", measured=found.cgroup_version),
-        Figure(name="kernel", measured=found.kernel),
-    ]
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def _tell(node: Node, *, now: datetime) -> None:
     if not node.events.exists():
-        note(node, reason=Reason.ENROLLED, actor=PLATFORM, now=now, detail="Seen over SSH.")
-    elif node.status in (NodeStatus.AVAILABLE, NodeStatus.VALIDATION_PENDING):
-        detail = "Seen over SSH again."
-        note(node, reason=Reason.ENROLLED_AGAIN, actor=PLATFORM, now=now, detail=detail)
-    else:
+        note(node, reason=Reason.ADDED, actor=PLATFORM, now=now, detail="Described by its holder.")
+    elif node.status not in (
+        NodeStatus.AVAILABLE,
+        NodeStatus.VALIDATION_PENDING,
+        NodeStatus.NOT_DETECTED,
+    ):
+        detail = "Described by its holder again; being checked."
         move(
             node,
             to=NodeStatus.VALIDATION_PENDING,
             reason=Reason.ENROLLED_AGAIN,
             actor=PLATFORM,
             now=now,
-            detail="Seen over SSH again; being prepared for pods.",
+            detail=detail,
         )

@@ -3,46 +3,20 @@
 A figure that could not be read is None, never zero.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from importlib.resources import files
 from typing import Final
 
+from marketplace.checks import Found, FoundGpu
 from marketplace.machine import Machine
 from marketplace.models import GpuAccess
+from marketplace.simulated import is_simulated
 
 LOOK_SECONDS: Final = 60.0
 # As long as a boot id.
 MAX_VALUE: Final = 36
 MAX_GPUS: Final = 64
 CDI_SINCE: Final = (28, 2)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FoundGpu:
-    """One GPU as nvidia-smi reports it."""
-
-    index: int
-    uuid: str
-    name: str
-    memory_mib: int | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """What a machine showed."""
-
-    engine_version: str | None
-    cgroup_version: str | None
-    kernel: str | None
-    boot_id: str | None
-    cpu_count: int | None
-    ram_mib: int | None
-    disk_gib: int | None
-    gpus: tuple[FoundGpu, ...]
-    driver_version: str | None
-    cuda_version: Decimal | None
-    gpu_access: GpuAccess | None
 
 
 def look(machine: Machine, *, state_dir: str) -> Found:
@@ -74,6 +48,14 @@ def read(output: str) -> Found:
         driver_version=values.get("driver", "")[:30] or None,
         cuda_version=_decimal(values.get("cuda")),
         gpu_access=_gpu_access(engine, values),
+        disk_total_gib=_whole(values.get("disk_total_gib")),
+        engine_root=dict(lines).get("engine_root", "").strip()[:200] or None,
+        limits=_limits(values),
+        maps_users=_said(values.get("maps_users")),
+        root=_said(values.get("root")),
+        firewall=_said(values.get("firewall")),
+        power_limit_watts=_whole(values.get("power", "").partition(".")[0]),
+        interconnect=tuple(value[:200] for key, value in lines if key == "topo")[:MAX_GPUS],
     )
 
 
@@ -81,6 +63,19 @@ def _gpu_access(engine: str | None, values: dict[str, str]) -> GpuAccess | None:
     if "cdi" in values and _version(engine) >= CDI_SINCE:
         return GpuAccess.CDI
     return GpuAccess.GPUS if "nvidia_hook" in values else None
+
+
+def _limits(values: dict[str, str]) -> dict[str, bool] | None:
+    said = values.get("limits", "").split()
+    if len(said) != 3:
+        return None
+    return dict(
+        zip(("memory", "CPU time", "processes"), (word == "true" for word in said), strict=True)
+    )
+
+
+def _said(text: str | None) -> bool | None:
+    return {"yes": True, "no": False}.get(text or "")
 
 
 def _pair(line: str) -> tuple[str, str]:
@@ -93,7 +88,11 @@ def _gpu(text: str) -> FoundGpu | None:
     if len(parts) != 4 or not parts[1].startswith("GPU-") or not parts[0].isdigit():
         return None
     return FoundGpu(
-        index=int(parts[0]), uuid=parts[1][:64], name=parts[2][:100], memory_mib=_whole(parts[3])
+        index=int(parts[0]),
+        uuid=parts[1][:64],
+        name=parts[2][:100],
+        memory_mib=_whole(parts[3]),
+        simulated=is_simulated(parts[1]),
     )
 
 

@@ -7,6 +7,7 @@ refuses it.
 from marketplace.simulated.gpus import (
     NVIDIA_SMI,
     SIMULATED_DRIVER,
+    SIMULATED_MODELS,
     SIMULATED_UUID_PREFIX,
     gpus_tsv,
     install,
@@ -17,6 +18,7 @@ from marketplace.simulated.gpus import (
 __all__ = [
     "NVIDIA_SMI",
     "SIMULATED_DRIVER",
+    "SIMULATED_MODELS",
     "SIMULATED_UUID_PREFIX",
     "gpus_tsv",
     "install",

@@ -24,6 +24,7 @@ _PRODUCTS: Final = {
     "NVIDIA L40S": _Product(memory_mib=46068, power_watts=350, compute="8.9"),
     "NVIDIA GeForce RTX 4090": _Product(memory_mib=24564, power_watts=450, compute="8.9"),
 }
+SIMULATED_MODELS: Final = frozenset(_PRODUCTS)
 
 
 def gpus_tsv(*, model: str = _DEFAULT_NAME, count: int, seed: int) -> str:

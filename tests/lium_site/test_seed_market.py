@@ -14,7 +14,8 @@ from billing.ledger import trial_balance
 from billing.selectors import balance_usd
 from lium_site.management.commands import enrol_local_machine
 from marketplace.machine import generate_keypair
-from marketplace.models import GpuModel, Node
+from marketplace.models import GpuModel, Node, NodeStatus
+from marketplace.services import gpu_catalogue
 from rentals.models import Template
 
 TOKEN = "sk_test_0123456789abcdef"
@@ -80,13 +81,14 @@ class TestEnrolLocalMachine:
 
     @pytest.mark.django_db(transaction=True)
     def test_a_machine_that_does_not_answer_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        gpu_catalogue.load()
         private, public = generate_keypair()
         description: dict[str, Any] = dict.fromkeys(enrol_local_machine.FIELDS, "x")
         description |= {"host": "127.0.20.9", "port": 1, "host_key": public}
         description |= {"private_key": private, "port_range": [20000, 20009], "gpus": 1}
         monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(description)))
 
-        with pytest.raises(CommandError, match="Cannot reach"):
+        with pytest.raises(CommandError, match="No SSH conversation"):
             call_command("enrol_local_machine")
 
-        assert not Node.objects.exists()
+        assert Node.objects.get().status == NodeStatus.NOT_DETECTED

@@ -104,7 +104,8 @@ class TestLists:
     def test_images_come_from_whoever_is_installed(
         self, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(hooks, "_best_images", [lambda gpu, driver: [ImageChoice(gpu, driver)]])
+        named = hooks.Hooks(best_images=lambda gpu, driver: [ImageChoice(gpu, driver)])
+        monkeypatch.setattr(hooks, "_installed", [named])
 
         answer = client.get("/api/executors/default-docker-image?gpu_model=H100&driver_version=570")
 

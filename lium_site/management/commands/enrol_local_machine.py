@@ -1,4 +1,4 @@
-"""Put the machine described on standard input on the market: look, prepare for pods, admit."""
+"""Put the machine described on standard input on the market, through the checks that every machine passes."""
 
 import json
 import sys
@@ -7,14 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
-from core.errors import DomainError
-from marketplace.machine import MachineError
-from marketplace.models import Node
-from marketplace.services import enrolment, listing
+from marketplace.checks import BY_ID
+from marketplace.models import CheckRun, CheckStatus, Outcome, Trigger
+from marketplace.services import checking, enrolment
 from marketplace.services.enrolment import Description
-from rentals.engine import EngineError, NodeUnfit
-from rentals.runtime import PackagesUnavailable
-from rentals.services import preparation
 
 FIELDS = ("name", "host", "port", "user", "host_key", "private_key", "state_dir", "public_host")
 
@@ -25,16 +21,13 @@ class Command(BaseCommand):
     help = "Enrol the machine that the JSON object on standard input describes."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Enrol, prepare and admit, or say what is wrong."""
+        """Register and check it, or say what is wrong."""
         description = _description(sys.stdin.read())
-        try:
-            node = enrolment.enrol(description, now=clock.now())
-        except DomainError as error:
-            raise CommandError(f"{error.message} {error.hint}") from error
-        except MachineError as error:
-            raise CommandError(str(error)) from error
-        _prepare(node)
-        listing.admit(node_id=node.pk, now=clock.now())
+        node = enrolment.register(description, now=clock.now())
+        run = checking.run_now(node_id=node.pk, trigger=Trigger.OPERATOR, now=clock.now())
+        if run.outcome != Outcome.PASSED:
+            raise CommandError(f"{node.huid} cannot be listed. {_what_is_wrong(run)}")
+        node.refresh_from_db()
         gpus = f"{node.gpu_count} x {node.gpu_model.short_name}"
         note = " (simulated)" if node.simulated else ""
         self.stdout.write(f"{node.huid} is on the market: {gpus}{note}")
@@ -56,9 +49,9 @@ def _description(text: str) -> Description:
         ) from error
 
 
-def _prepare(node: Node) -> None:
-    try:
-        preparation.prepare(node_id=node.pk)
-    except (NodeUnfit, EngineError, MachineError, PackagesUnavailable) as error:
-        listing.reject(node_id=node.pk, why="It could not be prepared for pods.", now=clock.now())
-        raise CommandError(f"{node.huid} cannot host pods: {error}") from error
+def _what_is_wrong(run: CheckRun) -> str:
+    bad = run.results.filter(status__in=[CheckStatus.FAILED, CheckStatus.UNKNOWN])
+    return " ".join(
+        f"{BY_ID[result.check_id].title}: {result.measured} {result.fix}"
+        for result in bad.order_by("position")
+    )

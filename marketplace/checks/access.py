@@ -1,0 +1,53 @@
+"""Judging the way to the machine: does it answer, is it the one that we know, does it let us in."""
+
+from marketplace.checks.evidence import Contact, ContactFault, Evidence, Requirements
+from marketplace.checks.install_key import install_command
+from marketplace.checks.verdict import Verdict, failed, passed, unknown
+
+ANSWER = "An SSH server with an ed25519 host key"
+SAME_KEY = "The host key that you confirmed"
+
+
+def judge_contact(evidence: Evidence, _: Requirements) -> Verdict:
+    """Judge whether the machine answers with the pinned host key."""
+    contact = evidence.contact
+    if contact is None:
+        return unknown("Not tried yet.", ANSWER)
+    if contact.fault is ContactFault.UNREACHABLE:
+        return failed(
+            "unreachable",
+            measured=f"No SSH conversation: {contact.why or 'no answer'}.",
+            required=ANSWER,
+            fix="Start sshd, and let its port through the firewall and the router.",
+            command="sudo systemctl enable --now ssh && sudo ss -ltnp | grep sshd",
+        )
+    if contact.fault is ContactFault.HOST_KEY_CHANGED:
+        return _another_key(contact)
+    return passed("It answers with the pinned host key.", ANSWER)
+
+
+def judge_key(evidence: Evidence, _: Requirements) -> Verdict:
+    """Judge whether our key is accepted."""
+    contact, required = evidence.contact, f"Our key logs in as {evidence.ssh_user}"
+    if contact is None:
+        return unknown("Not tried yet.", required)
+    if contact.fault is ContactFault.WRONG_KEY:
+        return failed(
+            "wrong_key",
+            measured=f"{evidence.ssh_user} was refused with our key.",
+            required=required,
+            fix="Run this one line on the machine as root; it makes the user and installs our key.",
+            command=install_command(user=evidence.ssh_user, public_key=evidence.public_key),
+        )
+    return passed(f"Logged in as {evidence.ssh_user}.", required)
+
+
+def _another_key(contact: Contact) -> Verdict:
+    return failed(
+        "host_key_changed",
+        measured=f"It presents {contact.presented_key}.",
+        required=f"{SAME_KEY}: {contact.expected_key}",
+        fix="If you reinstalled the machine, compare its new key with this command and confirm it; "
+        "else somebody is between us and it. Nothing was sent there.",
+        command="ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+    )

@@ -1,0 +1,135 @@
+"""What checks mean for a node: where it stands during a run, and what it is on the books with after it."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import structlog
+from django.db import transaction
+
+from core.actors import PLATFORM
+from marketplace.checks import BY_ID, Evidence
+from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, NodeStatus, Outcome
+from marketplace.services import findings, listing
+from marketplace.services.hardware import hardware_of
+from marketplace.transitions import Reason, move
+
+log = structlog.get_logger(__name__)
+NEXT_CHECKS: Final = {
+    Outcome.PASSED: timedelta(hours=6),
+    Outcome.FAILED: timedelta(minutes=30),
+    Outcome.INCOMPLETE: timedelta(minutes=5),
+}
+# A machine that was not reached may be one that its provider is still setting up.
+NOT_REACHED_AGAIN: Final = timedelta(minutes=3)
+WAY_THERE: Final = ("contact", "key")
+
+
+class Visited(Protocol):
+    """What a visit found."""
+
+    evidence: Evidence | None
+
+
+def begin(node: Node, *, now: datetime) -> None:
+    """Show that a machine is being checked; the caller holds the row lock."""
+    node.next_checks_at = now + NEXT_CHECKS[Outcome.PASSED]
+    node.save(update_fields=["next_checks_at", "updated_at"])
+    if node.status == NodeStatus.VALIDATION_FAILED:
+        _to(node, NodeStatus.VALIDATION_PENDING, Reason.CHECKS_WANTED, "Being checked.", now=now)
+
+
+def reached(*, node_id: int, now: datetime) -> None:
+    """Show that a machine let us in."""
+    with transaction.atomic():
+        node = _lock(node_id)
+        node.last_seen_at, node.missed_probes, node.missing_since = now, 0, None
+        node.save(update_fields=["last_seen_at", "missed_probes", "missing_since", "updated_at"])
+        if node.status == NodeStatus.NOT_DETECTED:
+            detail = "Reached over its pinned host key; its checks are under way."
+            _to(node, NodeStatus.VALIDATION_PENDING, Reason.ENROLLED, detail, now=now)
+
+
+def write_findings(*, node_id: int, evidence: Evidence, now: datetime) -> bool:
+    """Put what was found on the books; False while it is not what can be rented."""
+    if evidence.found is None:
+        return False
+    with transaction.atomic():
+        node = _lock(node_id)
+        hardware = hardware_of(node, evidence.found)
+        if hardware is not None:
+            findings.write(node, evidence.found, hardware, now=now)
+    return hardware is not None
+
+
+def finish(*, run_id: int, visited: Visited, now: datetime) -> Outcome:
+    """End a run: say how it went, where the node stands, and when it is checked next."""
+    with transaction.atomic():
+        run = CheckRun.objects.select_for_update(no_key=True).get(pk=run_id)
+        node = _lock(run.node_id)
+        results = list(run.results.order_by("position"))
+        outcome = _outcome(results)
+        run.finished_at, run.outcome = now, outcome
+        run.save(update_fields=["finished_at", "outcome"])
+        if evidence := visited.evidence:
+            findings.write_network(node, speed=evidence.speed, ports=evidence.ports, now=now)
+        _move(node, results, outcome, now=now)
+    log.info("checks.finished", node=str(node.public_id), outcome=outcome)
+    return outcome
+
+
+def _outcome(results: list[CheckResult]) -> Outcome:
+    blocking = [result for result in results if BY_ID[result.check_id].blocks]
+    if any(result.status == CheckStatus.FAILED for result in blocking):
+        return Outcome.FAILED
+    if any(result.status not in (CheckStatus.PASSED, CheckStatus.SKIPPED) for result in blocking):
+        return Outcome.INCOMPLETE
+    return Outcome.PASSED
+
+
+def _move(node: Node, results: list[CheckResult], outcome: Outcome, *, now: datetime) -> None:
+    wrong = [result for result in results if result.status == CheckStatus.FAILED]
+    not_reached = any(result.check_id in WAY_THERE for result in wrong)
+    delay = NOT_REACHED_AGAIN if not_reached else NEXT_CHECKS[outcome]
+    node.next_checks_at = now + delay * random.uniform(0.9, 1.1)  # noqa: S311  # jitter
+    node.save(update_fields=["next_checks_at", "updated_at"])
+    if outcome == Outcome.PASSED:
+        _passed(node, now=now)
+    elif not_reached:
+        _not_reached(node, wrong[0], now=now)
+    elif outcome == Outcome.FAILED:
+        listing.reject(node_id=node.pk, why=_said(wrong), now=now)
+
+
+def _passed(node: Node, *, now: datetime) -> None:
+    node.last_verified_at = now
+    node.save(update_fields=["last_verified_at", "updated_at"])
+    if node.listing_wanted_at is not None:
+        listing.admit(node_id=node.pk, now=now)
+    elif node.status == NodeStatus.VALIDATION_PENDING:
+        node.status_reason = "Its checks passed; it is listed once its provider says so."
+        node.save(update_fields=["status_reason", "updated_at"])
+
+
+def _not_reached(node: Node, result: CheckResult, *, now: datetime) -> None:
+    """Take a new machine a step back; whether a listed one answers is the heartbeat's to say."""
+    said = _said([result])
+    if node.status == NodeStatus.VALIDATION_PENDING:
+        _to(node, NodeStatus.NOT_DETECTED, Reason.CHECKS_FAILED, said, now=now)
+    elif node.status == NodeStatus.NOT_DETECTED:
+        node.status_reason = said
+        node.save(update_fields=["status_reason", "updated_at"])
+
+
+def _said(wrong: list[CheckResult]) -> str:
+    """Say what failed without figures: anyone can read a node's events."""
+    named = (f"{BY_ID[result.check_id].title} ({result.code})" for result in wrong)
+    return f"Failed: {', '.join(named)}."
+
+
+def _to(node: Node, status: NodeStatus, reason: Reason, detail: str, *, now: datetime) -> None:
+    move(node, to=status, reason=reason, actor=PLATFORM, now=now, detail=detail)
+
+
+def _lock(node_id: int) -> Node:
+    return Node.objects.select_for_update(no_key=True).select_related("gpu_model").get(pk=node_id)

@@ -1,0 +1,188 @@
+"""One visit to a machine for a run: each pending check measured, judged and written down in turn."""
+
+import time
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from core.actors import PLATFORM
+from core.errors import DomainError
+from marketplace import hooks
+from marketplace.checks import (
+    BY_ID,
+    CHECKS,
+    Check,
+    Claim,
+    Contact,
+    ContactFault,
+    Evidence,
+    Preparation,
+    Verdict,
+    judge,
+    skipped,
+)
+from marketplace.machine import MachineUnreachable
+from marketplace.models import CheckResult, CheckRun, CheckStatus, Node
+from marketplace.services import check_outcomes
+from marketplace.services.host_keys import confirm_host_key, look_at_host_key
+from marketplace.services.machines import machine_address
+from marketplace.services.requirements import requirements
+from marketplace.services.visiting import Visit
+
+log = structlog.get_logger(__name__)
+# What a check's judgement rests on, in the order in which it is measured.
+PARTS: Final = {
+    "engine": ("found",),
+    "limits": ("found",),
+    "gpus": ("found",),
+    "driver": ("found",),
+    "gpu_access": ("found", "gpu_trial"),
+    "memory": ("found",),
+    "disk": ("found",),
+    "isolation": ("found",),
+    "ports": ("ports",),
+    "speed": ("speed",),
+    "exposure": ("exposure",),
+    "interconnect": ("found",),
+    "power": ("found",),
+    "preparation": ("found",),
+}
+
+
+class Visited:
+    """What a visit found, and when it ended: ``now`` at its start plus what passed since."""
+
+    def __init__(self, *, now: datetime) -> None:
+        """Start the clock."""
+        self.evidence: Evidence | None = None
+        self._now, self.began = now, time.monotonic()
+
+    def moment(self) -> datetime:
+        """Give the present moment of this visit."""
+        return self._now + timedelta(seconds=time.monotonic() - self.began)
+
+
+def visit(run: CheckRun, *, now: datetime) -> Visited:
+    """Try all that is not decided yet of a run."""
+    visited = Visited(now=now)
+    results = {result.check_id: result for result in run.results.all()}
+    node = run.node
+    fault = _pin_at_first_contact(node, now=now)
+    there = Visit(
+        evidence_of(node, contact=fault),
+        address=machine_address(node) if node.host_key else None,
+        where=node.public_host,
+        state_dir=node.state_dir,
+    )
+    with there.connected():
+        for check in CHECKS:
+            if results[check.id].status in (CheckStatus.PENDING, CheckStatus.RUNNING):
+                _try(check, results, there, node, visited)
+    visited.evidence = there.evidence
+    return visited
+
+
+def evidence_of(node: Node, *, contact: Contact | None = None) -> Evidence:
+    """Give what is known of a machine before a visit."""
+    claim = Claim(
+        gpu_model=node.gpu_model.name,
+        gpu_count=node.gpu_count,
+        first_port=node.first_port,
+        last_port=node.last_port,
+    )
+    return Evidence(
+        claim=claim,
+        contact=contact,
+        public_key=node.provider.ssh_public_key,
+        ssh_user=node.ssh_user,
+        held_ports=frozenset(node.port_reservations.values_list("port", flat=True)),
+    )
+
+
+def _pin_at_first_contact(node: Node, *, now: datetime) -> Contact | None:
+    """Trust the host key that answers first, where the provider asked for a listing without looking at it."""
+    if node.host_key:
+        return None
+    try:
+        key = look_at_host_key(node)
+        confirm_host_key(
+            node_id=node.pk, host_key=key, actor=PLATFORM, now=now, trusted="trusted at first use"
+        )
+    except MachineUnreachable as error:
+        return Contact(ContactFault.UNREACHABLE, why=error.why)
+    except DomainError as error:
+        return Contact(ContactFault.UNREACHABLE, why=error.message.rstrip("."))
+    node.host_key = key
+    return None
+
+
+def _try(
+    check: Check,
+    results: dict[str, CheckResult],
+    there: Visit,
+    node: Node,
+    visited: Visited,
+) -> None:
+    result = results[check.id]
+    began = visited.began if check.id == "contact" else time.monotonic()
+    result.status, result.started_at = CheckStatus.RUNNING, visited.moment()
+    result.save(update_fields=["status", "started_at"])
+    verdict = _lacking(check, results) or _judged(check, there, node, visited)
+    _write(result, verdict, seconds=time.monotonic() - began)
+    if check.id == "key" and verdict.status == CheckStatus.PASSED:
+        check_outcomes.reached(node_id=node.pk, now=visited.moment())
+
+
+def _lacking(check: Check, results: dict[str, CheckResult]) -> Verdict | None:
+    needs = check.needs
+    if check.id == "preparation":
+        needs = tuple(other.id for other in CHECKS if other.blocks and other is not check)
+    for need in needs:
+        if not _fine(results[need]):
+            return skipped(f"Not tried: first {BY_ID[need].title.lower()} must pass.")
+    return None
+
+
+def _fine(result: CheckResult) -> bool:
+    """Say whether others may rest on a result; what is skipped for simulated GPUs waits for nothing."""
+    if result.status == CheckStatus.SKIPPED:
+        return not result.measured.startswith("Not tried")
+    return bool(result.status == CheckStatus.PASSED)
+
+
+def _judged(check: Check, there: Visit, node: Node, visited: Visited) -> Verdict:
+    for part in PARTS.get(check.id, ()):
+        there.measure(part)
+    if check.id == "preparation":
+        there.prepare(lambda: _prepare(node, there.evidence, visited))
+    return judge(check.id, there.evidence, requirements())
+
+
+def _prepare(node: Node, evidence: Evidence, visited: Visited) -> Preparation | None:
+    if not check_outcomes.write_findings(node_id=node.pk, evidence=evidence, now=visited.moment()):
+        return None
+    try:
+        hooks.prepare_node(node.pk)
+    except hooks.NotPrepared as error:
+        log.info("check.not_prepared", node=str(node.public_id), error=str(error))
+        return Preparation(False, str(error))
+    return Preparation(True)
+
+
+def _write(result: CheckResult, verdict: Verdict, *, seconds: float) -> None:
+    result.status, result.code = verdict.status, verdict.code
+    result.measured, result.required = verdict.measured[:300], verdict.required[:300]
+    result.fix, result.fix_command = verdict.fix[:500], verdict.fix_command[:500]
+    result.seconds = round(seconds, 3) if verdict.status != CheckStatus.SKIPPED else None
+    result.save(
+        update_fields=[
+            "status",
+            "code",
+            "measured",
+            "required",
+            "fix",
+            "fix_command",
+            "seconds",
+        ]
+    )

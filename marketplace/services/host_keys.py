@@ -1,0 +1,77 @@
+"""Looking at a machine's host key and pinning it."""
+
+import ipaddress
+import socket
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from core.actors import Actor
+from core.errors import Conflict, Invalid
+from marketplace.machine import BadKey, fingerprint, scan_host_key
+from marketplace.models import Node
+from marketplace.transitions import Reason, note
+
+LOOK_SECONDS: Final = 10.0
+
+
+def look_at_host_key(node: Node) -> str:
+    """Give the public line of the host key that answers at a node's address.
+
+    :raises MachineUnreachable: nobody answers there as an SSH server with an ed25519 key.
+    :raises Invalid: the address is not on the internet, and this market is.
+    """
+    require_public(node.host)
+    return scan_host_key(node.host, node.ssh_port, timeout=LOOK_SECONDS)
+
+
+def confirm_host_key(
+    *, node_id: int, host_key: str, actor: Actor, now: datetime, trusted: str = "compared"
+) -> Node:
+    """Pin a host key; ``trusted`` says how its holder came to trust it.
+
+    :raises Conflict: another node has this key: it is the same machine.
+    :raises Invalid: it is no public key.
+    """
+    try:
+        shown = fingerprint(host_key)
+    except BadKey as error:
+        raise Invalid(str(error)) from error
+    try:
+        with transaction.atomic():
+            return _pin(node_id, host_key, f"Host key {shown}, {trusted}.", actor=actor, now=now)
+    except IntegrityError as error:
+        raise Conflict(
+            "This host key belongs to a machine that is on this market already.",
+            hint="The host key decides which machine it is. Take the other entry off first, or give a "
+            "copied machine a key of its own.",
+        ) from error
+
+
+def require_public(host: str) -> None:
+    """Refuse addresses of our own network: whoever adds a machine must not look around in it.
+
+    :raises Invalid: it resolves to one.
+    """
+    if settings.MARKET_CHAIN == "local":
+        return
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+    except OSError:
+        return
+    if not all(ipaddress.ip_address(address).is_global for address in found):
+        raise Invalid(
+            "The address is not reachable from the internet.",
+            hint="Name the public address of the machine, or of the router that forwards to it.",
+        )
+
+
+def _pin(node_id: int, host_key: str, detail: str, *, actor: Actor, now: datetime) -> Node:
+    node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
+    if node.host_key != host_key:
+        node.host_key = host_key
+        node.save(update_fields=["host_key", "updated_at"])
+        note(node, reason=Reason.HOST_KEY_CONFIRMED, actor=actor, now=now, detail=detail)
+    return node

@@ -1,0 +1,173 @@
+"""A machine's way onto the market: claimed, its host key confirmed, checked, wanted on the list."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from django.db import IntegrityError, transaction
+
+from core import money
+from core.actors import Actor
+from core.errors import Invalid
+from marketplace.checks.install_key import STATE_DIR, USER
+from marketplace.models import CheckRun, GpuModel, Node, NodeStatus, Outcome, Provider, Trigger
+from marketplace.selectors import UnknownGpu, find, short_names
+from marketplace.services import checking, listing
+from marketplace.services.host_keys import confirm_host_key, look_at_host_key, require_public
+from marketplace.transitions import Reason, note
+
+HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:]{2,39}")
+MAX_GPUS: Final = 16
+
+__all__ = [
+    "AddressTaken",
+    "Claim",
+    "UnsupportedGpu",
+    "add",
+    "claimed_model",
+    "confirm_host_key",
+    "look_at_host_key",
+    "want_listing",
+]
+
+
+class AddressTaken(Invalid):
+    """Another node has that address."""
+
+    code = "address_taken"
+    status = 400
+
+
+class UnsupportedGpu(UnknownGpu):
+    """The claimed GPU is not in the catalogue."""
+
+    status = 400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """What a provider says of a machine; ``listed_when_checked`` trusts the host key at first contact."""
+
+    gpu_model: str
+    gpu_count: int
+    host: str
+    port: int = 22
+    user: str = "lium"
+    price_per_gpu_usd: Decimal | None = None
+    name: str = ""
+    first_port: int = 40000
+    last_port: int = 40999
+    state_dir: str = STATE_DIR
+    listed_when_checked: bool = False
+
+
+def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Node:
+    """Write a claimed machine down; nothing of it is known yet.
+
+    :raises AddressTaken: another node has this address.
+    :raises UnsupportedGpu: the catalogue has no such GPU.
+    :raises Invalid: a value cannot be right.
+    """
+    model = claimed_model(claim.gpu_model)
+    _require_sane(claim)
+    require_public(claim.host)
+    node = _node(provider, claim, model)
+    if claim.listed_when_checked:
+        node.listing_wanted_at = now
+    try:
+        with transaction.atomic():
+            node.save(force_insert=True)
+            detail = f"Claimed: {node.gpu_count} x {model.name}."
+            note(node, reason=Reason.ADDED, actor=actor, now=now, detail=detail)
+    except IntegrityError as error:
+        raise AddressTaken(
+            "A node already exists with the same ip and port.",
+            hint="Go on with that one, or remove it first; two machines cannot share an address.",
+        ) from error
+    if claim.listed_when_checked:
+        checking.start(node_id=node.pk, trigger=Trigger.PROVIDER, now=now)
+    return node
+
+
+def claimed_model(name: str) -> GpuModel:
+    """Give the GPU model that a provider means: its full name, or the first that is called so.
+
+    :raises UnsupportedGpu: the catalogue has no such GPU.
+    """
+    model = GpuModel.objects.filter(name=name).first() or find([name]).first()
+    if model is None:
+        raise UnsupportedGpu(
+            f"Unsupported gpu type {name[:60]!r}.",
+            hint=f"This market knows: {', '.join(short_names())}.",
+        )
+    return model
+
+
+def want_listing(*, node_id: int, actor: Actor, now: datetime) -> Node:
+    """Have a machine on the market: at once where its checks passed, else when they do.
+
+    :raises Invalid: its host key was not confirmed.
+    """
+    with transaction.atomic():
+        node = _lock(node_id)
+        if not node.host_key:
+            raise Invalid("Its host key was not confirmed.", hint="Compare and confirm it first.")
+        if node.listing_wanted_at is None:
+            node.listing_wanted_at = now
+            node.save(update_fields=["listing_wanted_at", "updated_at"])
+            detail = "Wanted on the market."
+            note(node, reason=Reason.LISTING_WANTED, actor=actor, now=now, detail=detail)
+    if _checks_passed(node):
+        return listing.admit(node_id=node_id, now=now)
+    checking.start(node_id=node_id, trigger=Trigger.PROVIDER, now=now)
+    return node
+
+
+def _checks_passed(node: Node) -> bool:
+    last = CheckRun.objects.filter(node=node).order_by("-id").first()
+    ready = node.status == NodeStatus.VALIDATION_PENDING
+    return ready and last is not None and last.outcome == Outcome.PASSED
+
+
+def _node(provider: Provider, claim: Claim, model: GpuModel) -> Node:
+    return Node(
+        provider=provider,
+        name=claim.name[:100],
+        status=NodeStatus.NOT_DETECTED,
+        gpu_model=model,
+        gpu_count=claim.gpu_count,
+        free_gpu_count=0,
+        price_per_gpu_usd=claim.price_per_gpu_usd or model.secure_price_usd or Decimal(1),
+        host=claim.host,
+        ssh_port=claim.port,
+        ssh_user=claim.user,
+        public_host=claim.host,
+        first_port=claim.first_port,
+        last_port=claim.last_port,
+        free_port_count=claim.last_port - claim.first_port + 1,
+        state_dir=claim.state_dir,
+    )
+
+
+def _require_sane(claim: Claim) -> None:
+    price = claim.price_per_gpu_usd
+    for bad, message in (
+        (not HOST.fullmatch(claim.host), "The address is neither an IP address nor a host name."),
+        (not 1 <= claim.port <= 65535, "A port is between 1 and 65535."),
+        (not USER.fullmatch(claim.user), "The user is not the name of a Unix user."),
+        (not 1 <= claim.gpu_count <= MAX_GPUS, f"A machine has 1 to {MAX_GPUS} GPUs."),
+        (price is not None and money.quantize(price) <= 0, "A price must be above zero."),
+        (
+            not 1024 <= claim.first_port <= claim.last_port <= 65535,
+            "Ports for pods are a range between 1024 and 65535.",
+        ),
+        (not re.fullmatch(r"/[\w./-]{1,290}", claim.state_dir), "The folder is an absolute path."),
+    ):
+        if bad:
+            raise Invalid(message)
+
+
+def _lock(node_id: int) -> Node:
+    return Node.objects.select_for_update(no_key=True).get(pk=node_id)
