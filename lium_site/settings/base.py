@@ -218,6 +218,9 @@ MARKET_LOST_AFTER = timedelta(minutes=env.integer("MARKET_LOST_AFTER_MINUTES", 3
 MARKET_FAILED_SHOWN = timedelta(minutes=env.integer("MARKET_FAILED_SHOWN_MINUTES", 5))
 MARKET_PROBE_SECONDS = env.integer("MARKET_PROBE_SECONDS", 15)
 MARKET_DOUBT_SECONDS = env.integer("MARKET_DOUBT_SECONDS", 10)
+# host:port of what is reachable whenever our own network works; none of them answering is our own outage.
+MARKET_UPLINK_ANCHORS = env.words("MARKET_UPLINK_ANCHORS")
+MARKET_GONE_AFTER = timedelta(hours=env.integer("MARKET_GONE_AFTER_HOURS", 24))
 # What a machine must have to be listed (marketplace/checks); a trial on one's own computer asks for less.
 _TRIAL = MARKET_CHAIN == "local"
 MARKET_MIN_DRIVER = env.text("MARKET_MIN_DRIVER", "535")

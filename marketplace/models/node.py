@@ -122,6 +122,11 @@ class Node(models.Model):
     next_probe_at = models.DateTimeField(null=True, blank=True, help_text="heartbeat; null is now")
     missed_probes = models.PositiveSmallIntegerField(default=0, help_text="in a row")
     missing_since = models.DateTimeField(null=True, blank=True, help_text="first missed probe")
+    missed_why = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="of the last missed probe, where it is more than silence",
+    )
     prepared_digest = models.CharField(
         max_length=64, blank=True, help_text="of the runtime, network and base image put there"
     )

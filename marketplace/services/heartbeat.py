@@ -1,50 +1,55 @@
-"""Whether nodes answer. One lost probe is nothing; many nodes lost at once is more likely ourselves.
+"""Whether nodes answer: asked over SSH on a schedule with jitter, and written down.
 
-A node goes offline only after several misses over a minute and a half, and only a few nodes at a time.
-Pods are not touched here: what runs on a node that does not answer may well go on.
+A missed probe is only recorded; `marketplace.services.silence` judges all of them together. An answer brings a node
+back by itself. Pods are not touched here: what runs on a node that does not answer may well go on.
 """
 
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Least, Random
 
 from core.actors import PLATFORM
 from marketplace import dispatch
-from marketplace.machine import AccessDenied, BadKey, HostKeyChanged, MachineError, session
-from marketplace.models import Node, NodeEvent, NodeStatus
+from marketplace.machine import (
+    AccessDenied,
+    BadKey,
+    HostKeyChanged,
+    MachineAddress,
+    MachineError,
+    session,
+)
+from marketplace.models import Node, NodeStatus
 from marketplace.services.machines import machine_address
 from marketplace.transitions import Reason, move, note
 
 log = structlog.get_logger(__name__)
 PROBE_EVERY: Final = timedelta(seconds=30)
-MISSES: Final = 3
-MISSING_FOR: Final = timedelta(seconds=90)
-# At most so many nodes go offline in a window: the larger of a few and a share of the market.
-BLAST_WINDOW: Final = timedelta(minutes=10)
-BLAST_MINIMUM: Final = 3
-BLAST_SHARE: Final = 0.1
+# What is off the market is looked for now and then, so that it comes back without anybody's help.
+SLOW_EVERY: Final = timedelta(minutes=10)
+SLOW: Final = (NodeStatus.VALIDATION_FAILED, NodeStatus.NOT_DETECTED)
+# So that nodes that were added together are not asked together for ever.
+JITTER: Final = 0.2
 BATCH: Final = 1000
 CONNECT_SECONDS: Final = 10.0
 COMMAND_SECONDS: Final = 10.0
-WATCHED: Final = (
-    NodeStatus.AVAILABLE,
-    NodeStatus.OFFLINE,
-    NodeStatus.VALIDATION_PENDING,
-    NodeStatus.RECLAIMING,
-)
+MOST_MISSES: Final = 30_000
+BOOT_ID: Final = ("cat", "/proc/sys/kernel/random/boot_id")
 
 
 def sweep(now: datetime) -> int:
     """Ring one probe for each node that is due; give how many."""
     due = Node.objects.filter(Q(next_probe_at=None) | Q(next_probe_at__lte=now))
     with transaction.atomic():
-        rows = due.filter(delisted_at=None, status__in=WATCHED).order_by("next_probe_at")
+        # Without a pinned host key there is nobody to ask.
+        rows = due.filter(delisted_at=None).exclude(host_key="").order_by("next_probe_at")
         ids = list(rows.select_for_update(skip_locked=True, no_key=True).values_list("pk")[:BATCH])
         found = [pk for (pk,) in ids]
-        Node.objects.filter(pk__in=found).update(next_probe_at=now + PROBE_EVERY)
+        Node.objects.filter(pk__in=found).update(next_probe_at=_next_probe(now))
         for pk in found:
             dispatch.probe_node(pk)
     return len(found)
@@ -53,21 +58,26 @@ def sweep(now: datetime) -> int:
 def probe(*, node_id: int, now: datetime) -> bool:
     """Look at one node over SSH and write down whether it answered."""
     node = Node.objects.select_related("provider").get(pk=node_id)
-    address = machine_address(node)
     try:
-        with session(address, timeout=CONNECT_SECONDS) as machine:
-            boot_id = machine.check(
-                ["cat", "/proc/sys/kernel/random/boot_id"], timeout=COMMAND_SECONDS
-            )
+        boot_id = ask(machine_address(node))
     except BadKey:
         # A key of ours that cannot be read says nothing about the node.
         raise
     except MachineError as error:
         log.info("heartbeat.missed", node=str(node.public_id), error=str(error))
-        record_missed(node_id=node_id, why=_in_public(error), now=now)
+        record_missed(node_id=node_id, why=in_public(error), now=now)
         return False
-    record_seen(node_id=node_id, boot_id=_one_line(boot_id), now=now)
+    record_seen(node_id=node_id, boot_id=boot_id, now=now)
     return True
+
+
+def ask(address: MachineAddress) -> str:
+    """Ask a machine which run of it this is; once, for the next probe is the next try.
+
+    :raises MachineError: it did not answer.
+    """
+    with session(address, timeout=CONNECT_SECONDS, tries=1) as machine:
+        return _one_line(machine.check(BOOT_ID, timeout=COMMAND_SECONDS))
 
 
 def record_seen(*, node_id: int, boot_id: str = "", now: datetime) -> None:
@@ -75,60 +85,25 @@ def record_seen(*, node_id: int, boot_id: str = "", now: datetime) -> None:
 
     The next probe is put off: who looks after pods there need not be followed by a second look.
     """
-    with transaction.atomic():
-        node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
-        rebooted = bool(boot_id and node.boot_id and node.boot_id != boot_id)
-        node.boot_id = boot_id or node.boot_id
-        node.last_seen_at, node.next_probe_at = now, now + PROBE_EVERY
-        node.missed_probes, node.missing_since = 0, None
-        node.save(
-            update_fields=[
-                "boot_id",
-                "last_seen_at",
-                "next_probe_at",
-                "missed_probes",
-                "missing_since",
-                "updated_at",
-            ]
-        )
-        if rebooted:
-            detail = "The machine was started anew."
-            note(node, reason=Reason.REBOOTED, actor=PLATFORM, now=now, detail=detail)
-        if node.status == NodeStatus.OFFLINE:
-            move(
-                node,
-                to=NodeStatus.AVAILABLE,
-                reason=Reason.ANSWERS_AGAIN,
-                actor=PLATFORM,
-                now=now,
-                detail="It answers over its pinned key again.",
-            )
+    quiet = Node.objects.filter(pk=node_id, missing_since=None).exclude(status=NodeStatus.OFFLINE)
+    if boot_id:
+        quiet = quiet.filter(boot_id=boot_id)
+    # Nearly always nothing changed: then this is one statement.
+    if not quiet.update(last_seen_at=now, next_probe_at=_next_probe(now)):
+        _record_return(node_id, boot_id, now)
 
 
 def record_missed(*, node_id: int, why: str, now: datetime) -> None:
-    """Write down that a probe got no answer; after enough of them the node is offline."""
-    with transaction.atomic():
-        node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
-        node.missed_probes += 1
-        node.missing_since = node.missing_since or now
-        node.save(update_fields=["missed_probes", "missing_since", "updated_at"])
-        if _lost(node, now) and _may_go_offline(now):
-            seconds = (now - node.missing_since).total_seconds()
-            move(
-                node,
-                to=NodeStatus.OFFLINE,
-                reason=Reason.NOT_ANSWERING,
-                actor=PLATFORM,
-                now=now,
-                detail=f"No answer to {node.missed_probes} probes over {seconds:.0f} s. {why}".strip(),
-            )
+    """Write down that a node did not answer; it stays where it is until all silence is judged together."""
+    Node.objects.filter(pk=node_id).update(
+        missed_probes=Least(F("missed_probes") + 1, MOST_MISSES),
+        missing_since=Coalesce("missing_since", Value(now)),
+        missed_why=why,
+        updated_at=now,
+    )
 
 
-def _one_line(output: bytes) -> str:
-    return output.decode("ascii", "replace").replace("\x00", "").strip()[:40]
-
-
-def _in_public(error: MachineError) -> str:
+def in_public(error: MachineError) -> str:
     """Say what happened without the machine's address: anyone can read a node's events."""
     if isinstance(error, HostKeyChanged):
         return "Another host key is presented at its address."
@@ -137,24 +112,47 @@ def _in_public(error: MachineError) -> str:
     return ""
 
 
-def _lost(node: Node, now: datetime) -> bool:
-    return (
-        node.status == NodeStatus.AVAILABLE
-        and node.missed_probes >= MISSES
-        and node.missing_since is not None
-        and now - node.missing_since >= MISSING_FOR
+@transaction.atomic
+def _record_return(node_id: int, boot_id: str, now: datetime) -> None:
+    node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
+    rebooted = bool(boot_id and node.boot_id and node.boot_id != boot_id)
+    was_silent = node.missing_since is not None
+    node.boot_id = boot_id or node.boot_id
+    node.last_seen_at, node.missed_probes, node.missing_since = now, 0, None
+    if was_silent and node.status in SLOW:
+        # It may have been mended: its checks say so.
+        node.next_checks_at = now
+    node.save(
+        update_fields=[
+            "boot_id",
+            "last_seen_at",
+            "missed_probes",
+            "missing_since",
+            "next_checks_at",
+            "updated_at",
+        ]
     )
+    Node.objects.filter(pk=node_id).update(next_probe_at=_next_probe(now))
+    if rebooted:
+        detail = "The machine was started anew."
+        note(node, reason=Reason.REBOOTED, actor=PLATFORM, now=now, detail=detail)
+    if node.status == NodeStatus.OFFLINE:
+        detail = "It answers over its pinned key again."
+        move(
+            node,
+            to=NodeStatus.AVAILABLE,
+            reason=Reason.ANSWERS_AGAIN,
+            actor=PLATFORM,
+            now=now,
+            detail=detail,
+        )
 
 
-def _may_go_offline(now: datetime) -> bool:
-    with connection.cursor() as cursor:
-        # Parallel probes must not each count the same room.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('marketplace.heartbeat'))")
-    went = NodeEvent.objects.filter(
-        reason_code=Reason.NOT_ANSWERING, created_at__gt=now - BLAST_WINDOW
-    ).count()
-    market = Node.objects.filter(delisted_at=None, status__in=WATCHED).count()
-    room = max(BLAST_MINIMUM, int(market * BLAST_SHARE))
-    if went >= room:
-        log.warning("heartbeat.held_back", offline_already=went, at_most=room)
-    return went < room
+def _next_probe(now: datetime) -> Combinable:
+    every = Case(When(status__in=SLOW, then=Value(SLOW_EVERY)), default=Value(PROBE_EVERY))
+    spread = 1 - JITTER / 2 + JITTER * Random()
+    return ExpressionWrapper(Value(now) + every * spread, output_field=DateTimeField())
+
+
+def _one_line(output: bytes) -> str:
+    return output.decode("ascii", "replace").replace("\x00", "").strip()[:40]
