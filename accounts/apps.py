@@ -7,3 +7,5 @@ class AccountsConfig(AppConfig):
     """Configure the accounts app."""
 
     name = "accounts"
+    # allauth's own app is called Accounts.
+    verbose_name = "People and keys"

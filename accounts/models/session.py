@@ -23,5 +23,8 @@ class ApiSession(models.Model):
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        verbose_name = "API session"
+
     def __str__(self) -> str:
         return f"session of {self.user} since {self.created_at:%Y-%m-%d}"

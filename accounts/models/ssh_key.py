@@ -23,6 +23,7 @@ class SshKey(models.Model):
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
+        verbose_name = "SSH key"
         constraints = [
             models.UniqueConstraint(
                 fields=["workspace", "fingerprint"], name="ssh_key_once_per_workspace"

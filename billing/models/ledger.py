@@ -61,6 +61,7 @@ class Entry(models.Model):
     created_at = models.DateTimeField(auto_now_add=True, db_default=models.functions.Now())
 
     class Meta:
+        verbose_name_plural = "entries"
         # A constraint, not unique=True: that would add a second index for LIKE, which costs a tick a second.
         constraints = [models.UniqueConstraint(fields=["idempotency_key"], name="entry_once")]
         indexes = [models.Index(fields=["subject_id"], name="entry_by_subject")]

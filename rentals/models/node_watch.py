@@ -20,6 +20,7 @@ class NodeWatch(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
+        verbose_name_plural = "node watches"
         indexes = [models.Index(fields=["next_look_at"], name="node_watch_due")]
 
     def __str__(self) -> str:
