@@ -5,8 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from core import states
+from core import live, states
 from core.actors import Actor
+from marketplace import outbox
 from marketplace.models import Node, NodeEvent, NodeStatus
 
 
@@ -47,7 +48,7 @@ ALLOWED: Final[Mapping[NodeStatus, Collection[NodeStatus]]] = {
     S.NOT_DETECTED: {S.VALIDATION_PENDING},
     S.VALIDATION_PENDING: {S.AVAILABLE, S.VALIDATION_FAILED, S.NOT_DETECTED, S.RECLAIMING},
     S.AVAILABLE: {S.VALIDATION_PENDING, S.VALIDATION_FAILED, S.OFFLINE, S.RECLAIMING},
-    S.VALIDATION_FAILED: {S.VALIDATION_PENDING},
+    S.VALIDATION_FAILED: {S.VALIDATION_PENDING, S.NOT_DETECTED},
     S.OFFLINE: {S.AVAILABLE, S.VALIDATION_PENDING, S.NOT_DETECTED},
     S.RECLAIMING: {S.AVAILABLE, S.VALIDATION_PENDING, S.OFFLINE},
 }
@@ -87,3 +88,10 @@ def _record(
         actor_name=actor.name,
         created_at=now,
     )
+    live.publish(f"node:{node.public_id}")
+    kind = f"machine.{reason}"
+    if kind in outbox.KINDS:
+        cause = {"reason": reason, "from_status": source, "to_status": node.status}
+        outbox.announce(
+            node, provider=node.provider, kind=kind, text=detail, payload=cause, now=now
+        )

@@ -13,7 +13,7 @@ from lium_site.stack.paths import ROOT, State
 from lium_site.stack.process import Program, run_to_end
 from lium_site.stack.supervisor import Supervisor
 
-COMPUTING = "metering,mail,celery"
+COMPUTING = "metering,celery"
 READY_SECONDS = 60.0
 
 
@@ -62,6 +62,8 @@ def workers(environment: Mapping[str, str], *, signing: Mapping[str, str]) -> tu
         _celery("worker", environment, "--queues", COMPUTING, "--concurrency", "1"),
         _threads("provisioner", environment, queues="provision", count=16),
         _threads("prober", environment, queues="probe,validate", count=8),
+        # Receivers of webhooks are slow, or mean to be: they hold up nothing but each other.
+        _threads("courier", environment, queues="mail", count=4),
         _threads("chain", {**environment, **signing}, queues="chain", count=2),
     )
 

@@ -1,0 +1,131 @@
+"""A provider's webhooks, and what they want by mail."""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.principal import Principal
+from accounts.services import audit
+from core import crypto, outbound, ratelimit
+from core.errors import Conflict, Invalid
+from marketplace import outbox
+from marketplace.models import Provider, Webhook
+from marketplace.services.announcing import SECRET_PREFIX, in_trial
+
+MOST: Final = 5
+TESTS: Final = "20/hour"
+
+
+def add(
+    *, principal: Principal, provider: Provider, url: str, kinds: Sequence[str], now: datetime
+) -> tuple[Webhook, str]:
+    """Register a webhook and give it with its secret, which is shown this once; no ``kinds`` means all.
+
+    :raises Invalid: the URL may not be called, or there is no such kind. :raises Conflict: there are enough.
+    """
+    _require_callable(url)
+    secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+    with transaction.atomic():
+        Provider.objects.select_for_update(no_key=True).get(pk=provider.pk)
+        if webhooks_of(provider).count() >= MOST:
+            raise Conflict(f"You have {MOST} webhooks.", hint="Delete one that you do not need.")
+        webhook = Webhook(provider=provider, url=url, kinds=_known(kinds), created_at=now)
+        webhook.secret_encrypted = crypto.encrypt(
+            secret, binding=str(webhook.public_id), keys=settings.FIELD_KEYS
+        )
+        webhook.save()
+        _record(principal, webhook, "provider.webhook.add", now=now)
+    return webhook, secret
+
+
+def set_enabled(*, principal: Principal, webhook: Webhook, enabled: bool, now: datetime) -> None:
+    """Send to a webhook, or stop; what happens while it is off is not sent later."""
+    with transaction.atomic():
+        webhook.disabled_at = None if enabled else now
+        webhook.save(update_fields=["disabled_at"])
+        action = "provider.webhook.enable" if enabled else "provider.webhook.disable"
+        _record(principal, webhook, action, now=now)
+
+
+def delete(*, principal: Principal, webhook: Webhook, now: datetime) -> None:
+    """Forget a webhook with its log."""
+    with transaction.atomic():
+        _record(principal, webhook, "provider.webhook.delete", now=now)
+        webhook.delete()
+
+
+def send_test(*, webhook: Webhook, now: datetime) -> None:
+    """Send an event that means nothing, so that the receiver can be tried.
+
+    :raises Conflict: the webhook is off. :raises RateLimited: too many tests.
+    """
+    if webhook.disabled_at:
+        raise Conflict("This webhook is off.", hint="Enable it, then send the test.")
+    ratelimit.check("webhook-test", str(webhook.provider_id), TESTS)
+    event = {"text": "A test: nothing has happened.", "machine": None}
+    with transaction.atomic():
+        outbox.write([webhook], kind=outbox.TEST, event=event, now=now)
+
+
+def choose_mail(
+    *, principal: Principal, provider: Provider, kinds: Sequence[str], now: datetime
+) -> Webhook:
+    """Send these kinds of event to the owner by mail; none of them means no mail.
+
+    :raises Invalid: there is no such kind.
+    """
+    chosen = _known(kinds)
+    with transaction.atomic():
+        channel = outbox.mail_channel(provider, now=now)
+        channel.kinds, channel.disabled_at = chosen, None if chosen else now
+        channel.save(update_fields=["kinds", "disabled_at"])
+        _record(principal, channel, "provider.mail", now=now)
+    return channel
+
+
+def mail_kinds(provider: Provider) -> list[str]:
+    """Give the kinds of event that go to the owner by mail."""
+    channel = Webhook.objects.filter(provider=provider, url=outbox.OWNER_MAIL).first()
+    if channel is None:
+        return list(outbox.MAILED)
+    return [] if channel.disabled_at else channel.kinds
+
+
+def webhooks_of(provider: Provider) -> QuerySet[Webhook]:
+    """Select a provider's webhooks, the mailbox left out."""
+    rows = Webhook.objects.filter(provider=provider).exclude(url=outbox.OWNER_MAIL)
+    return rows.order_by("pk")
+
+
+def _require_callable(url: str) -> None:
+    try:
+        where = outbound.target(url, trial=in_trial())
+        outbound.resolve(where, trial=in_trial())
+    except (outbound.AddressRefused, outbound.NoAnswer) as error:
+        raise Invalid(
+            f"Events cannot be sent there. {error}",
+            hint="Give the https address of a program of yours that the internet can reach.",
+        ) from error
+
+
+def _known(kinds: Sequence[str]) -> list[str]:
+    if unknown := set(kinds) - set(outbox.KINDS):
+        raise Invalid(f"There is no kind of event called {min(unknown)[:60]!r}.")
+    return [kind for kind in outbox.KINDS if kind in kinds]
+
+
+def _record(principal: Principal, webhook: Webhook, action: str, *, now: datetime) -> None:
+    audit.record(
+        action=action,
+        actor=principal.actor(),
+        workspace_id=principal.workspace.pk,
+        resource=("webhook", webhook.public_id),
+        result={"url": webhook.url, "kinds": webhook.kinds},
+        now=now,
+    )

@@ -1,0 +1,115 @@
+"""A provider's earnings, from real entries of the ledger."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from billing import ledger
+from billing.accounts import fee_account, provider_account, renter_account
+from billing.ledger import Leg
+from billing.models import Entry
+from marketplace.models import Provider
+from marketplace.selectors import earnings
+from tests.factories.accounts import Person
+from tests.factories.marketplace import make_provider
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def provider(bob: Person) -> Provider:
+    return make_provider(workspace=bob.workspace)
+
+
+def charge(
+    renter: Person, provider: Provider, usd: str, *, at: datetime, pod: UUID | None = None
+) -> Entry:
+    """Post a minute of a pod as metering does: 5 % of it is the platform's."""
+    pod, gross = pod or uuid4(), Decimal(usd)
+    fee = gross / 20
+    legs = [
+        Leg(renter_account(renter.workspace), -gross),
+        Leg(provider_account(provider.public_id), gross - fee),
+        Leg(fee_account(), fee),
+    ]
+    return ledger.post(
+        key=f"pod:{pod}:until:{at}", kind="usage", legs=legs, occurred_at=at, subject=("pod", pod)
+    )
+
+
+def test_nothing_yet(provider: Provider) -> None:
+    assert earnings.daily(provider, since=date(2026, 11, 1), until=date(2026, 11, 21)) == []
+    assert earnings.summary(provider, now=NOON).earned_usd == 0
+    assert earnings.earned_by(provider, [uuid4()]) == {}
+
+
+def test_days_with_gross_and_fee(alice: Person, provider: Provider) -> None:
+    yesterday = NOON - timedelta(days=1)
+    for at, usd in ((NOON, "2"), (NOON + timedelta(minutes=1), "1"), (yesterday, "10")):
+        charge(alice, provider, usd, at=at)
+    charge(alice, make_provider(name="Somebody else"), "99", at=NOON)
+
+    today, before = earnings.daily(provider, since=yesterday.date(), until=NOON.date())
+
+    assert (today.day, today.kind, today.entries) == (date(2026, 11, 21), "usage", 2)
+    assert (today.gross_usd, today.fee_usd, today.amount_usd) == (
+        Decimal(3),
+        Decimal("0.15"),
+        Decimal("2.85"),
+    )
+    assert (before.day, before.amount_usd) == (date(2026, 11, 20), Decimal("9.5"))
+    assert earnings.daily(provider, since=NOON.date(), until=NOON.date()) == [today]
+
+
+def test_a_day_begins_at_midnight_utc(alice: Person, provider: Provider) -> None:
+    midnight = datetime(2026, 11, 21, tzinfo=UTC)
+    charge(alice, provider, "1", at=midnight)
+    charge(alice, provider, "2", at=midnight - timedelta(microseconds=1))
+
+    days = earnings.daily(provider, since=date(2026, 11, 20), until=date(2026, 11, 21))
+
+    assert [(row.day.day, row.gross_usd) for row in days] == [(21, Decimal(1)), (20, Decimal(2))]
+
+
+def test_accrued_pending_and_what_was_taken_back(alice: Person, provider: Provider) -> None:
+    charge(alice, provider, "1", at=NOON)
+    charge(alice, provider, "2", at=NOON - timedelta(days=1))
+    gone = charge(alice, provider, "4", at=NOON - timedelta(days=2))
+    ledger.reverse(key="back", of=gone, occurred_at=NOON - timedelta(days=1), memo="refund")
+
+    found = earnings.summary(provider, now=NOON)
+
+    assert (found.accrued_usd, found.pending_usd) == (Decimal("0.95"), Decimal("1.9"))
+    assert found.paid_usd == 0
+    assert found.unpaid_usd == provider_account(provider.public_id).balance
+
+
+def test_by_pod(alice: Person, provider: Provider) -> None:
+    pod, other = uuid4(), uuid4()
+    charge(alice, provider, "1", at=NOON, pod=pod)
+    charge(alice, provider, "1", at=NOON + timedelta(minutes=1), pod=pod)
+    charge(alice, provider, "5", at=NOON, pod=other)
+
+    assert earnings.earned_by(provider, [pod]) == {pod: Decimal("1.9")}
+
+
+def test_queries_do_not_grow_with_the_ledger(alice: Person, provider: Provider) -> None:
+    def count() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            earnings.daily(provider, since=date(2026, 10, 1), until=NOON.date())
+            earnings.summary(provider, now=NOON)
+        return len(queries)
+
+    charge(alice, provider, "1", at=NOON)
+    few = count()
+    for days in range(20):
+        charge(alice, provider, "1", at=NOON - timedelta(days=days, hours=1))
+
+    assert count() == few <= 5
