@@ -21,6 +21,7 @@ TITLES: Final = {
     "grant": "Credit",
     "deposit": "TAO deposit",
     "reversal": "Correction",
+    "refund": "Refund",
 }
 
 

@@ -11,7 +11,7 @@ from ninja import Router
 from accounts.auth import ApiKeyAuth, caller
 from accounts.models import Scope
 from core import clock
-from marketplace import hooks, query, selectors
+from marketplace import hooks, limits, query, selectors
 from marketplace.schemas import (
     Executor,
     ImageOut,
@@ -70,6 +70,7 @@ def machine_request(request: HttpRequest, payload: MachineRequestIn) -> dict[str
     """Ask for machines that are not on offer; providers see the demand."""
     principal = caller(request)
     principal.require(Scope.RENT)
+    limits.asking(principal.workspace)
     wish = requests.request_machine(
         workspace=principal.workspace,
         machine_name=payload.machine_name,
@@ -78,9 +79,10 @@ def machine_request(request: HttpRequest, payload: MachineRequestIn) -> dict[str
     )
     return {
         "id": str(wish.request.public_id),
-        "provider_notified_count": 0,
+        "provider_notified_count": wish.notified_count,
         "confirmation": (
             f"Noted: {wish.request.gpu_count} x {wish.gpu_model.name}. "
-            f"{wish.provider_count} providers here have such machines."
+            f"{wish.provider_count} providers here have such machines. "
+            "You are mailed once when one can be rented."
         ),
     }

@@ -5,6 +5,7 @@ from typing import Final
 from core import doorbell
 
 PROBE: Final = "marketplace.tasks.probe_node"
+ANSWER: Final = "marketplace.tasks.mail_answer"
 CHECK: Final = "marketplace.tasks.check_node"
 DELIVER: Final = "marketplace.tasks.deliver_event"
 
@@ -22,3 +23,8 @@ def check_node(run_id: int) -> None:
 def deliver_event(delivery_id: int) -> None:
     """Have a worker try a delivery to a provider."""
     doorbell.ring(DELIVER, queue="mail", delivery_id=delivery_id)
+
+
+def mail_answer(*, request_id: int, node_id: int) -> None:
+    """Have a worker mail somebody that the machine they asked for is there."""
+    doorbell.ring(ANSWER, queue="mail", expires=86_400, request_id=request_id, node_id=node_id)

@@ -1,16 +1,19 @@
 """Celery tasks of marketplace: thin, named, safe to repeat."""
 
+from smtplib import SMTPException
 from typing import Final
 
 from celery import shared_task
 
 from core import clock
-from marketplace.services import announcing, checking, heartbeat, notices, silence
+from marketplace.services import announcing, checking, heartbeat, notices, requests, silence
 
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "sweep-nodes": ("marketplace.tasks.sweep_nodes", 5.0, "validate"),
     "judge-silence": ("marketplace.tasks.judge_silence", 10.0, "metering"),
     "sweep-checks": ("marketplace.tasks.sweep_checks", 15.0, "validate"),
+    "sweep-notices": ("marketplace.tasks.sweep_notices", 10.0, "validate"),
+    "answer-requests": ("marketplace.tasks.answer_requests", 60.0, "mail"),
     "sweep-deliveries": ("marketplace.tasks.sweep_deliveries", 15.0, "mail"),
     "forget-deliveries": ("marketplace.tasks.forget_deliveries", 3600.0, "mail"),
 }
@@ -68,3 +71,22 @@ def forget_deliveries(**_: object) -> None:
 def sweep_notices(**_: object) -> None:
     """Begin and end the maintenances and removals that are due."""
     notices.sweep(clock.now())
+
+
+@shared_task(soft_time_limit=60, time_limit=90)
+def answer_requests(**_: object) -> None:
+    """Tell who waits for a machine that is there by now."""
+    requests.sweep(clock.now())
+
+
+@shared_task(
+    acks_late=True,
+    soft_time_limit=60,
+    time_limit=90,
+    autoretry_for=(SMTPException, OSError),
+    retry_backoff=30,
+    max_retries=8,
+)
+def mail_answer(*, request_id: int, node_id: int, **_: object) -> None:
+    """Mail one renter that a machine is there."""
+    requests.mail_answer(request_id=request_id, node_id=node_id)

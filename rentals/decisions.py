@@ -105,7 +105,8 @@ def _restarting(
         return _move(failed, gone)
     if fault := _fault(pod, seen):
         return _fail(failed, seen, fault)
-    late = _fail(failed, seen, Reason.REBOOT_TOO_LATE) if _overdue(pod, now) else None
+    is_late = _overdue(pod, now) and not (pod.away_until and now < pod.away_until)
+    late = _fail(failed, seen, Reason.REBOOT_TOO_LATE) if is_late else None
     if seen.contact in _NO_ANSWER:
         return late or _try_later(pod, seen)
     if container is None:
@@ -153,8 +154,9 @@ def _unreachable(pod: Subject, seen: Seen, now: datetime) -> Step:
         return Step(action=Action.LOOK)
     if container and seen.proof is None:
         return Step(action=Action.PROBE)
-    # Counted from when we lost sight: while the market itself was down, nobody looked.
-    if now - pod.status_since > settings.MARKET_LOST_AFTER:
+    # Counted from when we lost sight: while the market itself was down, nobody looked. Nor is a maintenance counted.
+    since = max(pod.status_since, pod.away_until or pod.status_since)
+    if now - since > settings.MARKET_LOST_AFTER:
         return _move(PodStatus.LOST, Reason.LOST_MACHINE, detail=seen.error)
     return _wait(terms.PROBE_INTERVAL)
 

@@ -30,6 +30,11 @@ def warn() -> None:
     ring("rentals.tasks.send_runway_warnings", queue="mail")
 
 
+def tell(*, event_id: int) -> None:
+    """Nudge the worker to mail what was announced about a pod's machine."""
+    ring("rentals.tasks.mail_notice", queue="mail", expires=86_400, event_id=event_id)
+
+
 def sample(*, node_id: int) -> None:
     """Nudge the worker to sample the pods of a node that somebody looks at."""
     ring("rentals.tasks.sample_node", queue=LOOKS, node_id=node_id, expires=5)

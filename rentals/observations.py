@@ -66,6 +66,8 @@ class Subject:
     gpus: frozenset[str] = frozenset()
     holds_gpus: bool = True
     is_gone: bool = False
+    # The end of the machine's maintenance that has begun: nothing is given up before, or for it.
+    away_until: datetime | None = None
 
 
 def proves(pod: Subject, proof: Proof) -> bool:

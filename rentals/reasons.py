@@ -45,6 +45,27 @@ class Reason(StrEnum):
     END_SCHEDULED = "end_scheduled", "An end was scheduled."
     END_CLEARED = "end_cleared", "The scheduled end was taken back."
 
+    # The machine, as its provider announces it
+    MAINTENANCE_ANNOUNCED = (
+        "maintenance_announced",
+        "The provider announced a maintenance of the machine.",
+        "Copy what you need before, or move to another machine; nothing is charged while it is away.",
+    )
+    REMOVAL_ANNOUNCED = (
+        "removal_announced",
+        "The provider takes the machine off the market; the pod ends then.",
+        "Copy what you need and move to another machine before.",
+    )
+    NOTICE_WITHDRAWN = (
+        "notice_withdrawn",
+        "What was announced about the machine does not take place.",
+    )
+    RECLAIMED = "reclaimed", "The provider took the machine off the market, as announced."
+    RECLAIMED_EARLY = (
+        "reclaimed_early",
+        "The provider took the machine back sooner than a notice allows; the last of it is paid back.",
+    )
+
     # The balance
     RUNWAY_DAY = (
         "runway_day",

@@ -1,5 +1,6 @@
 """Celery tasks of rentals: thin, named, safe to repeat."""
 
+from smtplib import SMTPException
 from typing import Final
 from uuid import UUID
 
@@ -9,10 +10,12 @@ from django.conf import settings
 from core import clock
 from rentals import idempotency
 from rentals.services import (
+    announcements,
     budgets,
     ladder,
     metering,
     metrics,
+    notice_mail,
     preparation,
     probing,
     provisioning,
@@ -28,6 +31,7 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "rentals.meter": ("rentals.tasks.tick_meters", settings.MARKET_METERING_SECONDS, "metering"),
     "rentals.ladder": ("rentals.tasks.walk_ladder", 30.0, "metering"),
     "rentals.budgets": ("rentals.tasks.enforce_budgets", 60.0, "metering"),
+    "rentals.announcements": ("rentals.tasks.sweep_announcements", 10.0, "metering"),
     "rentals.warnings": ("rentals.tasks.send_runway_warnings", 60.0, "mail"),
     "rentals.forget": ("rentals.tasks.forget", 3600.0, "metering"),
 }
@@ -99,3 +103,22 @@ def forget(**_: object) -> None:
 def enforce_budgets(**_: object) -> None:
     """Remove the pods of keys whose budget is spent."""
     budgets.enforce(now=clock.now())
+
+
+@shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
+def sweep_announcements(**_: object) -> None:
+    """Tell renters what providers announced, and end the pods of machines that leave."""
+    announcements.sweep(now=clock.now())
+
+
+@shared_task(
+    acks_late=True,
+    soft_time_limit=60,
+    time_limit=90,
+    autoretry_for=(SMTPException, OSError),
+    retry_backoff=30,
+    max_retries=8,
+)
+def mail_notice(*, event_id: int, **_: object) -> None:
+    """Mail one renter what was announced."""
+    notice_mail.send(event_id=event_id)

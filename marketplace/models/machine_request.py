@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 from django.db import models
+from django.db.models import Q
 
 from accounts.models import Workspace
 from marketplace.models.gpu_model import GpuModel
@@ -21,11 +22,19 @@ class MachineRequest(models.Model):
     )
     gpu_count = models.PositiveSmallIntegerField(default=1)
     requested_at = models.DateTimeField()
+    answered_at = models.DateTimeField(
+        null=True, blank=True, help_text="the renter was told of such a machine"
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["workspace", "machine_name", "gpu_count"], name="machine_request_once"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["gpu_model"], condition=Q(answered_at=None), name="machine_request_open"
             )
         ]
 

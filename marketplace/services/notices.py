@@ -13,11 +13,16 @@ from django.db.models import Q
 from core.actors import PLATFORM, Actor, ActorKind
 from core.errors import Conflict, Invalid
 from marketplace.models import Node, NodeGpu, NodeStatus, Notice, PortReservation
-from marketplace.selectors.notices import kind_of, open_notice, overdue
+from marketplace.selectors.notices import (
+    REMOVAL_LEAD,
+    kind_of,
+    open_notice,
+    overdue,
+    standing_notices,
+)
 from marketplace.transitions import Reason, move, note
 
 MAINTENANCE_LEAD: Final = timedelta(hours=24)
-REMOVAL_LEAD: Final = timedelta(hours=48)
 LONGEST_MINUTES: Final = 60
 # A machine that was unplugged shows no evidence of its pods' end; it does not stay on the books for that.
 PATIENCE: Final = timedelta(hours=24)
@@ -95,8 +100,7 @@ def cancel(*, node_id: int, actor: Actor, now: datetime) -> Node:
 
 def sweep(now: datetime) -> int:
     """Begin and end what is due; give how many notices were looked at."""
-    standing = Notice.objects.filter(cancelled_at=None, ended_at=None)
-    due = standing.filter(Q(permanent=True) | Q(starts_at__lte=now))
+    due = standing_notices().filter(Q(permanent=True) | Q(starts_at__lte=now))
     found = list(due.order_by("node_id").values_list("node_id", flat=True))
     for node_id in found:
         with transaction.atomic():

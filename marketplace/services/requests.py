@@ -1,21 +1,40 @@
-"""Demand that found no machine."""
+"""Demand that found no machine: providers hear of it, and who asked is told once when there is one."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import transaction
+from django.urls import reverse
 
 from accounts.models import Workspace
-from core.errors import Invalid
-from marketplace.models import GpuModel, MachineRequest
+from core.actors import Actor
+from core.errors import Conflict, Invalid
+from marketplace import dispatch, outbox
+from marketplace.models import GpuModel, MachineRequest, Node, Provider
+from marketplace.models.node import NodeQuerySet
 from marketplace.selectors import resolve
+
+ASKED: Final = "machine_request"
+BATCH: Final = 500
+
+
+class DoesNotFit(Conflict):
+    """The machine is not what was asked for, or nobody can rent it now."""
+
+    code = "machine_does_not_fit"
 
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A stored wish, and how many providers have such machines listed."""
+    """A stored wish, how many providers have such machines, and how many heard of it now."""
 
     request: MachineRequest
     gpu_model: GpuModel
     provider_count: int
+    notified_count: int
 
 
 def request_machine(
@@ -30,11 +49,111 @@ def request_machine(
     if len(found) > 1:
         names = ", ".join(model.name for model in found)
         raise Invalid(f"{machine_name!r} means several GPUs.", hint=f"Name one of: {names}.")
-    request, _ = MachineRequest.objects.update_or_create(
-        workspace=workspace,
-        machine_name=found[0].name,
-        gpu_count=gpu_count,
-        defaults={"gpu_model": found[0], "requested_at": now},
+    return _request(workspace, found[0], gpu_count, now=now)
+
+
+def request_any(
+    *, workspace: Workspace, gpu_name: str, gpu_count: int, now: datetime
+) -> list[Requested]:
+    """Store a wish for each GPU that a name means, e.g. every kind of H100.
+
+    :raises UnknownGpu: nothing in the catalogue is called that.
+    """
+    return [_request(workspace, model, gpu_count, now=now) for model in resolve(gpu_name)]
+
+
+def answer(*, node: Node, request: MachineRequest, actor: Actor, now: datetime) -> None:
+    """Tell who asked that this machine is there; harmless when they were told before.
+
+    :raises DoesNotFit: it is not what they asked for, or it cannot be rented now.
+    """
+    if not _fitting(request).filter(pk=node.pk).exists():
+        raise DoesNotFit(
+            f"{node.huid} does not answer this request now.",
+            hint=f"Wanted: {request.gpu_count} x {request.machine_name}, listed and free.",
+        )
+    _tell(request, node, now=now)
+
+
+def sweep(now: datetime) -> int:
+    """Tell everyone who waits for a machine that is there by now; give how many."""
+    waiting = MachineRequest.objects.filter(answered_at=None, gpu_model__isnull=False)
+    told = 0
+    for request in waiting.order_by("requested_at")[:BATCH]:
+        if node := _fitting(request).order_by("price_per_gpu_usd", "pk").first():
+            told += _tell(request, node, now=now)
+    return told
+
+
+def mail_answer(*, request_id: int, node_id: int) -> None:
+    """Mail that a machine is there.
+
+    :raises SMTPException, OSError: the mail server refused; try again.
+    """
+    request = MachineRequest.objects.select_related("workspace__owner").get(pk=request_id)
+    node = Node.objects.select_related("gpu_model").get(pk=node_id)
+    if address := request.workspace.owner.email:
+        subject = f"{request.gpu_count} x {node.gpu_model.short_name} can be rented now"
+        send_mail(subject, _text(request, node), settings.DEFAULT_FROM_EMAIL, [address])
+
+
+def _request(workspace: Workspace, model: GpuModel, gpu_count: int, *, now: datetime) -> Requested:
+    with transaction.atomic():
+        open_before = MachineRequest.objects.filter(
+            workspace=workspace, machine_name=model.name, gpu_count=gpu_count, answered_at=None
+        ).exists()
+        request, _ = MachineRequest.objects.update_or_create(
+            workspace=workspace,
+            machine_name=model.name,
+            gpu_count=gpu_count,
+            defaults={"gpu_model": model, "requested_at": now, "answered_at": None},
+        )
+        notified = 0 if open_before else _ask_providers(request, model, now=now)
+    nodes = model.nodes.filter(delisted_at=None)
+    return Requested(request, model, nodes.values("provider").distinct().count(), notified)
+
+
+def _ask_providers(request: MachineRequest, model: GpuModel, *, now: datetime) -> int:
+    """Tell the providers who subscribed to this GPU what is wanted, and never by whom."""
+    subscribed = Provider.objects.filter(subscribed_gpus__overlap=[model.name, model.short_name])
+    asked = subscribed.exclude(workspace=request.workspace)
+    for provider in asked:
+        outbox.announce(
+            None,
+            provider=provider,
+            kind=ASKED,
+            text=f"Somebody looks for {request.gpu_count} x {model.name}.",
+            payload={
+                "machine_request": str(request.public_id),
+                "gpu": model.name,
+                "gpu_count": request.gpu_count,
+            },
+            now=now,
+        )
+    return len(asked)
+
+
+def _fitting(request: MachineRequest) -> NodeQuerySet:
+    return Node.objects.rentable().filter(
+        gpu_model=request.gpu_model,
+        min_gpu_count__lte=request.gpu_count,
+        free_gpu_count__gte=request.gpu_count,
     )
-    nodes = found[0].nodes.filter(delisted_at=None)
-    return Requested(request, found[0], nodes.values("provider").distinct().count())
+
+
+def _tell(request: MachineRequest, node: Node, *, now: datetime) -> bool:
+    with transaction.atomic():
+        mine = MachineRequest.objects.filter(pk=request.pk, answered_at=None)
+        if not mine.update(answered_at=now):
+            return False
+        dispatch.mail_answer(request_id=request.pk, node_id=node.pk)
+    return True
+
+
+def _text(request: MachineRequest, node: Node) -> str:
+    rent = f"{settings.PUBLIC_URL}{reverse('rent', args=[node.public_id])}?gpus={request.gpu_count}"
+    price = node.price_per_gpu_usd * request.gpu_count
+    return (
+        f"You asked for {request.gpu_count} x {request.machine_name}: {node.huid} can be rented now "
+        f"at ${price:.4f} an hour.\n\n{rent}\n\nYou hear of this once; ask again for the next one.\n"
+    )

@@ -101,7 +101,7 @@ def _banner(pod: Pod) -> str | None:
 def _conclude(pods: list[Pod], observed: Mapping[int, Seen], now: Clock) -> None:
     good = []
     for pod in pods:
-        step = decide(provisioning.subject_of(pod), observed[pod.pk], now=now())
+        step = decide(provisioning.subject_of(pod, now=now()), observed[pod.pk], now=now())
         if step.action is Action.KEEP:
             good.append(pod.pk)
         else:

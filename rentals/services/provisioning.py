@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,13 +12,14 @@ from django.db.models.functions import Least
 
 from core import clock, live
 from marketplace.machine import MachineError, session
+from marketplace.selectors.notices import last_maintenance
 from marketplace.services.machines import machine_address
 from rentals import faults, terms
 from rentals.decisions import Action, Step, decide
 from rentals.models import Phase, Pod, PodStatus
 from rentals.observations import GONE, UNSEEN, Seen, Subject
 from rentals.reasons import reason_of
-from rentals.services import applying, changes, leasing, metering, reporting, steps
+from rentals.services import applying, changes, leasing, metering, reporting, steps, suspicion
 from rentals.services.leasing import Clock
 
 log = structlog.get_logger(__name__)
@@ -61,8 +63,16 @@ def reconcile(*, pod_id: UUID, now: Clock = clock.now) -> None:
             _drive(Claim(pk, token, now))
 
 
-def subject_of(pod: Pod) -> Subject:
+# What waits for a machine that is away in a maintenance is not given up for it.
+_WAITS_FOR_THE_MACHINE: Final = frozenset(
+    {PodStatus.UNREACHABLE, PodStatus.REBOOTING, PodStatus.STARTING}
+)
+
+
+def subject_of(pod: Pod, *, now: datetime) -> Subject:
     """Give the part of a pod's row that decisions rest on."""
+    waits = PodStatus(pod.status) in _WAITS_FOR_THE_MACHINE
+    away = last_maintenance(pod.node_id, now=now) if waits else None
     return Subject(
         status=PodStatus(pod.status),
         status_since=pod.status_since,
@@ -75,6 +85,7 @@ def subject_of(pod: Pod) -> Subject:
         gpus=frozenset(pod.gpu_uuids),
         holds_gpus=pod.holds_gpus,
         is_gone=pod.gone_at is not None,
+        away_until=away.ends_at if away else None,
     )
 
 
@@ -86,7 +97,7 @@ def _drive(claim: Claim) -> None:
             return
         if _was_never_made(pod):
             seen = replace(seen, container=GONE)
-        step = decide(subject_of(pod), seen, now=claim.now())
+        step = decide(subject_of(pod, now=claim.now()), seen, now=claim.now())
         if step.action is Action.WAIT:
             _put_off(claim, pod, step)
             return

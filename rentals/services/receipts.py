@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from billing.models import Posting
 from core.money import SECONDS_PER_HOUR, quantize
 from rentals.models import Pod, PodMeter, PodStatus, ReadyInterval, Receipt
-from rentals.services import metering
+from rentals.services import metering, refunds
 
 COMPUTE: Final = "compute"
 NOT_METERED: Final = "Not charged."
@@ -41,12 +41,17 @@ def write(pod: Pod, now: datetime) -> Receipt:
     where it is not, it is settled here.
     """
     metering.settle(pod_id=pod.pk, now=now)
+    refunds.pay(pod, now=now)
+    refunded = refunds.refunded_usd(pod)
     meter = PodMeter.objects.get(pod=pod)
     fields = {
         "ready_seconds": meter.counted_seconds,
         "hourly_price_usd": meter.hourly_price_usd,
-        "charged_usd": meter.posted_usd,
-        "lines": [_beside(line, pod=pod, meter=meter) for line in pod.quote.lines],
+        "charged_usd": meter.posted_usd - refunded,
+        "lines": [
+            *(_beside(line, pod=pod, meter=meter) for line in pod.quote.lines),
+            *([_refund(refunded)] if refunded else []),
+        ],
         "close_reason": close_reason(pod),
         "created_at": now,
     }
@@ -105,6 +110,19 @@ def _beside(line: Mapping[str, Any], *, pod: Pod, meter: PodMeter) -> dict[str, 
         "charged_quantity": str(gpu_hours) if compute else "0",
         "charged_usd": str(meter.posted_usd) if compute else "0",
         "note": _note(line, meter=meter) if compute else NOT_METERED,
+    }
+
+
+def _refund(usd: Decimal) -> dict[str, Any]:
+    return {
+        "item": "refund",
+        "unit": "",
+        "rate_usd": None,
+        "quoted_quantity": "0",
+        "quoted_usd": None,
+        "charged_quantity": "1",
+        "charged_usd": str(-usd),
+        "note": "The machine was taken back early; its provider pays this back.",
     }
 
 

@@ -73,7 +73,7 @@ def pods(rows: QuerySet[Pod], *, now: datetime) -> list[dict[str, Any]]:
 
 
 def event(row: PodEvent, *, pod: Pod) -> dict[str, Any]:
-    """Write an event; a platform's own has no actor."""
+    """Write an event; what the platform or a provider did has no actor."""
     return {
         "created_at": iso(row.occurred_at),
         "event_type": row.type,
@@ -147,7 +147,7 @@ def _progress(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 def _actor(row: PodEvent) -> dict[str, Any] | None:
     match row.actor_kind:
-        case ActorKind.PLATFORM:
+        case ActorKind.PLATFORM | ActorKind.PROVIDER:
             return None
         case ActorKind.API_KEY:
             return {

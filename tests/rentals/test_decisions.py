@@ -280,3 +280,22 @@ def test_backoff_doubles_up_to_a_minute() -> None:
     waits = [terms.backoff(attempt).total_seconds() for attempt in (0, 1, 2, 5, 6, 99)]
 
     assert waits == [1, 2, 4, 32, 60, 60]
+
+
+class TestMaintenance:
+    """What a machine does in its announced maintenance ends no pod."""
+
+    @pytest.mark.parametrize(
+        "status", [PodStatus.UNREACHABLE, PodStatus.REBOOTING, PodStatus.STARTING]
+    )
+    def test_nothing_is_given_up_while_the_machine_is_away(self, status: PodStatus) -> None:
+        away = pod(status, **LONG_AGO, **LATE, away_until=NOW + timedelta(minutes=1))
+
+        assert decide(away, SILENT, now=NOW).action is Action.WAIT
+
+    def test_the_time_to_lost_counts_from_its_end(self) -> None:
+        back = pod(PodStatus.UNREACHABLE, **LONG_AGO, away_until=NOW - timedelta(minutes=29))
+        late = pod(PodStatus.UNREACHABLE, **LONG_AGO, away_until=NOW - timedelta(minutes=31))
+
+        assert decide(back, SILENT, now=NOW).action is Action.WAIT
+        assert decide(late, SILENT, now=NOW).to is PodStatus.LOST

@@ -1,0 +1,26 @@
+"""How often this market lets itself be sent to an address that somebody typed, or be asked for machines."""
+
+from typing import Final
+
+from accounts.models import Workspace
+from core import ratelimit
+from marketplace.models import Provider
+
+ADDRESSES_PER_PROVIDER: Final = "120/hour"
+REQUESTS_PER_WORKSPACE: Final = "60/hour"
+
+
+def reaching(provider: Provider) -> None:
+    """Count an address that a provider wants reached, or we would scan ports for strangers.
+
+    :raises RateLimited: too many of this provider.
+    """
+    ratelimit.check("reaching", str(provider.public_id), ADDRESSES_PER_PROVIDER)
+
+
+def asking(workspace: Workspace) -> None:
+    """Count a wish for machines: each may mail many providers.
+
+    :raises RateLimited: too many of this workspace.
+    """
+    ratelimit.check("machine-request", str(workspace.public_id), REQUESTS_PER_WORKSPACE)

@@ -1,0 +1,81 @@
+"""Sold out: who asked is told once when there is a machine, and subscribed providers hear what is wanted."""
+
+import pytest
+from django.core import mail
+
+from core.actors import PLATFORM
+from marketplace.models import MachineRequest, Node, NodeStatus, WebhookDelivery
+from marketplace.services import requests
+from tests.factories.accounts import Person
+from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
+
+pytestmark = pytest.mark.django_db
+
+
+def ask(person: Person, gpu_count: int = 2) -> MachineRequest:
+    make_gpu_model()
+    wish = requests.request_machine(
+        workspace=person.workspace, machine_name="H100", gpu_count=gpu_count, now=NOON
+    )
+    return wish.request
+
+
+def test_who_waits_is_told_once_of_the_cheapest_that_fits(alice: Person) -> None:
+    request = ask(alice)
+    make_node(free_gpu_count=1)
+    make_node(status=NodeStatus.OFFLINE)
+
+    assert requests.sweep(NOON) == 0
+    make_node(gpu_count=4)
+    assert (requests.sweep(NOON), requests.sweep(NOON)) == (1, 0)
+
+    request.refresh_from_db()
+    assert request.answered_at == NOON
+
+
+def test_the_mail_leads_to_the_rent_page(alice: Person) -> None:
+    request, node = ask(alice), make_node()
+
+    requests.mail_answer(request_id=request.pk, node_id=node.pk)
+
+    [message] = mail.outbox
+    assert message.to == [alice.user.email]
+    assert f"/rent/{node.public_id}?gpus=2" in message.body
+
+
+def test_asking_again_after_an_answer_waits_again(alice: Person) -> None:
+    ask(alice)
+    node = make_node()
+    requests.sweep(NOON)
+    Node.objects.filter(pk=node.pk).update(free_gpu_count=0)
+
+    assert ask(alice).answered_at is None
+
+
+def test_subscribed_providers_hear_what_is_wanted_and_not_by_whom(
+    alice: Person, bob: Person, charlie: Person
+) -> None:
+    make_provider(workspace=bob.workspace, subscribed_gpus=["H100"])
+    make_provider(workspace=charlie.workspace, subscribed_gpus=["RTX4090"])
+    make_gpu_model()
+
+    def wish() -> requests.Requested:
+        return requests.request_machine(
+            workspace=alice.workspace, machine_name="H100", gpu_count=8, now=NOON
+        )
+
+    assert (wish().notified_count, wish().notified_count) == (1, 0)
+    delivery = WebhookDelivery.objects.get()
+    assert delivery.payload["gpu_count"] == 8
+    assert "alice" not in str(delivery.payload).lower()
+
+
+def test_a_provider_answers_with_a_machine_that_fits_only(alice: Person) -> None:
+    request, small, node = ask(alice), make_node(gpu_count=1), make_node()
+
+    with pytest.raises(requests.DoesNotFit):
+        requests.answer(node=small, request=request, actor=PLATFORM, now=NOON)
+    requests.answer(node=node, request=request, actor=PLATFORM, now=NOON)
+
+    request.refresh_from_db()
+    assert request.answered_at == NOON
