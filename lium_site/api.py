@@ -104,17 +104,8 @@ def on_authentication_error(request: HttpRequest, error: AuthenticationError) ->
 
 @api.exception_handler(ValidationError)
 def on_validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Render input that does not fit the schema: each field, and what is wrong with it."""
-    problems = [
-        {"field": _field(problem), "message": str(problem["msg"])} for problem in error.errors
-    ]
-    text = "; ".join(f"{item['field']}: {item['message']}" for item in problems)
-    refusal = Invalid(
-        f"The request is not valid. {text}",
-        hint="See /api/docs for the fields of this call.",
-        data={"fields": problems},
-    )
-    return refuse(request, refusal)
+    """Render input that does not fit the schema."""
+    return refuse(request, misfit(error, docs="/api/docs"))
 
 
 @api.exception_handler(Http404)
@@ -126,9 +117,27 @@ def on_missing(request: HttpRequest, error: Http404) -> HttpResponse:
 @api.exception_handler(HttpError)
 def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Render what ninja itself refuses, such as a body that is no JSON."""
+    return refuse(request, unreadable(error))
+
+
+def misfit(error: ValidationError, *, docs: str) -> Invalid:
+    """Say of each field what is wrong with it."""
+    problems = [
+        {"field": _field(problem), "message": str(problem["msg"])} for problem in error.errors
+    ]
+    text = "; ".join(f"{item['field']}: {item['message']}" for item in problems)
+    return Invalid(
+        f"The request is not valid. {text}",
+        hint=f"See {docs} for the fields of this call.",
+        data={"fields": problems},
+    )
+
+
+def unreadable(error: HttpError) -> DomainError:
+    """Say that the body could not be read."""
     refusal = DomainError(str(error), hint="Send one JSON object as the body.")
     refusal.status = error.status_code
-    return refuse(request, refusal)
+    return refusal
 
 
 def _field(problem: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 SOURCES: Final = {"sdk", "cli", "mcp"}
+DATA_PATHS: Final = ("/api/", "/portal/")
 DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 ADMIN_POLICY: Final = {
     "script-src": ["'self'", "'unsafe-eval'", "'unsafe-inline'"],
@@ -87,7 +88,7 @@ class DomainErrorMiddleware:
         """Turn a `DomainError` into its status and words."""
         if not isinstance(error, DomainError):
             return None
-        if isinstance(error, Unauthenticated) and not request.path.startswith("/api/"):
+        if isinstance(error, Unauthenticated) and not request.path.startswith(DATA_PATHS):
             return HttpResponse(
                 status=302, headers={"Location": f"{reverse('account_login')}?next={request.path}"}
             )
@@ -102,7 +103,7 @@ def describe(request: HttpRequest) -> RequestContext:
     """Read id, address and source of a request; a malformed id from outside is replaced."""
     sent = request.headers.get("X-Request-Id", "")
     source = request.headers.get("X-Source", "")
-    areas = {"api": "api", "admin": "admin"}
+    areas = {"api": "api", "portal": "api", "admin": "admin"}
     fallback = areas.get(request.path.split("/")[1], "portal")
     return RequestContext(
         request_id=sent if SAFE_ID.fullmatch(sent) else uuid4().hex,

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from lium_site import views
 from lium_site.api import api
+from lium_site.portal_api import portal
 
 handler400 = "lium_site.views.bad_request"
 handler403 = "lium_site.views.forbidden"
@@ -15,6 +16,7 @@ handler500 = "lium_site.views.server_error"
 
 urlpatterns = [
     path("api/", api.urls),
+    path("portal/", portal.urls),
     path("", views.home, name="home"),
     path("status", views.status, name="status"),
     path("healthz", views.healthz, name="healthz"),

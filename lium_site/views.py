@@ -9,6 +9,8 @@ from core import clock, request_context
 from core.errors import DomainError, Forbidden, Invalid, NotFound
 from lium_site import operations
 from lium_site.api import envelope
+from lium_site.middleware import DATA_PATHS
+from lium_site.portal_api import portal_envelope
 from marketplace.offer_rows import front_page
 from marketplace.selectors.market import market_figures
 
@@ -83,13 +85,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Render our own fault; the page asks nothing of the database, which may be the fault."""
-    if request.path.startswith("/api/"):
+    if request.path.startswith(DATA_PATHS):
         return _error(request, DomainError("Something broke on our side. It was recorded."), 500)
     page = render_to_string("500.html", {"request_id": request_context.current().request_id})
     return HttpResponse(page, status=500)
 
 
 def _error(request: HttpRequest, error: DomainError, status: int) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        return JsonResponse(envelope(error), status=status)
+    if request.path.startswith(DATA_PATHS):
+        told = portal_envelope if request.path.startswith("/portal/") else envelope
+        return JsonResponse(told(error), status=status)
     return render(request, "error.html", {"error": error, "status": status}, status=status)

@@ -34,6 +34,13 @@ def mine(door: str, body: Any = None, **more: bool) -> Rule:
 
 
 POD_TO_RENT = {"pod_name": "p", "user_public_key": [ED25519], "template_id": None}
+NODE_TO_ADD = {
+    "gpu_type": "H100",
+    "gpu_count": 8,
+    "ip_address": "203.0.113.99",
+    "port": 22,
+    "price_per_gpu": 2.5,
+}
 RULES: dict[tuple[str, str], Rule] = {
     # accounts
     ("POST", "api/users"): Rule(ANYONE),
@@ -83,6 +90,12 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "api/machine-requests"): Rule(KEY, {"machine_name": "H100"}),
     ("GET", "machines"): Rule(ANYONE),
     ("GET", "machines/<public_id>"): Rule(ANYONE),
+    ("GET", "provide"): Rule(ANYONE),
+    ("GET", "provide/machines/add"): Rule(PAGE),
+    ("POST", "provide/machines/add"): Rule(PAGE, {}),
+    ("GET", "provide/machines/<public_id>/setup/<step>"): mine(PAGE),
+    ("POST", "provide/machines/<public_id>/setup/<step>"): mine(PAGE),
+    ("GET", "provide/install/<token>"): Rule(ANYONE, absent=True),
     # rentals
     ("GET", "api/executors/<node_id>/quote"): Rule(ANYONE),
     ("GET", "api/executors/deployment-estimate"): Rule(
@@ -165,6 +178,57 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "billing/invoices/<invoice_id>"): mine(PAGE),
     ("GET", "billing/invoices/<invoice_id>/live"): mine(PAGE),
     ("POST", "billing/invoices/<invoice_id>/test-payment"): mine(PAGE),
+    # the portal of providers
+    ("POST", "portal/auth/login-flexible"): Rule(ANYONE, {}),
+    ("POST", "portal/auth/login-email"): Rule(ANYONE, {}),
+    ("POST", "portal/auth/set-password"): Rule(ANYONE, {}),
+    ("POST", "portal/auth/logout"): Rule(SESSION),
+    ("GET", "portal/auth/me"): Rule(SESSION),
+    ("POST", "portal/auth/set-email"): Rule(SESSION, {"email": "new@example.com"}),
+    ("GET", "portal/auth/me/discord/oauth-url"): Rule(SESSION),
+    ("POST", "portal/auth/set-machine-request-subscription"): Rule(
+        SESSION, {"machine_request_subscription": []}
+    ),
+    ("POST", "portal/miners/opt-in"): Rule(SESSION, {"opt_in_status": True}),
+    ("GET", "portal/miners/overview"): Rule(SESSION),
+    ("GET", "portal/executors"): Rule(SESSION),
+    ("POST", "portal/executors"): Rule(SESSION, NODE_TO_ADD),
+    ("POST", "portal/executors/register-token"): Rule(SESSION),
+    ("POST", "portal/executors/sync-executor-central-miner"): Rule(SESSION),
+    ("POST", "portal/executors/sync-executor-miner-portal"): Rule(SESSION),
+    ("GET", "portal/executors/<node_id>"): Rule(ANYONE),
+    ("DELETE", "portal/executors/<node_id>"): mine(SESSION),
+    ("POST", "portal/executors/<node_id>/update-price"): mine(SESSION, {"price_per_gpu": 2.5}),
+    ("POST", "portal/executors/<node_id>/update-gpu"): mine(
+        SESSION, {"gpu_type": "H100", "gpu_count": 8}
+    ),
+    ("POST", "portal/executors/<node_id>/update-address"): mine(
+        SESSION, {"ip_address": "<own_host>", "port": 22}
+    ),
+    ("POST", "portal/executors/<node_id>/min-gpu-count-for-rental"): mine(
+        SESSION, {"min_gpu_count_for_rental": 2}
+    ),
+    ("DELETE", "portal/executors/<node_id>/min-gpu-count-for-rental"): mine(SESSION),
+    ("POST", "portal/executors/<node_id>/notice-period"): mine(
+        SESSION, {"starting_at": "2099-01-01T00:00:00Z", "permanent_removal": True}
+    ),
+    ("DELETE", "portal/executors/<node_id>/notice-period"): mine(SESSION),
+    ("GET", "portal/executors/<node_id>/verification"): mine(SESSION),
+    ("GET", "portal/executors/<node_id>/pods"): mine(SESSION),
+    ("GET", "portal/executors/<node_id>/machine-requests"): mine(SESSION),
+    ("POST", "portal/executors/<node_id>/machine-added"): mine(
+        SESSION, {"machine_request_id": "<request_id>"}
+    ),
+    ("GET", "portal/shared-config"): Rule(ANYONE),
+    ("GET", "portal/machines"): Rule(SESSION),
+    ("GET", "portal/machines/estimated-rewards"): Rule(
+        SESSION, {"gpu_type": "H100", "gpu_count": 1}
+    ),
+    ("GET", "portal/machine-requests"): Rule(SESSION),
+    ("GET", "portal/machine-requests/<request_id>"): Rule(SESSION),
+    ("GET", "portal/provider-ledger/daily"): Rule(SESSION),
+    ("GET", "portal/openapi.json"): Rule(ANYONE, any_method=True),
+    ("GET", "portal/docs"): Rule(ANYONE, any_method=True),
     # the roof
     ("GET", ""): Rule(ANYONE),
     ("GET", "status"): Rule(ANYONE),

@@ -21,15 +21,19 @@ from accounts.services import invitations, ssh_keys
 from billing.services.grants import grant
 from core import clock, ratelimit
 from core.actors import PLATFORM
+from marketplace.services.requests import request_machine
 from tests.access_rules import ANYONE, KEY, PAGE, RULES, SESSION, Rule
 from tests.factories.accounts import ED25519, Person, make_key
 from tests.factories.billing import PUBLIC_KEY, TREASURY, make_invoice
 from tests.factories.marketplace import make_node
 from tests.factories.pods import make_pod, make_template
+from tests.factories.portal import provider_of
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Third-party pages whose access their own tests prove; the login, sign-up and reset are tested in tests/accounts.
 FOREIGN = ("accounts/", "admin/")
+# What ninja itself adds at the root of each API.
+ROOTS = ("api/", "portal/")
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -74,6 +78,10 @@ class World:
         )
         team = self.team(owner=alice)
         node = make_node()
+        hosted = make_node(provider=provider_of(alice), last_verified_at=clock.now())
+        wish = request_machine(
+            workspace=charlie.workspace, machine_name="H100", gpu_count=1, now=clock.now()
+        )
         key = ssh_keys.add(
             principal=alice.principal,
             name="",
@@ -93,6 +101,11 @@ class World:
             "<workspace_id>": team.public_id,
             "<user_id>": bob.user.public_id,
             "<token>": self.invitation(),
+            "portal/executors/<node_id>": hosted.public_id,
+            "provide/machines/<public_id>": hosted.public_id,
+            "<step>": "access",
+            "<own_host>": hosted.host,
+            "<request_id>": wish.request.public_id,
             "<node_id>": node.public_id,
             "<public_id>": node.public_id,
             "<template_id>": make_template(workspace=alice.workspace, is_private=True).public_id,
@@ -239,7 +252,7 @@ def walk(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, str]]:
         path = prefix + str(entry.pattern)
         if isinstance(entry, URLResolver):
             yield from walk(entry, path)
-        elif not path.startswith(FOREIGN) and path != "api/":
+        elif not path.startswith(FOREIGN) and path not in ROOTS:
             for method in methods(entry):
                 yield method, re.sub(r"<(?:\w+:)?(\w+)>", r"<\1>", path)
 

@@ -44,3 +44,8 @@ class Provider(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def account_id(self) -> str:
+        """Name the provider to the client: by hotkey, or by id where it has none."""
+        return self.hotkey or str(self.public_id)

@@ -1,5 +1,6 @@
 """Who provides machines: a workspace's provider, made when it is first needed, and where it is paid."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from accounts.services import audit, challenges
 from core.errors import Conflict, NotFound
 from marketplace.machine.keys import generate_keypair
 from marketplace.models import Provider
+from marketplace.selectors import resolve
 from marketplace.services import machines
 
 
@@ -77,6 +79,21 @@ def set_opted_in(
         provider.opted_in = opted_in
         provider.save(update_fields=["opted_in"])
         _record(principal, provider, "provider.opt_in", now=now, opted_in=opted_in)
+    return provider
+
+
+def subscribe(
+    *, principal: Principal, provider: Provider, gpu_names: Sequence[str], now: datetime
+) -> Provider:
+    """Choose the GPUs whose machine requests the provider hears of, by their full names.
+
+    :raises UnknownGpu: a name means nothing here.
+    """
+    found = [resolve(name)[0].name for name in gpu_names]
+    with transaction.atomic():
+        provider.subscribed_gpus = sorted(set(found))
+        provider.save(update_fields=["subscribed_gpus"])
+        _record(principal, provider, "provider.subscribe", now=now, gpus=provider.subscribed_gpus)
     return provider
 
 
