@@ -2,9 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from marketplace import views
+from marketplace import provide_views, request_views, setup_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("machines", views.machines, name="machines"),
+    path("machines/requests", request_views.machine_request, name="machine_request"),
     path("machines/<uuid:public_id>", views.machine, name="machine"),
+    path("provide", provide_views.provide, name="provide"),
+    path("provide/machines/add", setup_views.add, name="provider_add"),
+    path(
+        "provide/machines/<uuid:public_id>/setup/<slug:step>",
+        setup_views.setup,
+        name="provider_setup",
+    ),
+    path("provide/install/<str:token>", setup_views.install_script, name="provider_install"),
 ]

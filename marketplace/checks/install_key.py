@@ -16,7 +16,7 @@ def install_command(*, user: str, public_key: str, state_dir: str = STATE_DIR) -
     home = f"~{user}"
     steps = (
         f"id {user} >/dev/null 2>&1 || useradd -m -s /bin/sh -p '*' {user}",
-        f"! getent group docker >/dev/null || usermod -aG docker {user}",
+        f"getent group docker >/dev/null && usermod -aG docker {user}",
         f"install -d -m 700 -o {user} {home}/.ssh {folder}",
         f"grep -qxsF {key} {home}/.ssh/authorized_keys || echo {key} >>{home}/.ssh/authorized_keys",
         f"chown {user} {home}/.ssh/authorized_keys",

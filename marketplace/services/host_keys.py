@@ -11,10 +11,15 @@ from django.db import IntegrityError, transaction
 from core.actors import Actor
 from core.errors import Conflict, Invalid
 from marketplace.machine import BadKey, fingerprint, scan_host_key
-from marketplace.models import Node
+from marketplace.models import Node, NodeStatus
 from marketplace.transitions import Reason, note
 
 LOOK_SECONDS: Final = 10.0
+UNLISTED: Final = (
+    NodeStatus.NOT_DETECTED,
+    NodeStatus.VALIDATION_PENDING,
+    NodeStatus.VALIDATION_FAILED,
+)
 
 
 def look_at_host_key(node: Node) -> str:
@@ -70,8 +75,21 @@ def require_public(host: str) -> None:
 
 def _pin(node_id: int, host_key: str, detail: str, *, actor: Actor, now: datetime) -> Node:
     node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
-    if node.host_key != host_key:
-        node.host_key = host_key
-        node.save(update_fields=["host_key", "updated_at"])
-        note(node, reason=Reason.HOST_KEY_CONFIRMED, actor=actor, now=now, detail=detail)
+    if node.host_key == host_key:
+        return node
+    if node.host_key:
+        _require_unlisted(node)
+    # Another key is another machine, as far as anyone knows: what was checked was not this one.
+    node.host_key, node.last_verified_at = host_key, None
+    node.save(update_fields=["host_key", "last_verified_at", "updated_at"])
+    note(node, reason=Reason.HOST_KEY_CONFIRMED, actor=actor, now=now, detail=detail)
     return node
+
+
+def _require_unlisted(node: Node) -> None:
+    held = node.gpus.filter(holder__isnull=False).exists()
+    if held or node.status not in UNLISTED:
+        raise Conflict(
+            "The machine is on the market, and its renters trust the key that is pinned.",
+            hint="Take it off the market first, or add the reinstalled machine as a new one.",
+        )

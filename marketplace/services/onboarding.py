@@ -8,7 +8,6 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from core import money
 from core.actors import Actor
 from core.errors import Invalid
 from marketplace.checks.install_key import STATE_DIR, USER
@@ -20,6 +19,8 @@ from marketplace.transitions import Reason, note
 
 HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:]{2,39}")
 MAX_GPUS: Final = 16
+MIN_NOTICE_HOURS: Final = 24
+MAX_NOTICE_HOURS: Final = 336
 
 __all__ = [
     "AddressTaken",
@@ -29,6 +30,7 @@ __all__ = [
     "claimed_model",
     "confirm_host_key",
     "look_at_host_key",
+    "set_notice",
     "want_listing",
 ]
 
@@ -74,6 +76,8 @@ def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Nod
     _require_sane(claim)
     require_public(claim.host)
     node = _node(provider, claim, model)
+    if claim.price_per_gpu_usd is not None:
+        node.price_per_gpu_usd = listing.fair_price(model, claim.price_per_gpu_usd)
     if claim.listed_when_checked:
         node.listing_wanted_at = now
     try:
@@ -105,6 +109,23 @@ def claimed_model(name: str) -> GpuModel:
     return model
 
 
+def set_notice(*, node_id: int, hours: int, actor: Actor, now: datetime) -> Node:
+    """Promise renters to tell them of a maintenance so many hours before.
+
+    :raises Invalid: it is less than a day, or more than two weeks.
+    """
+    if not MIN_NOTICE_HOURS <= hours <= MAX_NOTICE_HOURS:
+        raise Invalid(f"Notice is {MIN_NOTICE_HOURS} to {MAX_NOTICE_HOURS} hours.")
+    with transaction.atomic():
+        node = _lock(node_id)
+        if node.notice_hours != hours:
+            detail = f"Notice before a maintenance: {node.notice_hours} to {hours} hours."
+            node.notice_hours = hours
+            node.save(update_fields=["notice_hours", "updated_at"])
+            note(node, reason=Reason.CLAIM_CHANGED, actor=actor, now=now, detail=detail)
+    return node
+
+
 def want_listing(*, node_id: int, actor: Actor, now: datetime) -> Node:
     """Have a machine on the market: at once where its checks passed, else when they do.
 
@@ -128,7 +149,8 @@ def want_listing(*, node_id: int, actor: Actor, now: datetime) -> Node:
 def _checks_passed(node: Node) -> bool:
     last = CheckRun.objects.filter(node=node).order_by("-id").first()
     ready = node.status == NodeStatus.VALIDATION_PENDING
-    return ready and last is not None and last.outcome == Outcome.PASSED
+    checked = last is not None and last.outcome == Outcome.PASSED
+    return ready and checked and node.last_verified_at is not None
 
 
 def _node(provider: Provider, claim: Claim, model: GpuModel) -> Node:
@@ -139,7 +161,7 @@ def _node(provider: Provider, claim: Claim, model: GpuModel) -> Node:
         gpu_model=model,
         gpu_count=claim.gpu_count,
         free_gpu_count=0,
-        price_per_gpu_usd=claim.price_per_gpu_usd or model.secure_price_usd or Decimal(1),
+        price_per_gpu_usd=model.secure_price_usd or Decimal(1),
         host=claim.host,
         ssh_port=claim.port,
         ssh_user=claim.user,
@@ -152,13 +174,11 @@ def _node(provider: Provider, claim: Claim, model: GpuModel) -> Node:
 
 
 def _require_sane(claim: Claim) -> None:
-    price = claim.price_per_gpu_usd
     for bad, message in (
         (not HOST.fullmatch(claim.host), "The address is neither an IP address nor a host name."),
         (not 1 <= claim.port <= 65535, "A port is between 1 and 65535."),
         (not USER.fullmatch(claim.user), "The user is not the name of a Unix user."),
         (not 1 <= claim.gpu_count <= MAX_GPUS, f"A machine has 1 to {MAX_GPUS} GPUs."),
-        (price is not None and money.quantize(price) <= 0, "A price must be above zero."),
         (
             not 1024 <= claim.first_port <= claim.last_port <= 65535,
             "Ports for pods are a range between 1024 and 65535.",

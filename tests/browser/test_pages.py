@@ -43,6 +43,9 @@ SCREENS = (
         complaint='The specified value "cheap" cannot be parsed',
     ),
     Screen("machine", lambda world: f"/machines/{world.node}", ANYONE),
+    Screen("provide", "/provide", ANYONE),
+    Screen("provide, a wrong figure", "/provide?price=-1&count=2", ANYONE),
+    Screen("provider_add", "/provide/machines/add"),
     Screen("rent", lambda world: f"/rent/{world.node}"),
     Screen("rent, signed out", lambda world: f"/rent/{world.node}", ANYONE),
     Screen("pods", "/pods"),
@@ -84,6 +87,8 @@ NO_PAGES = {
     "usersessions_list",  # sends to the account
     "account_set_password",  # everybody has one, so it sends to the change
     "account_confirm_login_code",  # login by code is not offered
+    "provider_setup",  # tests/browser/test_wizard.py walks it
+    "provider_install",  # a script
     "statement",
     "pod_live",
     "invoice_live",

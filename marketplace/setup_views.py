@@ -1,0 +1,260 @@
+"""A machine's way onto the market, step by step: each step its own address, each to be taken up again at any time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.access import principal_of
+from accounts.models import User
+from accounts.principal import Principal
+from core import clock
+from core.errors import DomainError
+from marketplace import access, limits, selectors, setup_links
+from marketplace.checks import install_command
+from marketplace.machine import MachineError, fingerprint
+from marketplace.models import Node, NodeStatus, Trigger
+from marketplace.selectors.price_market import use_at_price
+from marketplace.services import checking, listing, onboarding, providers
+from marketplace.setup_forms import AddressForm, OfferingForm, refused
+
+STEPS: Final = {
+    "host-key": "Host key",
+    "access": "Access",
+    "checks": "Checks",
+    "price": "Price",
+    "list": "List",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the way as the page shows it; ``state`` is done, active or waiting."""
+
+    key: str
+    label: str
+    url: str
+    state: str
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def add(request: HttpRequest) -> HttpResponse:
+    """Ask where the machine is and what it has."""
+    form = AddressForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        principal, now = _principal(request), clock.now()
+        try:
+            provider = providers.provider_of(principal, now=now)
+            limits.reaching(provider)
+            node = onboarding.add(
+                provider=provider, claim=form.claim(), actor=principal.actor(), now=now
+            )
+        except DomainError as error:
+            refused(form, error)
+        else:
+            return redirect("provider_setup", node.public_id, "host-key")
+    steps = [Step("address", "Address", "", "active"), *_waiting()]
+    status = 422 if form.errors else 200
+    return render(request, "provide/add.html", {"form": form, "steps": steps}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def setup(request: HttpRequest, public_id: UUID, step: str) -> HttpResponse:
+    """Show a step of a machine's way, or take it."""
+    if step not in STEPS:
+        raise Http404
+    principal = _principal(request)
+    node = access.node_for_provider(principal, public_id)
+    if request.method == "POST":
+        return _ACTS[step](request, node, principal)
+    return _VIEWS[step](request, node)
+
+
+@require_safe
+def install_script(request: HttpRequest, token: str) -> HttpResponse:
+    """Give the script that makes our user on a machine; whoever has the token may read it, it holds no secret."""
+    node = setup_links.node_of(token)
+    script = f"set -e\n{_install_line(node)}\nssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\n"
+    return HttpResponse(script, content_type="text/plain; charset=utf-8")
+
+
+def _show_host_key(request: HttpRequest, node: Node) -> HttpResponse:
+    context: dict[str, Any] = {"pinned": fingerprint(node.host_key) if node.host_key else ""}
+    limits.reaching(node.provider)
+    try:
+        key = onboarding.look_at_host_key(node)
+        context |= {"host_key": key, "fingerprint": fingerprint(key)}
+    except MachineError as error:
+        context["problem"] = str(error)
+    except DomainError as error:
+        context["problem"] = f"{error.message} {error.hint}"
+    return _page(request, node, "host-key", context)
+
+
+def _take_host_key(request: HttpRequest, node: Node, principal: Principal) -> HttpResponse:
+    key, now = request.POST.get("host_key", ""), clock.now()
+    onboarding.confirm_host_key(node_id=node.pk, host_key=key, actor=principal.actor(), now=now)
+    return _to(node, "access")
+
+
+def _show_access(request: HttpRequest, node: Node) -> HttpResponse:
+    link = request.build_absolute_uri(
+        reverse("provider_install", args=[setup_links.token_of(node)])
+    )
+    context = {
+        "public_key": node.provider.ssh_public_key,
+        "install_line": f"sudo sh -c {_quoted(_install_line(node))}",
+        "script_line": f"curl -fsS {link} | sudo sh",
+    }
+    return _page(request, node, "access", context)
+
+
+def _take_access(request: HttpRequest, node: Node, principal: Principal) -> HttpResponse:
+    checking.start(node_id=node.pk, trigger=Trigger.WIZARD, now=clock.now())
+    return _to(node, "checks")
+
+
+def _show_checks(request: HttpRequest, node: Node) -> HttpResponse:
+    verification = selectors.verification(node, now=clock.now())
+    context = {"verification": verification, "running": verification.phase == "running"}
+    if getattr(request, "htmx", False):
+        return render(request, "provide/setup_checks.html#progress", {"node": node, **context})
+    return _page(request, node, "checks", context)
+
+
+def _take_checks(request: HttpRequest, node: Node, principal: Principal) -> HttpResponse:
+    now = clock.now()
+    if check_id := request.POST.get("check"):
+        checking.run_one(node_id=node.pk, check_id=check_id, now=now)
+    else:
+        checking.start(node_id=node.pk, trigger=Trigger.WIZARD, now=now)
+    return _to(node, "checks")
+
+
+def _show_price(request: HttpRequest, node: Node, form: OfferingForm | None = None) -> HttpResponse:
+    now, model = clock.now(), node.gpu_model
+    names = (model.aliases[0],) if model.aliases else ()
+    context = {
+        "form": form or OfferingForm(initial=_offering(node)),
+        "figures": selectors.market_figures(now=now, gpu_names=names, gpu_label=model.short_name),
+        "use": use_at_price(model, node.price_per_gpu_usd, now=now),
+        "corridor": listing.corridor(model),
+    }
+    return _page(request, node, "price", context, status=422 if form else 200)
+
+
+def _take_price(request: HttpRequest, node: Node, principal: Principal) -> HttpResponse:
+    form = OfferingForm(request.POST)
+    if form.is_valid():
+        try:
+            _offer(node, form.cleaned_data, principal)
+        except DomainError as error:
+            refused(form, error)
+        else:
+            return _to(node, "list")
+    return _show_price(request, node, form)
+
+
+def _show_list(request: HttpRequest, node: Node) -> HttpResponse:
+    verification = selectors.verification(node, now=clock.now())
+    return _page(request, node, "list", {"verification": verification})
+
+
+def _take_list(request: HttpRequest, node: Node, principal: Principal) -> HttpResponse:
+    listed = onboarding.want_listing(node_id=node.pk, actor=principal.actor(), now=clock.now())
+    if listed.status == NodeStatus.AVAILABLE:
+        messages.success(request, f"{node.huid} is on the market.")
+    return _to(node, "list")
+
+
+def _offer(node: Node, data: dict[str, Any], principal: Principal) -> None:
+    actor, now = principal.actor(), clock.now()
+    listing.set_price(node_id=node.pk, price_per_gpu_usd=data["price"], actor=actor, now=now)
+    listing.set_min_gpu_count(
+        node_id=node.pk, min_gpu_count=data["min_gpu_count"], actor=actor, now=now
+    )
+    onboarding.set_notice(node_id=node.pk, hours=data["notice_hours"], actor=actor, now=now)
+
+
+def _offering(node: Node) -> dict[str, Any]:
+    return {
+        "price": f"{node.price_per_gpu_usd.normalize():f}",
+        "min_gpu_count": node.min_gpu_count,
+        "notice_hours": node.notice_hours,
+    }
+
+
+def _page(
+    request: HttpRequest, node: Node, step: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    template = f"provide/setup_{step.replace('-', '_')}.html"
+    shared = {"node": node, "steps": _steps(node, step), "standing": selectors.standing_of(node)}
+    return render(request, template, {**shared, **context}, status=status)
+
+
+def _steps(node: Node, current: str) -> list[Step]:
+    checked = node.status in (NodeStatus.VALIDATION_PENDING, NodeStatus.AVAILABLE)
+    done = {
+        "host-key": bool(node.host_key),
+        "access": node.status != NodeStatus.NOT_DETECTED,
+        "checks": checked and node.last_verified_at is not None,
+        "price": node.listing_wanted_at is not None,
+        "list": node.first_listed_at is not None,
+    }
+    keys = list(STEPS)
+    return [
+        Step(
+            key,
+            STEPS[key],
+            reverse("provider_setup", args=[node.public_id, key]),
+            "active" if key == current else "done" if done[key] else "waiting",
+        )
+        for key in keys
+    ]
+
+
+def _waiting() -> list[Step]:
+    return [Step(key, label, "", "waiting") for key, label in STEPS.items()]
+
+
+def _install_line(node: Node) -> str:
+    return install_command(
+        user=node.ssh_user, public_key=node.provider.ssh_public_key, state_dir=node.state_dir
+    )
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'
+
+
+def _to(node: Node, step: str) -> HttpResponse:
+    return redirect("provider_setup", node.public_id, step)
+
+
+def _principal(request: HttpRequest) -> Principal:
+    return principal_of(cast(User, request.user))
+
+
+_VIEWS: Final[dict[str, Callable[[HttpRequest, Node], HttpResponse]]] = {
+    "host-key": _show_host_key,
+    "access": _show_access,
+    "checks": _show_checks,
+    "price": _show_price,
+    "list": _show_list,
+}
+_ACTS: Final[dict[str, Callable[[HttpRequest, Node, Principal], HttpResponse]]] = {
+    "host-key": _take_host_key,
+    "access": _take_access,
+    "checks": _take_checks,
+    "price": _take_price,
+    "list": _take_list,
+}
