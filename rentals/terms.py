@@ -34,11 +34,6 @@ IDLE_NODE_INTERVAL: Final = timedelta(minutes=5)
 LONGEST_BACKOFF: Final = timedelta(minutes=1)
 FAR: Final = timedelta(days=1)
 
-# Blast radius: this many nodes, and this share of those looked at, silent within the window.
-SUSPECT_NODES: Final = 3
-SUSPECT_SHARE: Final = 0.5
-SUSPECT_WINDOW: Final = timedelta(minutes=1)
-
 
 def backoff(attempt: int) -> timedelta:
     """Give the wait before the next try: 1, 2, 4 ... seconds, a minute at most."""

@@ -39,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 WATCHED: Final = (PodStatus.RUNNING, PodStatus.UNREACHABLE)
 PARALLEL_BANNERS: Final = 8
+# A machine whose engine is silent did answer.
+NO_CONTACT: Final = (Contact.SILENT, Contact.REFUSED)
 # Whatever else of these bears our label is an orphan.
 ENDED: Final = (PodStatus.FAILED, PodStatus.REMOVED)
 
@@ -63,12 +65,12 @@ def _probe(node_id: int, now: Clock) -> None:
             _clear_up(machine, node, found)
     except (MachineError, engine.EngineError) as error:
         seen = steps.trouble(UNSEEN, error)
-        _note_silence(node, seen, now)
+        _note_silence(node, seen, error, now)
         observed = {pod.pk: seen for pod in pods}
     else:
         _note_answer(node, boot, now)
         observed = _observe(pods, found, boot)
-    if not suspicion.is_ours(now=now()):
+    if not suspicion.is_ours(node_id, now=now()):
         _conclude(pods, observed, now)
 
 
@@ -182,8 +184,10 @@ def _note_answer(node: Node, boot: Boot, now: Clock) -> None:
     )
 
 
-def _note_silence(node: Node, seen: Seen, now: Clock) -> None:
+def _note_silence(node: Node, seen: Seen, error: Exception, now: Clock) -> None:
     moment = now()
+    if seen.contact in NO_CONTACT and isinstance(error, MachineError):
+        heartbeat.record_missed(node_id=node.pk, why=heartbeat.in_public(error), now=moment)
     failures = NodeWatch.objects.values_list("failures", flat=True).get(node=node) + 1
     quick = failures < terms.SILENT_LOOKS
     wait = terms.DOUBT_INTERVAL if quick else terms.backoff(failures)

@@ -98,6 +98,8 @@ def _drive(claim: Claim) -> None:
         if _was_never_made(pod):
             seen = replace(seen, container=GONE)
         step = decide(subject_of(pod, now=claim.now()), seen, now=claim.now())
+        if suspicion.withholds(step, seen, node_id=pod.node_id, now=claim.now()):
+            step = Step(action=Action.WAIT, wait=terms.DOUBT_INTERVAL)
         if step.action is Action.WAIT:
             _put_off(claim, pod, step)
             return

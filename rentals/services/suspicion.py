@@ -1,24 +1,37 @@
-"""When many nodes fall silent at once, the one thing that they share is us: then nothing is moved."""
+"""When silence is rather our own fault than the machines', nothing is concluded from it: one rule with the market's.
 
-from datetime import datetime
+Meters need no care: they rest at the last good probe by themselves.
+"""
 
-import structlog
-from django.db.models import F, Q
+from datetime import datetime, timedelta
+from typing import Final
 
-from rentals import terms
-from rentals.models import NodeWatch
+from marketplace.models import Node
+from marketplace.services import outage
+from rentals.decisions import Action, Step
+from rentals.models import PodStatus
+from rentals.observations import Contact, Seen
 
-log = structlog.get_logger(__name__)
+# Every node of a healthy market answers somebody within this time.
+LOOKED_AT: Final = timedelta(minutes=1)
+FROM_SILENCE: Final = frozenset(
+    {
+        PodStatus.UNREACHABLE,
+        PodStatus.LOST,
+        PodStatus.REBOOT_FAILED,
+        PodStatus.STOPPING,
+        PodStatus.FAILED,
+    }
+)
 
 
-def is_ours(*, now: datetime) -> bool:
-    """Say whether so many nodes are newly silent that the fault is rather on our side."""
-    since = now - terms.SUSPECT_WINDOW
-    silent = Q(failed_at__gte=since) & (Q(answered_at=None) | Q(answered_at__lt=F("failed_at")))
-    # A node that has been silent for long says nothing about this minute.
-    newly = NodeWatch.objects.filter(silent, failures__lte=2 * terms.SILENT_LOOKS).count()
-    answering = NodeWatch.objects.filter(answered_at__gte=since, failures=0).count()
-    ours = newly >= terms.SUSPECT_NODES and newly >= terms.SUSPECT_SHARE * (newly + answering)
-    if ours:
-        log.error("market.suspects_itself", silent=newly, answering=answering)
-    return ours
+def is_ours(node_id: int, *, now: datetime) -> bool:
+    """Say whether a silence of this node is rather our own fault: who else answered since it began?"""
+    missing = Node.objects.values_list("missing_since", flat=True).get(pk=node_id)
+    return outage.is_ours(since=missing or now - LOOKED_AT, now=now)
+
+
+def withholds(step: Step, seen: Seen, *, node_id: int, now: datetime) -> bool:
+    """Say whether a step rests on a silence from which nothing may be concluded."""
+    blind = step.action is Action.MOVE and seen.contact is Contact.SILENT
+    return blind and step.to in FROM_SILENCE and is_ours(node_id, now=now)

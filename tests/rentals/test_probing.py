@@ -2,7 +2,7 @@
 
 import os
 import signal
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from tests.factories.pods import meter_of
 from tests.factories.rentals import container, make_node, make_principal, rent_request
 from tests.machines import EngineMachine
 
+FAR_AHEAD = clock.now() + timedelta(hours=1)
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 
 
@@ -53,6 +54,12 @@ def cut_off(node: Node) -> None:
 
 def back(node: Node) -> None:
     Node.objects.filter(pk=node.pk).update(ssh_port=22)
+
+
+def silent_machines(count: int) -> list[int]:
+    """Make other machines of the market that fell silent just now."""
+    moment = clock.now()
+    return [make_node(gpu_count=1, missed_probes=1, missing_since=moment).pk for _ in range(count)]
 
 
 class TestGoodProbe:
@@ -276,15 +283,35 @@ class TestGuards:
         assert pod.last_proof_at == before
 
     def test_many_silent_nodes_at_once_move_nothing(self, pod: Pod, market_node: Node) -> None:
-        moment: datetime = clock.now()
-        for _ in range(3):
-            other = make_node(gpu_count=1)
-            NodeWatch.objects.create(node=other, next_look_at=moment, failed_at=moment, failures=1)
+        others = silent_machines(3)
         cut_off(market_node)
-
         probed(pod, times=terms.SILENT_LOOKS + 2)
+        held = pod.status
+
+        Node.objects.filter(pk__in=others).update(missing_since=None, last_seen_at=FAR_AHEAD)
+        probed(pod, times=terms.SILENT_LOOKS)
+
+        assert (held, pod.status) == (PodStatus.RUNNING, PodStatus.UNREACHABLE)
+
+    def test_nor_does_a_look_under_the_pods_own_lease(self, pod: Pod, market_node: Node) -> None:
+        silent_machines(3)
+        cut_off(market_node)
+        Pod.objects.update(attempt=terms.SILENT_LOOKS)
+
+        reconciled(pod)
 
         assert pod.status == PodStatus.RUNNING
+        assert pod.next_look_at <= clock.now() + terms.DOUBT_INTERVAL
+
+    def test_a_silence_found_here_counts_for_the_machine_too(
+        self, pod: Pod, market_node: Node
+    ) -> None:
+        cut_off(market_node)
+
+        probed(pod)
+
+        market_node.refresh_from_db()
+        assert market_node.missed_probes == 1
 
 
 class TestSweep:
