@@ -1,5 +1,6 @@
 """Minimal valid rows of the market: Bob's nodes, with no random business values."""
 
+from base64 import b64encode
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
@@ -41,7 +42,7 @@ def make_node(*, gpu_count: int = 8, **fields: Any) -> Node:
         "price_per_gpu_usd": Decimal("2.45"),
         "host": f"node{number}.example.com",
         "public_host": "203.0.113.7",
-        "host_key": f"ssh-ed25519 AAAA{number}",
+        "host_key": f"ssh-ed25519 {b64encode(b'key %d' % number).decode()}",
         "gpu_access": GpuAccess.GPUS,
         "cpu_count": 64,
         "ram_mib": 515_000,
