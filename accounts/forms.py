@@ -81,3 +81,31 @@ class ProfileForm(forms.Form):
     """What others see of a person."""
 
     name = forms.CharField(max_length=100, required=False, help_text="What members of a team see.")
+
+
+class SignatureForm(forms.Form):
+    """An address, a text that was shown, and the address's signature over it."""
+
+    address = forms.CharField(
+        label="Address",
+        max_length=60,
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
+        help_text="SS58, begins with 5.",
+    )
+    message = forms.CharField(max_length=300, widget=forms.HiddenInput)
+    signature = forms.CharField(
+        max_length=140,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "autocomplete": "off"}),
+        help_text="128 hexadecimal digits, as btcli prints them.",
+    )
+
+    def proof(self) -> dict[str, str]:
+        """Give what was signed, by whom, and the signature."""
+        return {name: self.cleaned_data[name] for name in ("address", "message", "signature")}
+
+    @property
+    def problems(self) -> list[str]:
+        """Say what does not fit, field by field."""
+        return [
+            f"{self[name].label}: {text}" for name, texts in self.errors.items() for text in texts
+        ]

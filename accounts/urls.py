@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import views
+from accounts import hotkey_views, views
 
 urlpatterns = [
     path("keys", views.keys, name="keys"),
@@ -10,6 +10,9 @@ urlpatterns = [
     path("keys/api/<uuid:key_id>/revoke", views.api_key_revoke, name="api_key_revoke"),
     path("keys/ssh", views.ssh_key_create, name="ssh_key_create"),
     path("keys/ssh/<uuid:key_id>/delete", views.ssh_key_delete, name="ssh_key_delete"),
+    path("provide/sign-in", hotkey_views.sign_in, name="provider_sign_in"),
+    path("account/hotkeys", hotkey_views.linked, name="hotkeys"),
+    path("account/hotkeys/<str:address>/unlink", hotkey_views.unlink, name="hotkey_unlink"),
     path("account", views.account, name="account"),
     path(
         "account/browsers/<int:session_id>/end",

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from pytest_django import Settings
 
-from accounts.models import ApiSession, Membership, Workspace
+from accounts.models import ApiSession, Hotkey, Membership, Workspace
 from accounts.services import invitations, ssh_keys
 from billing.services.grants import grant
 from core import clock, ratelimit
@@ -27,7 +27,7 @@ from tests.factories.accounts import ED25519, Person, make_key
 from tests.factories.billing import PUBLIC_KEY, TREASURY, make_invoice
 from tests.factories.marketplace import make_node
 from tests.factories.pods import make_pod, make_template
-from tests.factories.portal import provider_of
+from tests.factories.portal import WALLET, provider_of
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Third-party pages whose access their own tests prove; the login, sign-up and reset are tested in tests/accounts.
@@ -113,6 +113,7 @@ class World:
             "<invoice_id>": make_invoice(alice.workspace).public_id,
             "<cluster_id>": NOBODY,
             "<customer_id>": f"cus_{alice.workspace.public_id.hex}",
+            "account/hotkeys/<address>": self.hotkey(),
             "<address>": TREASURY,
             "<number>": 1,
         }
@@ -124,6 +125,10 @@ class World:
             role = "owner" if person is owner else "admin"
             Membership.objects.create(workspace=team, user=person.user, role=role)
         return team
+
+    def hotkey(self) -> str:
+        """Link a hotkey to Alice's account."""
+        return Hotkey.objects.create(user=self.alice.user, address=WALLET.ss58_address).address
 
     def browser_session(self) -> UserSession:
         """Note Alice's browser as a sign-in on the page does."""

@@ -21,6 +21,12 @@ class HotkeyTaken(Conflict):
     code = "hotkey_taken"
 
 
+class OnlyWayIn(Conflict):
+    """The account would be locked for good."""
+
+    code = "only_way_in"
+
+
 def challenge(*, now: datetime) -> str:
     """Write the line that a hotkey is to sign to sign in."""
     return challenges.challenge(now=now)
@@ -76,7 +82,7 @@ def link(*, user: User, address: str, message: str, signature: str, now: datetim
 def unlink(*, user: User, address: str, now: datetime) -> None:
     """Stop a hotkey from signing this account in.
 
-    :raises NotFound: it is none of theirs. :raises Conflict: nothing else would open the account.
+    :raises NotFound: it is none of theirs. :raises OnlyWayIn: nothing else would open the account.
     """
     with transaction.atomic():
         mine = Hotkey.objects.select_for_update().filter(user=user)
@@ -84,7 +90,7 @@ def unlink(*, user: User, address: str, now: datetime) -> None:
         if hotkey is None:
             raise NotFound("There is no such hotkey, or it is not yours.")
         if len(mine) == 1 and not (user.email and user.has_usable_password()):
-            raise Conflict(
+            raise OnlyWayIn(
                 "This hotkey is the only way into the account.",
                 hint="Set an e-mail address and a password, or link another hotkey first.",
             )

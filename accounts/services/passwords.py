@@ -10,7 +10,7 @@ from accounts.models import User
 from accounts.principal import person
 from accounts.services import audit, sessions
 from accounts.services.signup import personal_workspace
-from core.errors import Forbidden, Invalid
+from core.errors import Invalid
 
 
 def choose(*, user: User, password: str, now: datetime) -> None:
@@ -18,8 +18,7 @@ def choose(*, user: User, password: str, now: datetime) -> None:
 
     :raises Invalid: it is too weak. :raises Forbidden: the account is suspended.
     """
-    if not user.is_active:
-        raise Forbidden("This account is suspended.", hint="Write to the operator of this market.")
+    sessions.refuse_suspended(user)
     try:
         validate_password(password, user)
     except ValidationError as error:

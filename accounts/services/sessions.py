@@ -68,8 +68,7 @@ def open_session(*, user: User, now: datetime) -> str:
 
     :raises Forbidden: the account is suspended.
     """
-    if not user.is_active:
-        raise Forbidden("This account is suspended.", hint="Write to the operator of this market.")
+    refuse_suspended(user)
     token = new_token("ss")
     request = request_context.current()
     with transaction.atomic():
@@ -83,6 +82,15 @@ def open_session(*, user: User, now: datetime) -> str:
         )
         _audit_login(user, "login", now=now)
     return token
+
+
+def refuse_suspended(user: User) -> None:
+    """Let nobody in whose account is suspended.
+
+    :raises Forbidden: it is.
+    """
+    if not user.is_active:
+        raise Forbidden("This account is suspended.", hint="Write to the operator of this market.")
 
 
 def end(*, session: ApiSession, actor: Actor, now: datetime, reason: str = "") -> None:

@@ -1,0 +1,100 @@
+"""The pages that sign in with a wallet, link hotkeys and prove a coldkey."""
+
+import re
+from html import unescape
+
+import pytest
+from bittensor_core import Keypair
+from django.test import Client
+
+from accounts.models import Hotkey
+from tests.factories.accounts import Person
+
+WALLET = Keypair.create_from_uri("//Hotkey")
+SIGN_IN, LINK, COLDKEY = "/provide/sign-in", "/account/hotkeys", "/provide/coldkey"
+
+
+def shown(client: Client, path: str) -> str:
+    """Read the text that a page asks to be signed."""
+    found = re.search(r'name="message" value="([^"]+)"', client.get(path).content.decode())
+    assert found
+    return unescape(found[1])
+
+
+def sent(client: Client, path: str, message: str, **more: str):
+    signature = WALLET.sign(message.encode()).hex()
+    proof = {"address": WALLET.ss58_address, "message": message, "signature": signature}
+    return client.post(path, proof | more)
+
+
+def test_a_wallet_signs_in_and_is_sent_on(anonymous: Client) -> None:
+    answer = sent(anonymous, SIGN_IN, shown(anonymous, SIGN_IN), next="/provide/coldkey")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/provide/coldkey")
+    assert anonymous.get("/account").status_code == 200
+
+
+def test_nobody_is_sent_to_another_site(anonymous: Client) -> None:
+    message = shown(anonymous, SIGN_IN)
+
+    assert sent(anonymous, SIGN_IN, message, next="https://evil.example/")["Location"] == "/provide"
+
+
+def test_the_page_shows_the_command_and_works_without_javascript(anonymous: Client) -> None:
+    page = anonymous.get(SIGN_IN).content.decode()
+
+    assert "btcli wallet sign" in page
+    assert re.search(r"<div [^>]*data-wallet hidden>", page)
+
+
+@pytest.mark.parametrize("path", [SIGN_IN, LINK, COLDKEY])
+def test_a_refusal_keeps_the_address_and_shows_a_new_text(path: str, alice: Person) -> None:
+    client = alice.browser
+    before = shown(client, path)
+
+    refused = client.post(
+        path, {"address": WALLET.ss58_address, "message": before, "signature": "00" * 64}
+    )
+
+    page = refused.content.decode()
+    assert refused.status_code == 401
+    assert "This is not the signature of" in page
+    assert WALLET.ss58_address in page
+    assert before not in unescape(page)
+    assert client.post(path, {"address": ""}).status_code == 422
+
+
+def test_a_suspended_person_is_not_signed_in(anonymous: Client, alice: Person) -> None:
+    Hotkey.objects.create(user=alice.user, address=WALLET.ss58_address)
+    alice.user.is_active = False
+    alice.user.save()
+
+    assert sent(anonymous, SIGN_IN, shown(anonymous, SIGN_IN)).status_code == 403
+    assert anonymous.get("/account").status_code == 302
+
+
+def test_a_hotkey_is_linked_and_unlinked(alice: Person) -> None:
+    client = alice.browser
+
+    assert sent(client, LINK, shown(client, LINK))["Location"] == LINK
+    assert WALLET.ss58_address in client.get(LINK).content.decode()
+
+    client.post(f"{LINK}/{WALLET.ss58_address}/unlink")
+    assert not Hotkey.objects.exists()
+
+
+def test_the_only_way_in_is_not_unlinked(anonymous: Client) -> None:
+    sent(anonymous, SIGN_IN, shown(anonymous, SIGN_IN))
+
+    refused = anonymous.post(f"{LINK}/{WALLET.ss58_address}/unlink")
+
+    assert refused.status_code == 409
+    assert "only way into the account" in refused.content.decode()
+
+
+def test_a_coldkey_is_proven(alice: Person) -> None:
+    client = alice.browser
+
+    assert sent(client, COLDKEY, shown(client, COLDKEY))["Location"] == COLDKEY
+    page = client.get(COLDKEY).content.decode()
+    assert f">{WALLET.ss58_address}<" in page
