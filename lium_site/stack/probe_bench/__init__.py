@@ -1,0 +1,1 @@
+"""What `./market bench probe` measures with: SSH servers, our probe, a bare paramiko loop, the ssh program."""
