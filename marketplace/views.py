@@ -22,6 +22,7 @@ from marketplace.gpu_names import normalize
 from marketplace.offer_rows import in_rao, offer_rows, tao_rate
 from marketplace.query import OfferQuery, parse
 from marketplace.samples import sample_nodes
+from marketplace.services import reclaiming
 
 T = TypeVar("T")
 PAGE_SIZE: Final = 50
@@ -53,6 +54,9 @@ def machine(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "hourly_price_rao": in_rao(node.price_per_gpu_usd, tao_rate(clock.now())),
         "facts": selectors.facts(node),
         "events": selectors.events(node),
+        "announced": selectors.open_notice(node),
+        "runs": selectors.check_history(node),
+        "early_reclaims": reclaiming.early_reclaims(node),
     }
     return render(request, "marketplace/node.html", context)
 
@@ -77,7 +81,14 @@ def results(request: HttpRequest, query: OfferQuery) -> dict[str, Any]:
         "sorts": {key: _sort(request, query.order, key) for key in COLUMNS},
         "relaxations": _relaxations(filters, active) if not total else [],
         "sold_out": selectors.sold_out(filters.gpu_names) if not total else [],
+        "tell_me": _tell_me(filters) if not total else None,
     }
+
+
+def _tell_me(filters: OfferFilters) -> dict[str, Any] | None:
+    """Offer to wait for the GPU that was filtered for, where one is named and known."""
+    named = [name for name in filters.gpu_names if name not in selectors.unknown([name])]
+    return {"gpu": named[0], "gpus": filters.gpus or 1} if len(named) == 1 else None
 
 
 def _unknown_gpus(filters: OfferFilters, total: int) -> dict[str, str]:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from accounts.models import Workspace
 from billing.selectors import balance_usd
 from marketplace.machine import fingerprint
-from rentals import selectors
+from rentals import notice_page, selectors
 from rentals.models import Phase, Pod, PodEvent, PodMeter, PodStatus
 from rentals.plots import series_of
 from rentals.reasons import Reason
@@ -41,6 +41,8 @@ TITLES: Final = {
     "pod-delete.success": "Asked to end",
     "pod-edit.success": "Changed",
     "pod-lifecycle.given_back": "GPUs given back",
+    "pod-notice.given": "Announced",
+    "pod-notice.withdrawn": "Taken back",
 }
 STATUS_TITLES: Final = {
     S.RUNNING: ("Proven ready", "done"),
@@ -67,6 +69,7 @@ def pod_row(pod: Pod, *, now: datetime) -> dict[str, Any]:
         "up_since": now - up if up is not None and pod.meter.ready_since else None,
         "ssh_command": ssh_command(pod),
         "receipt_url": receipt_url(pod),
+        "told": notice_page.announced(pod, now=now),
     }
 
 
@@ -80,6 +83,7 @@ def pod_page(pod: Pod, *, now: datetime) -> dict[str, Any]:
         "actions": {name: status in states for name, states in ACTIONS.items()},
         "reason_kind": "bad" if status in BAD else "warn" if status in WARN else "",
         "reason_hint": _hint(pod),
+        "told": notice_page.announcement(pod, now=now),
         "receipt_url": receipt_url(pod),
         "cost": _cost(pod, wallet, now=now),
         "wallet": wallet,

@@ -7,11 +7,12 @@ from statistics import median
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from accounts.models import Workspace
 from accounts.principal import Principal
 from marketplace.models import Node
+from marketplace.selectors.notices import standing_notices
 from rentals.access import pod_for, visible_pods
 from rentals.models import NodeWatch, Phase, Pod, PodMeter, PodStatus
 
@@ -55,7 +56,8 @@ def page_pod(principal: Principal, public_id: UUID) -> Pod:
 def with_parts(pods: QuerySet[Pod]) -> QuerySet[Pod]:
     """Add what pages show of a pod beside its own row, in a fixed number of queries."""
     parts = pods.select_related("node__gpu_model", "template", "workspace", "meter", "receipt")
-    return parts.prefetch_related("ports")
+    announced = Prefetch("node__notices", queryset=standing_notices(), to_attr="standing_notices")
+    return parts.prefetch_related("ports", announced)
 
 
 def typical_phase_seconds(node: Node) -> dict[str, float]:

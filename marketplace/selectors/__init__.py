@@ -1,5 +1,6 @@
 """Reads of the market, shaped for pages and API."""
 
+from marketplace.selectors.check_history import RunRow, check_history
 from marketplace.selectors.equivalents import equivalents
 from marketplace.selectors.gpu_models import (
     UnknownGpu,
@@ -26,10 +27,12 @@ __all__ = [
     "NodeStanding",
     "OfferList",
     "Relaxation",
+    "RunRow",
     "Standing",
     "StepRow",
     "UnknownGpu",
     "Verification",
+    "check_history",
     "equivalents",
     "events",
     "facts",

@@ -24,6 +24,7 @@ from billing.selectors import balance_usd
 from core import clock
 from core.errors import DomainError
 from marketplace.models import Node
+from marketplace.selectors import open_notice
 from rentals import limits
 from rentals.forms import RentForm, selectable
 from rentals.models import Pod, Quote
@@ -83,7 +84,10 @@ def _screen(request: HttpRequest, node_id: UUID, *, data: Any) -> Screen:
     keys = list(SshKey.objects.filter(workspace=principal.workspace)) if principal else []
     initial = {
         "gpu_count": _wanted(request, node),
-        "pod_name": f"{node.gpu_model.short_name.lower()}-{uuid4().hex[:4]}",
+        "pod_name": request.GET.get("name")
+        or f"{node.gpu_model.short_name.lower()}-{uuid4().hex[:4]}",
+        "template": request.GET.get("template"),
+        "image": request.GET.get("image"),
         "idempotency_key": uuid4(),
     }
     form = RentForm(data, node=node, keys=keys, initial=initial)
@@ -157,6 +161,7 @@ def _context(screen: Screen) -> dict[str, Any]:
         "idempotency_key": screen.form["idempotency_key"].value(),
         "refusal": screen.refusal,
         "equivalents": screen.equivalents,
+        "announced": open_notice(screen.node),
         "data_grace": settings.MARKET_DATA_GRACE,
         "quote": screen.quote,
     }

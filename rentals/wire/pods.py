@@ -3,15 +3,16 @@
 import json
 import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from core.actors import ActorKind
 from core.clock import iso
+from marketplace.selectors.notices import standing_notices
 from rentals.models import Phase, Pod, PodEvent, PodPort, PodStatus
 from rentals.transitions import WIRE_STATUS
 
@@ -65,6 +66,18 @@ def pods(rows: QuerySet[Pod], *, now: datetime) -> list[dict[str, Any]]:
         host=F("node__public_host"),
         offer=F("node__offer_json"),
         typical_ready_seconds=F("node__typical_ready_seconds"),
+        announced=Subquery(
+            standing_notices()
+            .filter(node=OuterRef("node"))
+            .values(
+                notice=JSONObject(
+                    starts_at="starts_at",
+                    minutes="minutes",
+                    permanent="permanent",
+                    reason="reason",
+                )
+            )
+        ),
         port_pairs=ArraySubquery(
             ports.values(pair=JSONObject(internal="internal", external="external"))
         ),
@@ -125,8 +138,24 @@ def _pod(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "reason_code": row["status_reason_code"] or None,
         "reason": row["status_reason"] or None,
         "status_since": iso(row["status_since"]),
+        "notice": _notice(row["announced"]),
     }
     return shape | (_progress(row, now) if status in BECOMING_READY else {})
+
+
+def _notice(announced: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Write what the provider announced about the machine; the pod ends with a removal."""
+    if announced is None:
+        return None
+    starts_at = datetime.fromisoformat(announced["starts_at"])
+    minutes = announced["minutes"]
+    return {
+        "kind": "removal" if announced["permanent"] else "maintenance",
+        "starts_at": iso(starts_at),
+        "ends_at": iso(starts_at + timedelta(minutes=minutes)) if minutes else None,
+        "reason": announced["reason"] or None,
+        "ends_pod": announced["permanent"],
+    }
 
 
 def _pod_template(row: Mapping[str, Any]) -> dict[str, Any]:

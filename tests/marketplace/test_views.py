@@ -1,5 +1,6 @@
 """The machines page and the passport: anonymous, without JavaScript, in a constant number of queries."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -10,10 +11,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from core import clock
 from core.actors import PLATFORM
-from marketplace.models import NodeStatus
-from marketplace.services import gpu_catalogue, listing, measurements
+from marketplace.models import CheckResult, CheckRun, MachineRequest, NodeStatus
+from marketplace.services import gpu_catalogue, listing, measurements, notices
 from marketplace.services.measurements import Figure
+from tests.factories.accounts import Person
 from tests.factories.marketplace import NOON, make_gpu_model, make_node
 
 pytestmark = pytest.mark.django_db
@@ -180,3 +183,65 @@ class TestMachine:
 
         assert client.get(f"/machines/{uuid4()}").status_code == 404
         assert client.get("/machines/not-an-id").status_code == 404
+
+
+class TestSoldOut:
+    def test_who_is_signed_in_can_wait_and_ask(self, alice: Person) -> None:
+        make_node(free_gpu_count=0)
+
+        offered = alice.browser.get("/machines?gpu=H100&gpus=4")
+        answer = alice.browser.post(
+            "/machines/requests", {"gpu": "H100", "gpus": "4", "next": "/machines?gpu=H100"}
+        )
+
+        assert b"Tell me, and ask providers" in offered.content
+        assert answer["Location"] == "/machines?gpu=H100"
+        wish = MachineRequest.objects.get()
+        assert (wish.workspace, wish.gpu_count) == (alice.workspace, 4)
+
+    def test_another_site_is_no_way_back(self, alice: Person) -> None:
+        make_node()
+
+        answer = alice.browser.post(
+            "/machines/requests", {"gpu": "H100", "next": "https://evil.example/"}
+        )
+
+        assert answer["Location"] == "/machines"
+
+    def test_a_stranger_is_asked_to_sign_in(self, client: Client, db: None) -> None:
+        make_node(free_gpu_count=0)
+
+        assert b"Sign in to be told" in client.get("/machines?gpu=H100").content
+
+
+class TestPassport:
+    def test_shows_how_checks_went_and_no_address(self, client: Client, db: None) -> None:
+        node = make_node(host="198.51.100.9", interconnect=["GPU0 X NV12", "GPU1 NV12 X"])
+        run = CheckRun.objects.create(
+            node=node, trigger="schedule", started_at=NOON, finished_at=NOON, outcome="failed"
+        )
+        CheckResult.objects.create(
+            run=run, position=1, check_id="contact", status="failed", code="silent",
+            measured="198.51.100.9:22 does not answer",
+        )  # fmt: skip
+
+        text = client.get(f"/machines/{node.public_id}").content.decode()
+
+        assert "Reachable (silent)" in text
+        assert "GPU0 X NV12" in text
+        assert "198.51.100.9" not in text
+
+    def test_a_machine_that_is_announced_away_offers_no_rent(
+        self, client: Client, db: None
+    ) -> None:
+        node = make_node()
+        now = clock.now()
+        notices.give(
+            node_id=node.pk, starts_at=now + timedelta(days=3), minutes=None, permanent=True,
+            reason="Sold", actor=PLATFORM, now=now,
+        )  # fmt: skip
+
+        text = client.get(f"/machines/{node.public_id}").content.decode()
+
+        assert "leaves the market" in text
+        assert "Rent this machine" not in text

@@ -11,8 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.principal import Principal
+from core import clock
+from core.actors import PLATFORM
 from marketplace.models import Node
-from rentals import pages, selectors
+from marketplace.services import notices
+from rentals import pages, selectors, wire
 from rentals.consumers import PodListConsumer
 from rentals.models import Pod, PodPort, PodStatus, Quote, Template
 from rentals.services import metering, renting
@@ -169,7 +172,7 @@ class TestPodPages:
         with django_assert_num_queries(len(first)):
             page = pages.pod_page(shown(pod), now=NOON)
 
-        assert len(first) <= 11
+        assert len(first) <= 12
         balances = [query for query in first if 'FROM "billing_account"' in query["sql"]]
         assert len(balances) == 1
         assert [line["until"] for line in page["charges"]] == [*once, *often][:-11:-1]
@@ -185,7 +188,7 @@ class TestPodPages:
         consumer.principal = renter
         consumer.enter()
 
-        with django_assert_max_num_queries(2):
+        with django_assert_max_num_queries(3):  # pods, ports, what is announced
             rows = consumer.render()
 
         assert rows.count("<tr") == pods
@@ -226,3 +229,57 @@ class TestActions:
 
         assert set_to is not None
         assert Pod.objects.get().removal_scheduled_at is None
+
+
+class TestAnnouncements:
+    def announce(self, pod: Pod, *, permanent: bool = False) -> None:
+        now = clock.now()
+        notices.give(
+            node_id=pod.node_id,
+            starts_at=now + timedelta(days=3),
+            minutes=None if permanent else 30,
+            permanent=permanent,
+            reason="New driver",
+            actor=PLATFORM,
+            now=now,
+        )
+
+    def test_the_page_says_when_and_copies_the_files(self, page: Client, pod: Pod) -> None:
+        make_ready(pod)
+        self.announce(pod)
+
+        told = page.get(reverse("pod", args=[pod.public_id]))
+
+        assert b"is not charged, and the pod is not ended for it" in told.content
+        assert b"New driver" in told.content
+        port = pod.ports.get(internal=22).external
+        command = told.context["told"]["copy_command"]
+        assert command == f"scp -r -P {port} root@{pod.node.public_host}:/root ./{pod.name}"
+
+    def test_one_click_leads_to_the_nearest_equivalent_filled_in(
+        self, page: Client, pod: Pod
+    ) -> None:
+        other = make_node()
+        self.announce(pod, permanent=True)
+
+        told = page.get(reverse("pod", args=[pod.public_id])).context["told"]
+        form = page.get(told["equivalent"]["url"])
+
+        assert told["equivalent"]["node"] == other
+        assert f'value="{pod.name}"' in form.content.decode()
+        assert str(form.context["form"]["template"].value()) == str(pod.template.public_id)
+
+    def test_the_list_and_the_api_say_it_too(
+        self, page: Client, renter: Principal, pod: Pod
+    ) -> None:
+        self.announce(pod, permanent=True)
+
+        listed = page.get(reverse("pods"))
+        [row] = wire.pods(Pod.objects.filter(pk=pod.pk), now=clock.now())
+
+        assert b"Machine leaves the market" in listed.content
+        assert (row["notice"]["kind"], row["notice"]["ends_pod"]) == ("removal", True)
+        assert row["notice"]["reason"] == "New driver"
+
+    def test_nothing_is_said_where_nothing_is_announced(self, page: Client, pod: Pod) -> None:
+        assert page.get(reverse("pod", args=[pod.public_id])).context["told"] is None

@@ -21,6 +21,16 @@ class PodTemplateOut(Schema):
     volumes: list[str]
 
 
+class NoticeOut(Schema):
+    """What the provider announced about the machine; the pod ends with a removal, never for a maintenance."""
+
+    kind: str
+    starts_at: str
+    ends_at: str | None
+    reason: str | None
+    ends_pod: bool
+
+
 class PodOut(Schema):
     """A pod; ``ssh_connect_cmd`` is there once SSH was proven, phase and estimate while it starts."""
 
@@ -51,6 +61,7 @@ class PodOut(Schema):
     phase: str | None = None
     estimated_ready_seconds: int | None = None
     eta_basis: str | None = None
+    notice: NoticeOut | None = None
 
 
 class EventOut(Schema):

@@ -1,0 +1,54 @@
+"""How a machine's checks went over time, as anyone may read it: what failed by name, never what was typed there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from marketplace.checks import CHECKS
+from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, Outcome
+
+TITLES: Final = {check.id: check.title for check in CHECKS}
+WORDS: Final = {
+    Outcome.PASSED: "Passed",
+    Outcome.FAILED: "Failed",
+    Outcome.INCOMPLETE: "Broken off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One finished run; ``failed`` names its failed checks with their codes."""
+
+    at: datetime
+    word: str
+    outcome: str
+    passed: int
+    checks: int
+    failed: list[str]
+
+
+def check_history(node: Node, *, limit: int = 10) -> list[RunRow]:
+    """List the finished runs of a node's checks, newest first."""
+    runs = node.check_runs.filter(finished_at__isnull=False).order_by("-id")
+    return [_row(run) for run in runs.prefetch_related("results")[:limit]]
+
+
+def _row(run: CheckRun) -> RunRow:
+    results = sorted(run.results.all(), key=lambda result: result.position)
+    return RunRow(
+        at=run.finished_at or run.started_at,
+        word=WORDS.get(Outcome(run.outcome), run.outcome) if run.outcome else "",
+        outcome=run.outcome,
+        passed=_count(results, CheckStatus.PASSED),
+        checks=len(results),
+        failed=[
+            f"{TITLES.get(result.check_id, result.check_id)} ({result.code})"
+            for result in results
+            if result.status == CheckStatus.FAILED
+        ],
+    )
+
+
+def _count(results: Iterable[CheckResult], status: CheckStatus) -> int:
+    return sum(1 for result in results if result.status == status)
