@@ -7,6 +7,7 @@ from core import clock
 from core.actors import Actor
 from marketplace.admin.base import MarketAdmin, ReadOnlyInline
 from marketplace.models import (
+    CheckRun,
     Fact,
     GpuModel,
     HandOver,
@@ -14,12 +15,13 @@ from marketplace.models import (
     Node,
     NodeEvent,
     NodeGpu,
+    Notice,
     PortReservation,
     Provider,
     StartOutcome,
     UsageFact,
 )
-from marketplace.services import listing
+from marketplace.services import listing, oversight
 
 
 class NodeGpuInline(ReadOnlyInline):
@@ -36,6 +38,25 @@ class FactInline(ReadOnlyInline):
     model = Fact
     fields = ["name", "claimed", "measured", "unit", "measured_by", "measured_at", "failures"]
     ordering = ["name"]
+
+
+class CheckRunInline(ReadOnlyInline):
+    """How its checks went; each run has a page with what every check measured."""
+
+    model = CheckRun
+    fields = ["started_at", "finished_at", "trigger", "outcome"]
+    ordering = ["-id"]
+    per_page = 10
+    show_change_link = True
+
+
+class NoticeInline(ReadOnlyInline):
+    """What is, or was, announced about it."""
+
+    model = Notice
+    fields = ["starts_at", "minutes", "permanent", "reason", "cancelled_at", "ended_at"]
+    ordering = ["-id"]
+    per_page = 10
 
 
 class NodeEventInline(ReadOnlyInline):
@@ -60,8 +81,23 @@ class NodeAdmin(MarketAdmin):
     search_fields = ["public_id", "name", "host", "provider__name"]
     ordering = ["-pk"]
     exclude = ["offer_json"]
-    inlines = [NodeGpuInline, FactInline, NodeEventInline]
-    actions = ["freeze", "unfreeze", "delist"]
+    inlines = [NodeGpuInline, NoticeInline, CheckRunInline, FactInline, NodeEventInline]
+    actions = ["verify_again", "freeze", "unfreeze", "move_renters", "let_stay", "delist"]
+
+    @with_reason("Check again now")
+    def verify_again(self, row: Node, actor: Actor, reason: str) -> None:
+        """Start a run of all checks; the evidence is on the run's page."""
+        oversight.verify_again(node_id=row.pk, why=reason, actor=actor, now=clock.now())
+
+    @with_reason("Move renters: hide, tell them, end in 48 h")
+    def move_renters(self, row: Node, actor: Actor, reason: str) -> None:
+        """Tell renters to move, with equivalents and a countdown."""
+        oversight.move_renters(node_id=row.pk, why=reason, actor=actor, now=clock.now())
+
+    @with_reason("Let renters stay: take the move back, show again")
+    def let_stay(self, row: Node, actor: Actor, reason: str) -> None:
+        """Take a move back."""
+        oversight.let_stay(node_id=row.pk, why=reason, actor=actor, now=clock.now())
 
     @with_reason("Hide from new renters")
     def freeze(self, row: Node, actor: Actor, reason: str) -> None:

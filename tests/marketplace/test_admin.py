@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from marketplace.models import Fact, FactSample, Node
+from marketplace import selectors
+from marketplace.models import CheckRun, Fact, FactSample, Node, NodeStatus
 from tests.factories.marketplace import NOON, make_node, make_provider
 
 pytestmark = pytest.mark.django_db
@@ -84,3 +85,33 @@ class TestActions:
 
     def test_without_a_reason_nothing_happens(self, operator: Client) -> None:
         assert self.act(operator, make_node(), reason=" ").frozen_at is None
+
+    def test_checks_a_machine_again_with_a_reason(self, operator: Client) -> None:
+        node = self.act(operator, make_node(), action="verify_again", reason="Slow pulls")
+
+        assert node.check_runs.get().trigger == "operator"
+        assert node.events.get(reason_code="checks_wanted").reason == "Slow pulls"
+
+    def test_moves_renters_and_lets_them_stay(self, operator: Client) -> None:
+        node = self.act(operator, make_node(), action="move_renters", reason="Wrong GPUs")
+
+        notice = selectors.open_notice(node)
+        assert notice is not None
+        assert (notice.permanent, notice.reason) == (True, "Wrong GPUs")
+        assert node.frozen_at is not None
+        assert node.status == NodeStatus.RECLAIMING
+
+        self.act(operator, node, action="let_stay", reason="They are right")
+
+        node.refresh_from_db()
+        assert selectors.open_notice(node) is None
+        assert (node.frozen_at, node.status) == (None, NodeStatus.AVAILABLE)
+
+    def test_evidence_is_one_click_away(self, operator: Client) -> None:
+        node = make_node()
+        run = CheckRun.objects.create(node=node, trigger="schedule", started_at=NOON)
+
+        page = operator.get(reverse("admin:marketplace_node_change", args=[node.pk]))
+
+        link = reverse("admin:marketplace_checkrun_change", args=[run.pk])
+        assert link in page.content.decode()
