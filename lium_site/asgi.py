@@ -18,6 +18,7 @@ from core.errors import DomainError  # noqa: E402
 from lium_site.bridge import Receive, Scope, Send, WsgiBridge  # noqa: E402
 from lium_site.refusals import refuse  # noqa: E402
 from lium_site.wsgi import application as wsgi_application  # noqa: E402
+from marketplace.routing import websocket_urlpatterns as marketplace_sockets  # noqa: E402
 from rentals.log_stream import follow_logs  # noqa: E402
 from rentals.routing import websocket_urlpatterns as rentals_sockets  # noqa: E402
 
@@ -29,7 +30,7 @@ pages = WsgiBridge(
     max_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE + (64 << 10),
 )
 sockets = AllowedHostsOriginValidator(
-    AuthMiddlewareStack(URLRouter([*rentals_sockets, *billing_sockets]))
+    AuthMiddlewareStack(URLRouter([*rentals_sockets, *marketplace_sockets, *billing_sockets]))
 )
 
 

@@ -11,7 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from accounts.models import Workspace
 from billing.selectors import balance_usd
 from core import request_context
-from marketplace.models import Node
+from marketplace.models import Node, Provider
 from rentals.selectors import burn_usd_per_hour
 
 
@@ -25,6 +25,7 @@ def market(request: HttpRequest) -> dict[str, Any]:
         "incident": settings.MARKET_INCIDENT,
         "request_id": request_context.current().request_id,
         "wallet": SimpleLazyObject(lambda: wallet(user)) if signed_in else None,
+        "provides": SimpleLazyObject(lambda: provides(user)) if signed_in else False,
     }
 
 
@@ -33,6 +34,12 @@ def some_gpus_are_simulated() -> bool:
     return bool(
         cache.get_or_set("market:simulated", Node.objects.filter(simulated=True).exists, 60)
     )
+
+
+def provides(user: Any) -> bool:
+    """Say whether a person's workspace provides machines."""
+    own = Provider.objects.filter(workspace__owner=user, workspace__is_personal=True)
+    return own.exists()
 
 
 def wallet(user: Any) -> dict[str, Decimal | None]:

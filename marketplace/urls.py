@@ -1,8 +1,8 @@
 """Pages of the market."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
-from marketplace import provide_views, request_views, setup_views, views
+from marketplace import coldkey_views, provide_views, request_views, setup_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("machines", views.machines, name="machines"),
@@ -15,5 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         setup_views.setup,
         name="provider_setup",
     ),
+    path("provide/coldkey", coldkey_views.coldkey, name="provider_coldkey"),
     path("provide/install/<str:token>", setup_views.install_script, name="provider_install"),
+    path("provide/", include("marketplace.console.urls")),
 ]

@@ -21,6 +21,8 @@ from accounts.services import invitations, ssh_keys
 from billing.services.grants import grant
 from core import clock, ratelimit
 from core.actors import PLATFORM
+from marketplace.models import Webhook
+from marketplace.services import webhooks
 from marketplace.services.requests import request_machine
 from tests.access_rules import ANYONE, KEY, PAGE, RULES, SESSION, Rule
 from tests.factories.accounts import ED25519, Person, make_key
@@ -108,6 +110,8 @@ class World:
             "<request_id>": wish.request.public_id,
             "<node_id>": node.public_id,
             "<public_id>": node.public_id,
+            "<machine_id>": hosted.public_id,
+            "<webhook_id>": self.webhook().public_id,
             "<template_id>": make_template(workspace=alice.workspace, is_private=True).public_id,
             "<pod_id>": make_pod(workspace=alice.workspace).public_id,
             "<invoice_id>": make_invoice(alice.workspace).public_id,
@@ -129,6 +133,16 @@ class World:
     def hotkey(self) -> str:
         """Link a hotkey to Alice's account."""
         return Hotkey.objects.create(user=self.alice.user, address=WALLET.ss58_address).address
+
+    def webhook(self) -> Webhook:
+        """Have Alice's provider told of events."""
+        return webhooks.add(
+            principal=self.alice.principal,
+            provider=provider_of(self.alice),
+            url="http://127.0.0.1:9/",
+            kinds=[],
+            now=clock.now(),
+        )[0]
 
     def browser_session(self) -> UserSession:
         """Note Alice's browser as a sign-in on the page does."""

@@ -32,8 +32,11 @@ function axes(figure, paint) {
   ];
 }
 
-// The seconds too where ticks are less than a minute apart.
-const clock = (seconds, step = 0) => new Date(seconds * 1000).toISOString().slice(11, step < 60 ? 19 : 16);
+// The seconds too where ticks are less than a minute apart; the day alone where they are days apart.
+function clock(seconds, step = 0) {
+  const written = new Date(seconds * 1000).toISOString();
+  return step >= 86400 ? written.slice(5, 10) : written.slice(11, step < 60 ? 19 : 16);
+}
 
 function resolved(canvas) {
   let kept = colours(canvas);
@@ -66,7 +69,8 @@ function point(figure, plot) {
   const [times, values] = plot.data;
   const shown = at ?? values.length - 1;
   const value = values[shown];
-  const when = at == null ? "" : ` at ${clock(times[shown])}`;
+  const gap = Number(figure.dataset.gap);
+  const when = at == null ? "" : ` at ${clock(times[shown], gap < 86400 ? 0 : gap)}`;
   figure.querySelector("[data-latest]").textContent = value == null ? `—${when}` : words(figure, value) + when;
 }
 

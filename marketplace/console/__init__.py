@@ -1,0 +1,1 @@
+"""The provider's console: machines, earnings, demand, notices, webhooks."""

@@ -1,0 +1,43 @@
+"""Who is asking on a page of the console: a signed-in member of a workspace that provides."""
+
+from typing import cast
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from accounts.access import principal_of
+from accounts.models import User
+from accounts.principal import Principal
+from core.errors import NotFound
+from marketplace.models import Provider, Webhook
+from marketplace.services import webhooks
+from marketplace.services.providers import find_provider
+
+
+def principal(request: HttpRequest) -> Principal:
+    """Give the person who asks, in their own workspace."""
+    return principal_of(cast(User, request.user))
+
+
+def provider_for(asking: Principal) -> Provider:
+    """Give the provider of the caller's workspace.
+
+    :raises NotFound: it provides nothing.
+    """
+    provider = find_provider(asking)
+    if provider is None:
+        raise NotFound(
+            "Nothing is provided from this workspace yet.", hint="Add a machine to begin."
+        )
+    return provider
+
+
+def webhook_for(asking: Principal, public_id: UUID) -> Webhook:
+    """Give a webhook of the caller's provider.
+
+    :raises NotFound: there is none, or it is somebody else's.
+    """
+    webhook = webhooks.webhooks_of(provider_for(asking)).filter(public_id=public_id).first()
+    if webhook is None:
+        raise NotFound("There is no such webhook of yours.", hint="The webhooks page lists them.")
+    return webhook

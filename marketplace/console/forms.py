@@ -1,0 +1,157 @@
+"""Forms of the console: they check shape only, the services decide."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+
+from marketplace import outbox
+from marketplace.models import GpuModel, Node
+from marketplace.services.notices import LONGEST_MINUTES
+
+KINDS = [(kind, words) for kind, words in outbox.KINDS.items()]
+MAINTENANCE, REMOVAL = "maintenance", "removal"
+
+
+class Prefixed(forms.Form):
+    """A form beside others on one page: its element ids carry its name."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        options.setdefault("auto_id", f"{type(self).__name__.lower()}_%s")
+        super().__init__(*args, **options)
+
+
+class PriceForm(Prefixed):
+    """What a GPU-hour costs."""
+
+    price_per_gpu_usd = forms.DecimalField(
+        label="Price of a GPU-hour",
+        max_digits=12,
+        decimal_places=4,
+        min_value=0,
+        help_text="Before the fee. Pods that run keep the price that they were rented at.",
+    )
+
+
+class SmallestForm(Prefixed):
+    """How small a pod may be."""
+
+    min_gpu_count = forms.TypedChoiceField(
+        label="Smallest pod",
+        coerce=int,
+        help_text="Pods that run stay as they are.",
+    )
+
+    def __init__(self, *args: Any, node: Node, **options: Any) -> None:
+        super().__init__(*args, **options)
+        sizes = range(1, node.gpu_count + 1)
+        self.fields["min_gpu_count"].choices = [  # type: ignore[attr-defined]
+            (size, f"{size} GPU{'s' if size > 1 else ''}") for size in sizes
+        ]
+
+
+class AddressForm(Prefixed):
+    """Where the machine is reached."""
+
+    host = forms.CharField(label="Address", max_length=253)
+    port = forms.IntegerField(label="SSH port", min_value=1, max_value=65535)
+
+
+class NoticeForm(Prefixed):
+    """What renters are told of beforehand."""
+
+    kind = forms.ChoiceField(
+        label="What",
+        choices=[(MAINTENANCE, "Maintenance"), (REMOVAL, "Removal for good")],
+        initial=MAINTENANCE,
+        widget=forms.RadioSelect,
+    )
+    starts_at = forms.DateTimeField(
+        label="Begins (UTC)",
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    minutes = forms.IntegerField(
+        label="Takes",
+        required=False,
+        min_value=1,
+        max_value=LONGEST_MINUTES,
+        help_text=f"Of a maintenance: 1 to {LONGEST_MINUTES} minutes.",
+    )
+    reason = forms.CharField(
+        max_length=500, help_text="Renters read it.", widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def notice(self) -> dict[str, Any]:
+        """Give what was asked for, as the service takes it."""
+        data, permanent = self.cleaned_data, self.cleaned_data["kind"] == REMOVAL
+        starts_at: datetime = data["starts_at"]
+        minutes = None if permanent else data["minutes"]
+        return {
+            "starts_at": starts_at,
+            "minutes": minutes,
+            "permanent": permanent,
+            "reason": data["reason"],
+        }
+
+
+class ReclaimForm(Prefixed):
+    """Taking a machine back early: its name is typed to confirm."""
+
+    why = forms.CharField(label="Why", max_length=500, help_text="Renters read it.")
+    confirm = forms.CharField(
+        label="Name of the machine",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, node: Node, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.node = node
+        self.fields["confirm"].label = f"Type {node.huid} to confirm"
+
+    def clean_confirm(self) -> str:
+        """Refuse another name."""
+        confirm: str = self.cleaned_data["confirm"].strip()
+        if confirm != self.node.huid:
+            raise forms.ValidationError(f"Type {self.node.huid}; nothing was done.")
+        return confirm
+
+
+class WebhookForm(Prefixed):
+    """Where events are sent, and which."""
+
+    url = forms.CharField(
+        label="Address",
+        max_length=500,
+        widget=forms.URLInput(attrs={"placeholder": "https://"}),
+    )
+    kinds = forms.MultipleChoiceField(
+        label="Only these events",
+        required=False,
+        choices=KINDS,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None chosen: all of them.",
+    )
+
+
+class MailForm(Prefixed):
+    """Which events come by mail."""
+
+    kinds = forms.MultipleChoiceField(
+        label="Mail me when", required=False, choices=KINDS, widget=forms.CheckboxSelectMultiple
+    )
+
+
+class FollowForm(Prefixed):
+    """Whose machine requests one hears of."""
+
+    gpus = forms.MultipleChoiceField(
+        label="GPUs that I could offer", required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        names = GpuModel.objects.order_by("short_name", "name")
+        self.fields["gpus"].choices = [  # type: ignore[attr-defined]
+            (name, f"{short} ({name})") for name, short in names.values_list("name", "short_name")
+        ]
