@@ -65,7 +65,10 @@ def add(request: HttpRequest, payload: nodes.NodeIn) -> Status[dict[str, Any]]:
     else:
         actor = caller(request).actor()
         row = onboarding.add(provider=mine, claim=claim, actor=actor, now=now)
-    words = f"{row.huid} was added. It is reached and checked now, and listed when all checks pass."
+    words = (
+        f"{row.huid} was added. It is reached as {row.ssh_user} with this market's key, checked now, and listed "
+        "when all checks pass; `lium provider portal whoami` shows the line that installs the key."
+    )
     return Status(201, {"message": words, "id": str(row.public_id)})
 
 

@@ -3,18 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from accounts.models import User
 from core import clock
 from marketplace import hooks
+from marketplace.checks import install_command
 from marketplace.hooks import NodePod
 from marketplace.models import Node, Notice, Provider
 from marketplace.selectors import standing_of
 from marketplace.selectors.obstacles import Obstacle, obstacles
 from marketplace.selectors.standing import Standing
 
-OPEN = {"cancelled_at": None, "ended_at": None}
+# Who the portal logs in as: the client has no field for it.
+INSTALLED_USER: Final = "lium"
+OPEN: Final = {"cancelled_at": None, "ended_at": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ def profile(provider: Provider, user: User) -> dict[str, Any]:
         "email": user.email,
         "opt_in_status": provider.opted_in,
         "miner_uid": None,
+        "ssh_public_key": provider.ssh_public_key,
+        "install_command": install_command(user=INSTALLED_USER, public_key=provider.ssh_public_key),
         "machine_request_subscription": provider.subscribed_gpus,
         "created_at": clock.iso(provider.created_at),
         "updated_at": clock.iso(provider.created_at),

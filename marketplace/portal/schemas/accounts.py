@@ -49,7 +49,10 @@ class OptIn(Schema):
 
 
 class ProfileOut(Schema):
-    """A provider's account; ``miner_hotkey`` is an account id where there is no hotkey."""
+    """A provider's account; ``miner_hotkey`` is an account id where there is no hotkey.
+
+    ``install_command`` is the line for root's shell that lets this market into a machine.
+    """
 
     id: str
     provider_id: str
@@ -58,6 +61,8 @@ class ProfileOut(Schema):
     email: str | None
     opt_in_status: bool
     miner_uid: int | None
+    ssh_public_key: str
+    install_command: str
     machine_request_subscription: list[str]
     created_at: str
     updated_at: str
