@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "market" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("market"))
-        elif item.get_closest_marker("engine"):
+        elif item.get_closest_marker("engine") or "sshd" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("machines"))
 
 
