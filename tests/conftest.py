@@ -17,11 +17,12 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, on one worker, what shares a machine or a running market."""
+    """Keep together, on one worker, what shares a machine or a running market; the browser has a market of its own."""
     for item in items:
-        if "market" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("market"))
-        elif item.get_closest_marker("engine") or "sshd" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "market" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("browser" if "page" in fixtures else "market"))
+        elif item.get_closest_marker("engine") or "sshd" in fixtures:
             item.add_marker(pytest.mark.xdist_group("machines"))
 
 

@@ -1,4 +1,4 @@
-"""One real market for the whole test session: `./market up` in a folder of its own, `./market down` after it.
+"""One real market for all tests of a worker: `./market up` in a folder of its own, `./market down` after it.
 
 A test that asks for the fixture `market` needs an engine, and may be the one that waits for the start.
 MARKET_UNDER_TEST may name the state folder of a market that runs already, which saves that wait.
