@@ -228,8 +228,8 @@ MARKET_MIN_CPU_THREADS = env.integer("MARKET_MIN_CPU_THREADS", 1 if _TRIAL else 
 MARKET_MIN_RAM_GIB = env.integer("MARKET_MIN_RAM_GIB", 1 if _TRIAL else 8)
 MARKET_MIN_DISK_GIB = env.integer("MARKET_MIN_DISK_GIB", 4 if _TRIAL else 100)
 MARKET_MIN_PORTS_A_GPU = env.integer("MARKET_MIN_PORTS_A_GPU", 3)
-MARKET_MIN_DOWNLOAD_MBPS = env.integer("MARKET_MIN_DOWNLOAD_MBPS", 100)
-MARKET_MIN_UPLOAD_MBPS = env.integer("MARKET_MIN_UPLOAD_MBPS", 20)
+MARKET_MIN_DOWNLOAD_MBPS = env.integer("MARKET_MIN_DOWNLOAD_MBPS", 20 if _TRIAL else 100)
+MARKET_MIN_UPLOAD_MBPS = env.integer("MARKET_MIN_UPLOAD_MBPS", 10 if _TRIAL else 20)
 # Illustrations on the first page of an almost empty market; marked, never in the API or in any figure.
 MARKET_SAMPLES = env.boolean("MARKET_SAMPLES", True)
 # Local chain: blocks by clock, finality this many blocks behind the head.

@@ -46,8 +46,10 @@ TRIAL_SECONDS: Final = 60.0
 PORT_SAMPLE: Final = 8
 PORT_SECONDS: Final = 2.0
 LISTEN_SECONDS: Final = 30
-SPEED_SECONDS: Final = 3.0
-SPEED_BYTES: Final = 48 << 20
+# The better of some tries: what else goes over the line, or keeps us busy, must not count against the machine.
+SPEED_TRIES: Final = 2
+SPEED_SECONDS: Final = 2.0
+SPEED_BYTES: Final = 32 << 20
 ENGINE_PORTS: Final = (2375,)
 # What the engine says when it cannot, in the words of its versions; all else is not about the GPU.
 CANNOT_GIVE: Final = ("could not select device driver", "CDI device", "nvidia-container-cli")
@@ -157,26 +159,24 @@ def _try_ports(visit: Visit) -> PortTrial:
 
 def _measure_speed(visit: Visit) -> Speed:
     machine = visit.open()
-    # In small steps the kernel's buffers would be most of what is measured.
-    limit = ["timeout", str(int(SPEED_SECONDS))]
-    began = time.monotonic()
-    sent = machine.run(
-        [*limit, "head", "-c", str(SPEED_BYTES), "/dev/zero"],
-        timeout=SPEED_SECONDS * 4,
-        max_output=SPEED_BYTES,
-    )
-    upload = _mbps(len(sent.stdout), time.monotonic() - began)
-    began = time.monotonic()
-    counted = machine.run(
-        ["wc", "-c"],
-        timeout=SPEED_SECONDS * 8,
-        stdin=cast(BinaryIO, _Flow(SPEED_BYTES, SPEED_SECONDS)),
-    )
-    received = int(counted.stdout.split()[0]) if counted.stdout.split() else 0
     return Speed(
-        download_mbps=_mbps(received, time.monotonic() - began),
-        upload_mbps=upload,
+        download_mbps=max(_send(machine) for _ in range(SPEED_TRIES)),
+        upload_mbps=max(_fetch(machine) for _ in range(SPEED_TRIES)),
     )
+
+
+def _send(machine: Machine) -> float:
+    flow = cast(BinaryIO, _Flow(SPEED_BYTES, SPEED_SECONDS))
+    began = time.monotonic()
+    counted = machine.check(["wc", "-c"], timeout=SPEED_SECONDS * 10, stdin=flow).split()
+    return _mbps(int(counted[0]) if counted else 0, time.monotonic() - began)
+
+
+def _fetch(machine: Machine) -> float:
+    argv = ["timeout", f"{SPEED_SECONDS:g}", "head", "-c", str(SPEED_BYTES), "/dev/zero"]
+    began = time.monotonic()
+    sent = machine.run(argv, timeout=SPEED_SECONDS * 10, max_output=SPEED_BYTES)
+    return _mbps(len(sent.stdout), time.monotonic() - began)
 
 
 def _look_from_outside(visit: Visit) -> Exposure | None:
