@@ -77,6 +77,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "keys/ssh"): Rule(PAGE),
     ("POST", "keys/ssh/<key_id>/delete"): mine(PAGE),
     ("GET", "provide/sign-in"): Rule(ANYONE),
+    ("POST", "provide/sign-in"): Rule(ANYONE, {}),
     ("GET", "account/hotkeys"): Rule(PAGE),
     ("POST", "account/hotkeys"): Rule(PAGE),
     ("POST", "account/hotkeys/<address>/unlink"): mine(PAGE),

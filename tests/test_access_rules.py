@@ -24,6 +24,7 @@ from core.actors import PLATFORM
 from marketplace.models import Webhook
 from marketplace.services import webhooks
 from marketplace.services.requests import request_machine
+from rentals.models import Pod
 from tests.access_rules import ANYONE, KEY, PAGE, RULES, SESSION, Rule
 from tests.factories.accounts import ED25519, Person, make_key
 from tests.factories.billing import PUBLIC_KEY, TREASURY, make_invoice
@@ -113,7 +114,7 @@ class World:
             "<machine_id>": hosted.public_id,
             "<webhook_id>": self.webhook().public_id,
             "<template_id>": make_template(workspace=alice.workspace, is_private=True).public_id,
-            "<pod_id>": make_pod(workspace=alice.workspace).public_id,
+            "<pod_id>": self.pod().public_id,
             "<invoice_id>": make_invoice(alice.workspace).public_id,
             "<cluster_id>": NOBODY,
             "<customer_id>": f"cus_{alice.workspace.public_id.hex}",
@@ -129,6 +130,11 @@ class World:
             role = "owner" if person is owner else "admin"
             Membership.objects.create(workspace=team, user=person.user, role=role)
         return team
+
+    def pod(self) -> Pod:
+        """Give Alice a pod on a machine that nobody answers for, so that its logs cannot be read."""
+        node = make_node(provider=provider_of(self.bob), host="127.0.0.1", ssh_port=1)
+        return make_pod(workspace=self.alice.workspace, node=node)
 
     def hotkey(self) -> str:
         """Link a hotkey to Alice's account."""
