@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from marketplace.models import Node, Notice
 
@@ -27,6 +27,12 @@ def standing_notices() -> QuerySet[Notice]:
 def open_notice(node: Node) -> Notice | None:
     """Give the notice of a node that is neither cancelled nor over."""
     return standing_notices().filter(node=node).first()
+
+
+def in_maintenance(*, now: datetime) -> Exists:
+    """Give the condition on nodes that an announced maintenance runs: their silence is no surprise."""
+    begun = standing_notices().filter(permanent=False, starts_at__lte=now)
+    return Exists(begun.filter(node=OuterRef("pk")))
 
 
 def kind_of(notice: Notice) -> str:

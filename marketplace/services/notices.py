@@ -69,7 +69,7 @@ def announce(node: Node, notice: Notice, *, actor: Actor, now: datetime) -> Noti
     """Write a notice of a locked node in place of an open one; how early it is was judged by the caller."""
     _require_may(node, actor)
     if before := open_notice(node):
-        _close(before, node, actor=actor, now=now, cancelled=True)
+        _give_way(before, notice, node, actor=actor, now=now)
     notice.node, notice.created_at = node, now
     notice.save()
     reason = Reason.RECLAIM_NOTICE if notice.permanent else Reason.MAINTENANCE_NOTICE
@@ -108,6 +108,15 @@ def sweep(now: datetime) -> int:
             if notice := open_notice(node):
                 _carry_out(node, notice, now=now)
     return len(found)
+
+
+def _give_way(before: Notice, notice: Notice, node: Node, *, actor: Actor, now: datetime) -> None:
+    """End an open notice for a new one; a removal that only changes its time never brings a node back."""
+    if before.permanent and notice.permanent:
+        before.cancelled_at = now
+        before.save(update_fields=["cancelled_at"])
+    else:
+        _close(before, node, actor=actor, now=now, cancelled=True)
 
 
 def _carry_out(node: Node, notice: Notice, *, now: datetime) -> None:

@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from core.actors import PLATFORM
 from marketplace.models import CheckRun, Node, NodeEvent, NodeStatus
+from marketplace.selectors.notices import in_maintenance
 from marketplace.services import alerts, outage
 from marketplace.transitions import Reason, move
 
@@ -81,7 +82,8 @@ def _judge(now: datetime) -> int:
 
 
 def _go_offline(silent: QuerySet[Node], now: datetime) -> int:
-    lost = silent.filter(status__in=outage.ON_MARKET).order_by("missing_since", "pk")
+    known = silent.filter(status__in=outage.ON_MARKET).exclude(in_maintenance(now=now))
+    lost = known.order_by("missing_since", "pk")
     count = lost.count()
     room = _room(now) if count else 0
     for node in lost.select_for_update(no_key=True, skip_locked=True)[:room]:

@@ -169,6 +169,14 @@ class TestRemoval:
         with pytest.raises(Conflict, match="begun"):
             notices.cancel(node_id=node.pk, actor=BOB, now=notice.starts_at)
 
+    def test_another_time_of_a_removal_never_brings_the_machine_back(self) -> None:
+        node = make_node()
+        remove(node)
+        remove(node, now=NOON + HOUR)
+
+        assert status_of(node) == NodeStatus.RECLAIMING
+        assert not node.events.filter(reason_code="reclaim_cancelled").exists()
+
     def test_what_operators_announced_is_theirs_to_take_back(self) -> None:
         node = make_node()
         remove(node, actor=ADMIN)

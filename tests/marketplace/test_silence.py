@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from marketplace.models import Alert, CheckRun, Node, NodeStatus, Trigger
+from marketplace.models import Alert, CheckRun, Node, NodeStatus, Notice, Trigger
 from marketplace.selectors import standing_of
 from marketplace.services import heartbeat, outage, silence
 from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
@@ -52,6 +52,14 @@ class TestOffline:
         pass_time(silent=nodes[:1], answering=[], times=1)
 
         assert silence.sweep(pass_time(silent=[], answering=nodes[1:], times=8)) == 0
+
+    def test_the_silence_of_an_announced_maintenance_is_no_surprise(self) -> None:
+        away, others = make_node(status=NodeStatus.RECLAIMING), market(2)
+        Notice.objects.create(node=away, starts_at=NOON, minutes=30, created_at=NOON)
+
+        silence.sweep(pass_time(silent=[away], answering=others, times=6))
+
+        assert statuses()[0] == NodeStatus.RECLAIMING
 
     def test_misses_over_a_minute_and_a_half_are_offline_with_a_reason(self) -> None:
         nodes = market(2)
