@@ -144,4 +144,8 @@ def _is_loopback(host: str) -> bool:
 def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"No answer within {TOTAL_SECONDS:.0f} s."
-    return f"{type(error).__name__}: {error}"[:300]
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.reason or error}"[:300]
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}."
+    return f"It was no answer in HTTP ({type(error).__name__})."

@@ -130,7 +130,7 @@ def test_the_page_shows_what_a_check_measured_and_how_to_mend_it(bob: Person, no
 
     text = bob.browser.get(page_of(node)).content.decode()
 
-    for words in ("40 GiB", "at least 100 GiB", "larger disk", "df -h", "Run again"):
+    for words in ("40 GiB", "at least 100 GiB", "larger disk", "df -h", "Try this one again"):
         assert words in text
 
 
