@@ -54,9 +54,10 @@ class Sshd:
 
 @dataclass(frozen=True, kw_only=True)
 class Namespace:
-    """A network of its own: `inside` is its address on the link, `outside` ours."""
+    """A network of its own: `inside` is its address on the link, `outside` ours; `link` is our end's device."""
 
     name: str
+    link: str
     inside: str
     outside: str
 
@@ -69,6 +70,7 @@ class EngineMachine:
     directory: str
     socket: str
     outside: str
+    link: str
 
     @property
     def address(self) -> MachineAddress:
@@ -93,17 +95,51 @@ def loopback_sshd(
 
 
 @contextmanager
-def engine_machine(home: Path) -> Iterator[EngineMachine]:
-    """Run sshd and dockerd in a network namespace that is reached through a pair of devices."""
-    with namespace() as there, engine_in(there.name, home) as socket:
+def engine_machine(
+    home: Path,
+    *,
+    programs: Path | None = None,
+    engine_programs: Path | None = None,
+    mounts: int | None = None,
+) -> Iterator[EngineMachine]:
+    """Run sshd and dockerd in a network namespace that is reached through a pair of devices.
+
+    `programs` is a folder in front of the PATH of who logs in, `engine_programs` of the engine's; `mounts` is a
+    process whose mount namespace the machine has.
+    """
+    with (
+        namespace() as there,
+        engine_in(there.name, home, programs=engine_programs, mounts=mounts) as socket,
+    ):
         environment = {"DOCKER_HOST": socket}
-        command = ("nsenter", f"--net=/run/netns/{there.name}")
+        if programs is not None:
+            environment["PATH"] = f"{programs}:{os.defpath}:/usr/sbin:/sbin"
+        command = ("nsenter", f"--net=/run/netns/{there.name}", *_mounts_of(mounts))
         door = _sshd(home, host=there.inside, port=22, environment=environment, command=command)
         with door as sshd:
             directory = str(home / "node")
             yield EngineMachine(
-                sshd=sshd, directory=directory, socket=socket, outside=there.outside
+                sshd=sshd,
+                directory=directory,
+                socket=socket,
+                outside=there.outside,
+                link=there.link,
             )
+
+
+@contextmanager
+def small_disk(folder: Path, *, mib: int) -> Iterator[Callable[[int], None]]:
+    """Give a folder a file system of its own; what is yielded changes its size in MiB."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _run("mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder))
+    try:
+        yield lambda size: void(_run("mount", "-o", f"remount,size={size}m", str(folder)))
+    finally:
+        _run("umount", "--lazy", str(folder), check=False)
+
+
+def void(_: object) -> None:
+    """Drop a result."""
 
 
 def why_no_engine() -> str | None:
@@ -176,15 +212,17 @@ def namespace() -> Iterator[Namespace]:
         _run("ip", "-n", name, "link", "set", "eth0", "up")
         _run("ip", "-n", name, "link", "set", "lo", "up")
         _run("ip", "-n", name, "route", "add", "default", "via", outside)
-        yield Namespace(name=name, inside=inside, outside=outside)
+        yield Namespace(name=name, link=link, inside=inside, outside=outside)
     finally:
         _run("ip", "netns", "del", name, check=False)
         _run("ip", "link", "del", link, check=False)
 
 
 @contextmanager
-def engine_in(name: str, home: Path) -> Iterator[str]:
-    """Run dockerd in a network namespace; give its address."""
+def engine_in(
+    name: str, home: Path, *, programs: Path | None = None, mounts: int | None = None
+) -> Iterator[str]:
+    """Run dockerd in a network namespace, with `programs` in front of its PATH; give its address."""
     run = Path(tempfile.mkdtemp(prefix="lium-engine-", dir="/run"))
     log = home / "dockerd.log"
     home.mkdir(parents=True, exist_ok=True)
@@ -201,10 +239,11 @@ def engine_in(name: str, home: Path) -> Iterator[str]:
     with log.open("wb") as output:
         # `ip netns exec` would remount /sys and lose the control groups.
         process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{name}", "dockerd", *arguments],
+            ["nsenter", f"--net=/run/netns/{name}", *_mounts_of(mounts), "dockerd", *arguments],
             stdout=output,
             stderr=output,
             start_new_session=True,
+            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"} if programs else None,
         )
     try:
         _wait(
@@ -217,6 +256,10 @@ def engine_in(name: str, home: Path) -> Iterator[str]:
         _stop_engine(process, socket)
         shutil.rmtree(run, ignore_errors=True)
         shutil.rmtree(home / "docker", ignore_errors=True)
+
+
+def _mounts_of(process: int | None) -> list[str]:
+    return [f"--mount=/proc/{process}/ns/mnt"] if process else []
 
 
 def _stop_engine(process: subprocess.Popen[bytes], socket: str) -> None:
