@@ -21,6 +21,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     now = clock.now()
     found = [*operations.checks(now=now), operations.chain_check(operations.chain(), now=now)]
     context["tables"] = [
+        _table("Alerts", ["Alert", "What to know", "Since"], _alerts()),
         _table("Stuck pods", ["Pod", "State", "Reason", "Since"], _stuck(now)),
         _table("Silent machines", ["Machine", "Failed looks", "Since"], _silent()),
         _table("Parts", ["Part", "State", "Seen"], [[c.label, c.state, c.detail] for c in found]),
@@ -32,6 +33,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def _table(title: str, headers: list[str], rows: list[list[Any]]) -> dict[str, Any]:
     return {"title": title, "data": {"headers": headers, "rows": rows}}
+
+
+def _alerts() -> list[list[Any]]:
+    return [
+        [check.label, check.detail, f"{check.at:%F %T} UTC"]
+        for check in operations.alert_checks(operations.alerts())
+    ]
 
 
 def _stuck(now: datetime) -> list[list[Any]]:

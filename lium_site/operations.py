@@ -14,6 +14,7 @@ from django.db.models import Sum
 
 from billing.models import Account, ChainCursor
 from lium_site.celery import QUEUES
+from marketplace.models import Alert
 
 log = structlog.get_logger(__name__)
 TIMEOUT: Final = 2
@@ -105,6 +106,19 @@ def queues() -> list[Queue]:
     except redis.RedisError:
         return []
     return [Queue(name, depth) for name, depth in zip(QUEUES, depths, strict=True)]
+
+
+def alerts() -> list[Alert]:
+    """Give what operators were told and what is not over, oldest first."""
+    return list(Alert.objects.filter(closed_at=None).order_by("opened_at"))
+
+
+def alert_checks(open_alerts: list[Alert]) -> list[Check]:
+    """Show open alerts as parts that fail."""
+    return [
+        Check(alert.kind.replace("_", " ").capitalize(), "failing", alert.detail, alert.opened_at)
+        for alert in open_alerts
+    ]
 
 
 def overall(found: list[Check]) -> str:

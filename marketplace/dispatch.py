@@ -16,8 +16,8 @@ def probe_node(node_id: int) -> None:
 
 
 def check_node(run_id: int) -> None:
-    """Have a worker go through a run's checks."""
-    doorbell.ring(CHECK, queue="validate", run_id=run_id)
+    """Have a worker go through a run's checks; they take minutes, so not beside the probes."""
+    doorbell.ring(CHECK, queue="provision", run_id=run_id)
 
 
 def deliver_event(delivery_id: int) -> None:

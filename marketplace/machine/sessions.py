@@ -104,5 +104,6 @@ class Sessions:
 
 _shared = Sessions()
 session = _shared.session
+close = _shared.close
 
 os.register_at_fork(after_in_child=_shared.forget)

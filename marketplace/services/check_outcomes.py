@@ -72,7 +72,13 @@ def finish(*, run_id: int, visited: Visited, now: datetime) -> Outcome:
         run.finished_at, run.outcome = now, outcome
         run.save(update_fields=["finished_at", "outcome"])
         if evidence := visited.evidence:
-            findings.write_network(node, speed=evidence.speed, ports=evidence.ports, now=now)
+            failed = any(
+                result.check_id == "speed" and result.status == CheckStatus.UNKNOWN
+                for result in results
+            )
+            findings.write_network(
+                node, speed=evidence.speed, speed_failed=failed, ports=evidence.ports, now=now
+            )
         _move(node, results, outcome, now=now)
     log.info("checks.finished", node=str(node.public_id), outcome=outcome)
     return outcome

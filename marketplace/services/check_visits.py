@@ -1,6 +1,7 @@
 """One visit to a machine for a run: each pending check measured, judged and written down in turn."""
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,13 +19,14 @@ from marketplace.checks import (
     ContactFault,
     Evidence,
     Preparation,
+    Speed,
     Verdict,
     judge,
     skipped,
 )
 from marketplace.machine import MachineUnreachable
-from marketplace.models import CheckResult, CheckRun, CheckStatus, Node
-from marketplace.services import check_outcomes
+from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, NodeStatus
+from marketplace.services import check_outcomes, measurements
 from marketplace.services.host_keys import confirm_host_key, look_at_host_key
 from marketplace.services.machines import machine_address
 from marketplace.services.requirements import requirements
@@ -48,6 +50,8 @@ PARTS: Final = {
     "power": ("found",),
     "preparation": ("found",),
 }
+
+HURTS_RENTERS: Final = ("speed", "gpu_access")
 
 
 class Visited:
@@ -128,7 +132,9 @@ def _try(
     began = visited.began if check.id == "contact" else time.monotonic()
     result.status, result.started_at = CheckStatus.RUNNING, visited.moment()
     result.save(update_fields=["status", "started_at"])
-    verdict = _lacking(check, results) or _judged(check, there, node, visited)
+    verdict = (
+        _lacking(check, results) or _sparing(check, node) or _judged(check, there, node, visited)
+    )
     _write(result, verdict, seconds=time.monotonic() - began)
     if check.id == "key" and verdict.status == CheckStatus.PASSED:
         check_outcomes.reached(node_id=node.pk, now=visited.moment())
@@ -156,7 +162,24 @@ def _judged(check: Check, there: Visit, node: Node, visited: Visited) -> Verdict
         there.measure(part)
     if check.id == "preparation":
         there.prepare(lambda: _prepare(node, there.evidence, visited))
-    return judge(check.id, there.evidence, requirements())
+    evidence = there.evidence
+    if check.id == "speed" and evidence.speed and node.status == NodeStatus.AVAILABLE:
+        # What is on the market is not taken off it by one slow moment.
+        evidence = replace(evidence, speed=_typical(node, evidence.speed))
+    return judge(check.id, evidence, requirements())
+
+
+def _sparing(check: Check, node: Node) -> Verdict | None:
+    """Leave out what would take network or GPUs from those who rent them."""
+    if check.id in HURTS_RENTERS and node.gpus.filter(holder__isnull=False).exists():
+        return skipped("Left out while it is rented: it would be at its renters' cost.")
+    return None
+
+
+def _typical(node: Node, speed: Speed) -> Speed:
+    down = measurements.typical(node, "download", also=speed.download_mbps)
+    up = measurements.typical(node, "upload", also=speed.upload_mbps)
+    return Speed(download_mbps=down or 0.0, upload_mbps=up or 0.0)
 
 
 def _prepare(node: Node, evidence: Evidence, visited: Visited) -> Preparation | None:

@@ -24,7 +24,7 @@ from marketplace.models import (
     Outcome,
     Trigger,
 )
-from marketplace.services import check_outcomes, check_visits
+from marketplace.services import check_outcomes, check_visits, outage
 
 log = structlog.get_logger(__name__)
 # Longer than any check takes; the preparation copies an image.
@@ -91,6 +91,9 @@ def sweep(now: datetime) -> int:
     """Start what is due, ring again for what nobody took, and end what nobody works on; give how many began."""
     for course in CheckRun.objects.filter(finished_at=None, started_at__lt=now - RING_AGAIN_AFTER):
         _look_after(course, now=now)
+    if outage.declared():
+        # Whoever is not reached now would be blamed for our own network.
+        return 0
     due = Node.objects.filter(delisted_at=None, next_checks_at__lte=now).exclude(
         status__in=NOT_WHILE
     )

@@ -38,20 +38,27 @@ def write(node: Node, found: Found, hardware: Hardware, *, now: datetime) -> Non
 
 
 def write_network(
-    node: Node, *, speed: Speed | None, ports: PortTrial | None, now: datetime
+    node: Node, *, speed: Speed | None, speed_failed: bool, ports: PortTrial | None, now: datetime
 ) -> None:
-    """Write down what was measured of a node's network."""
+    """Write down what was measured of a node's network; it is listed with the median of its last samples."""
     figures = []
-    if speed is not None:
-        node.download_mbps, node.upload_mbps = speed.download_mbps, speed.upload_mbps
-        node.save(update_fields=["download_mbps", "upload_mbps", "updated_at"])
+    if speed is not None or speed_failed:
+        down, up = (speed.download_mbps, speed.upload_mbps) if speed else (None, None)
         figures += [
-            Figure(name="download", unit="Mbps", measured=f"{speed.download_mbps:.0f}"),
-            Figure(name="upload", unit="Mbps", measured=f"{speed.upload_mbps:.0f}"),
+            Figure(name="download", unit="Mbps", measured=_whole(down)),
+            Figure(name="upload", unit="Mbps", measured=_whole(up)),
         ]
     if ports is not None and (tried := len(ports.reached) + len(ports.unreached)):
         figures.append(Figure(name="ports", measured=f"{len(ports.reached)} of {tried} sampled"))
     measurements.record(node, figures, by=MEASURED_BY, now=now)
+    if speed is not None:
+        node.download_mbps = measurements.typical(node, "download")
+        node.upload_mbps = measurements.typical(node, "upload")
+        node.save(update_fields=["download_mbps", "upload_mbps", "updated_at"])
+
+
+def _whole(mbps: float | None) -> str | None:
+    return None if mbps is None else f"{mbps:.0f}"
 
 
 def _correct_claim(node: Node, hardware: Hardware, *, now: datetime) -> None:

@@ -4,6 +4,7 @@ A missed probe is only recorded; `marketplace.services.silence` judges all of th
 back by itself. Pods are not touched here: what runs on a node that does not answer may well go on.
 """
 
+import random
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -32,12 +33,24 @@ PROBE_EVERY: Final = timedelta(seconds=30)
 # What is off the market is looked for now and then, so that it comes back without anybody's help.
 SLOW_EVERY: Final = timedelta(minutes=10)
 SLOW: Final = (NodeStatus.VALIDATION_FAILED, NodeStatus.NOT_DETECTED)
+# An answer is no news for these.
+QUIET: Final = (NodeStatus.AVAILABLE, NodeStatus.RECLAIMING, NodeStatus.VALIDATION_PENDING)
 # So that nodes that were added together are not asked together for ever.
 JITTER: Final = 0.2
 BATCH: Final = 1000
 CONNECT_SECONDS: Final = 10.0
 COMMAND_SECONDS: Final = 10.0
 MOST_MISSES: Final = 30_000
+# A probe is asked of every machine twice a minute: it reads the way there and nothing else.
+NEEDED: Final = (
+    "public_id",
+    "host",
+    "ssh_port",
+    "ssh_user",
+    "host_key",
+    "provider__public_id",
+    "provider__ssh_private_key_encrypted",
+)
 BOOT_ID: Final = ("cat", "/proc/sys/kernel/random/boot_id")
 
 
@@ -57,7 +70,7 @@ def sweep(now: datetime) -> int:
 
 def probe(*, node_id: int, now: datetime) -> bool:
     """Look at one node over SSH and write down whether it answered."""
-    node = Node.objects.select_related("provider").get(pk=node_id)
+    node = Node.objects.select_related("provider").only(*NEEDED).get(pk=node_id)
     try:
         boot_id = ask(machine_address(node))
     except BadKey:
@@ -85,11 +98,12 @@ def record_seen(*, node_id: int, boot_id: str = "", now: datetime) -> None:
 
     The next probe is put off: who looks after pods there need not be followed by a second look.
     """
-    quiet = Node.objects.filter(pk=node_id, missing_since=None).exclude(status=NodeStatus.OFFLINE)
+    quiet = Node.objects.filter(pk=node_id, missing_since=None, status__in=QUIET)
     if boot_id:
         quiet = quiet.filter(boot_id=boot_id)
     # Nearly always nothing changed: then this is one statement.
-    if not quiet.update(last_seen_at=now, next_probe_at=_next_probe(now)):
+    spread = random.uniform(1 - JITTER / 2, 1 + JITTER / 2)  # noqa: S311  # not a secret
+    if not quiet.update(last_seen_at=now, next_probe_at=now + PROBE_EVERY * spread):
         _record_return(node_id, boot_id, now)
 
 

@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
+from typing import Final
 
 from marketplace.models import Fact, FactSample, Node
+
+# One sample of a network says little.
+TYPICAL_OF: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +49,15 @@ def record(node: Node, figures: Sequence[Figure], *, by: str, now: datetime) -> 
         for fact, figure in zip(facts, figures, strict=True)
         if figure.tried
     )
+
+
+def typical(node: Node, name: str, *, also: float | None = None) -> float | None:
+    """Give the median of a figure's last five samples, ``also`` being the newest; None where there is none."""
+    known = FactSample.objects.filter(fact__node=node, fact__name=name, value__isnull=False)
+    newest = [] if also is None else [also]
+    rows = known.order_by("-measured_at", "-pk").values_list("value", flat=True)
+    samples = newest + [float(value or 0) for value in rows[: TYPICAL_OF - len(newest)]]
+    return median(samples) if samples else None
 
 
 def _updated(fact: Fact | None, node: Node, figure: Figure, by: str, now: datetime) -> Fact:
