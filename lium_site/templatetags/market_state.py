@@ -63,14 +63,6 @@ LOOKS: Final[dict[str, dict[str, Look]]] = {
         "not_detected": Look("warn", "circle-dashed", "Not reached"),
         "reclaiming": Look("warn", "clock", "Reclaiming"),
     },
-    "step": {
-        "pending": Look("", "circle-dashed", "Waiting"),
-        "running": Look("warn", "loader-circle", "Running"),
-        "passed": Look("ok", "circle-check", "Passed"),
-        "failed": Look("bad", "circle-x", "Failed"),
-        "skipped": Look("", "circle", "Skipped"),
-        "unknown": Look("", "circle-dashed", "Unknown"),
-    },
     "run": {
         "": Look("warn", "loader-circle", "Running"),
         "passed": Look("ok", "circle-check", "Passed"),

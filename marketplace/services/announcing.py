@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 LEASE: Final = timedelta(minutes=2)
 FIRST_PAUSE: Final = timedelta(seconds=30)
 LONGEST_PAUSE: Final = timedelta(hours=6)
-# Thirteen hours in all with the pauses above.
+# About eleven hours in all, with the pauses above.
 TRIES: Final = 12
 SWEEP_AT_ONCE: Final = 200
 KEPT: Final = timedelta(days=30)

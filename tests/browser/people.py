@@ -132,6 +132,7 @@ class World:
     ended_pod: str
     failed_pod: str
     node: str
+    machine: str
     invoice: str
     paid_invoice: str
     short_invoice: str
@@ -153,6 +154,7 @@ def furnish(market: LiveMarket, renter: Page) -> Iterator[World]:
             ended_pod=ended.id,
             failed_pod=failed_pod(market),
             node=str(running.journey.executor["id"]),
+            machine=_machine(market),
             invoice=open_invoice(renter, usd="10"),
             paid_invoice=paid_invoice(renter),
             short_invoice=short_invoice(renter),
@@ -222,6 +224,39 @@ def _invitation(market: LiveMarket) -> str:
     return "/invitations/" + market.manage("shell", "--no-imports", text=INVITE).split()[-1]
 
 
+def _machine(market: LiveMarket) -> str:
+    """Let the seeded renter provide too: a machine whose disk check failed, a webhook, a day's earnings."""
+    return market.manage("shell", "--no-imports", text=PROVIDE).split()[-1]
+
+
+PROVIDE = f"""
+from decimal import Decimal
+from accounts.access import principal_of
+from accounts.models import User
+from billing import ledger
+from billing.accounts import grants_account, provider_account
+from core import clock
+from marketplace.checks import CHECKS
+from marketplace.models import CheckResult, CheckRun, GpuModel, Node
+from marketplace.services import onboarding, providers, webhooks
+asking, now = principal_of(User.objects.get(email="{RENTER_EMAIL}")), clock.now()
+provider = providers.provider_of(asking, now=now)
+node = Node.objects.filter(provider=provider).first()
+if node is None:
+    claim = onboarding.Claim(gpu_model=GpuModel.objects.first().name, gpu_count=2, host="198.18.0.99")
+    node = onboarding.add(provider=provider, claim=claim, actor=asking.actor(), now=now)
+    hook, _ = webhooks.add(principal=asking, provider=provider, url="http://127.0.0.1:9/hook", kinds=[], now=now)
+    webhooks.send_test(webhook=hook, now=now)
+    run = CheckRun.objects.create(node=node, trigger="wizard", started_at=now, finished_at=now, outcome="failed")
+    for position, check in enumerate(CHECKS):
+        found = dict(status="passed", measured="as it should be")
+        if check.id == "disk":
+            found = dict(status="failed", code="disk_too_small", measured="40 GiB", required="100 GiB", fix="Add a disk.", fix_command="df -h /var/lib/docker")
+        CheckResult.objects.create(run=run, position=position, check_id=check.id, why=check.why, seconds=1.0, **found)
+    legs = [ledger.Leg(grants_account(), Decimal(-2)), ledger.Leg(provider_account(provider.public_id), Decimal(2))]
+    ledger.post(key="earned in a test", kind="usage", legs=legs, occurred_at=now)
+print(node.public_id)
+"""
 INVITE = f"""
 from accounts.access import principal_of
 from accounts.models import Membership, User

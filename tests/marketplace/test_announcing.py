@@ -4,14 +4,17 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings as market
 from django.core import mail
 from django.db import transaction
 from pytest_django import Settings
 
+from core import clock
 from core.actors import PLATFORM
 from core.errors import Conflict, Invalid, RateLimited
 from marketplace import outbox
@@ -89,6 +92,22 @@ def test_an_event_arrives_signed(
     assert (event["data"]["from_status"], event["data"]["to_status"]) == ("available", "offline")
     assert delivery.delivered_at
     assert (delivery.status_code, delivery.next_try_at) == (200, None)
+
+
+def test_the_documented_check_takes_what_we_send(
+    provider: Provider, hook: tuple[Webhook, str], receiver: Receiver
+) -> None:
+    """The example of docs/providers.md is what receivers copy."""
+    text = (market.BASE_DIR / "docs" / "providers.md").read_text()
+    example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+    scope: dict[str, Callable[..., bool]] = {}
+    exec(example, scope)  # our own text
+    go_offline(provider)
+    deliver(to_hook(), clock.now())
+    got = receiver.got[0]
+
+    assert scope["is_genuine"](hook[1], got.headers, got.body)
+    assert not scope["is_genuine"](hook[1], got.headers, got.body + b" ")
 
 
 def test_verify_refuses_what_was_changed_or_is_old(
