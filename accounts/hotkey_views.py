@@ -114,7 +114,7 @@ def _next(request: HttpRequest) -> str:
     safe = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return wanted if safe else reverse("provide")
+    return wanted if safe else reverse("provider")
 
 
 def _user(request: HttpRequest) -> User:

@@ -37,7 +37,16 @@ def test_a_wallet_signs_in_and_is_sent_on(anonymous: Client) -> None:
 def test_nobody_is_sent_to_another_site(anonymous: Client) -> None:
     message = shown(anonymous, SIGN_IN)
 
-    assert sent(anonymous, SIGN_IN, message, next="https://evil.example/")["Location"] == "/provide"
+    answer = sent(anonymous, SIGN_IN, message, next="https://evil.example/")
+    assert answer["Location"] == "/provide/machines"
+
+
+def test_the_usual_sign_in_leads_here_and_keeps_the_way(anonymous: Client) -> None:
+    page = anonymous.get("/accounts/login/", {"next": "/provide/earnings"}).content.decode()
+
+    assert f'href="{SIGN_IN}?next=/provide/earnings"' in page
+    shown_there = anonymous.get(SIGN_IN, {"next": "/provide/earnings"}).content.decode()
+    assert 'name="next" value="/provide/earnings"' in shown_there
 
 
 def test_the_page_shows_the_command_and_works_without_javascript(anonymous: Client) -> None:
