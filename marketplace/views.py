@@ -86,9 +86,15 @@ def results(request: HttpRequest, query: OfferQuery) -> dict[str, Any]:
 
 
 def _tell_me(filters: OfferFilters) -> dict[str, Any] | None:
-    """Offer to wait for the GPU that was filtered for, where one is named and known."""
+    """Offer to wait for the GPU that was filtered for, where none is free whatever else is asked of it."""
     named = [name for name in filters.gpu_names if name not in selectors.unknown([name])]
-    return {"gpu": named[0], "gpus": filters.gpus or 1} if len(named) == 1 else None
+    if len(named) != 1 or selectors.offers(_size_alone(filters)).exists():
+        return None
+    return {"gpu": named[0], "gpus": filters.gpus or 1}
+
+
+def _size_alone(filters: OfferFilters) -> OfferFilters:
+    return OfferFilters(gpu_names=filters.gpu_names, gpus=filters.gpus)
 
 
 def _unknown_gpus(filters: OfferFilters, total: int) -> dict[str, str]:

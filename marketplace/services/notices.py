@@ -72,9 +72,9 @@ def announce(node: Node, notice: Notice, *, actor: Actor, now: datetime) -> Noti
         _give_way(before, notice, node, actor=actor, now=now)
     notice.node, notice.created_at = node, now
     notice.save()
-    reason = Reason.RECLAIM_NOTICE if notice.permanent else Reason.MAINTENANCE_NOTICE
-    note(node, reason=reason, actor=actor, now=now, detail=_words(notice))
-    _bring_about(node, notice, actor=actor, now=now)
+    if not _bring_about(node, notice, actor=actor, now=now):
+        reason = Reason.RECLAIM_NOTICE if notice.permanent else Reason.MAINTENANCE_NOTICE
+        note(node, reason=reason, actor=actor, now=now, detail=_words(notice))
     return notice
 
 
@@ -130,13 +130,14 @@ def _carry_out(node: Node, notice: Notice, *, now: datetime) -> None:
         _bring_about(node, notice, actor=PLATFORM, now=now)
 
 
-def _bring_about(node: Node, notice: Notice, *, actor: Actor, now: datetime) -> None:
-    """Let a node take no new rentals, where the notice says so by now."""
+def _bring_about(node: Node, notice: Notice, *, actor: Actor, now: datetime) -> bool:
+    """Let a node take no new rentals, where the notice says so by now; False where nothing changed."""
     due = notice.permanent or notice.starts_at <= now
     if not due or node.status != NodeStatus.AVAILABLE:
-        return
+        return False
     reason = Reason.RECLAIM_NOTICE if notice.permanent else Reason.MAINTENANCE_STARTED
     move(node, to=NodeStatus.RECLAIMING, reason=reason, actor=actor, now=now, detail=_words(notice))
+    return True
 
 
 def _close(notice: Notice, node: Node, *, actor: Actor, now: datetime, cancelled: bool) -> None:

@@ -118,8 +118,7 @@ class TestRemoval:
         remove(node)
 
         assert status_of(node) == NodeStatus.RECLAIMING
-        event = node.events.order_by("-id").first()
-        assert event is not None
+        event = node.events.get()
         assert (event.to_status, event.actor_name) == ("reclaiming", "Bob")
 
     def test_an_offline_machine_that_comes_back_is_not_rented_either(self) -> None:
