@@ -30,6 +30,7 @@ class GpuModel(models.Model):
     )
 
     class Meta:
+        verbose_name = "GPU model"
         indexes = [GinIndex(fields=["aliases"], name="gpu_model_by_alias")]
 
     def __str__(self) -> str:

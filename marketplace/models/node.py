@@ -240,6 +240,7 @@ class NodeGpu(models.Model):
     )
 
     class Meta:
+        verbose_name = "GPU"
         constraints = [
             models.UniqueConstraint(fields=["node", "uuid"], name="node_gpu_once"),
         ]

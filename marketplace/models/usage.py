@@ -46,5 +46,8 @@ class HandOver(models.Model):
     gpu_count = models.PositiveSmallIntegerField()
     occurred_at = models.DateTimeField()
 
+    class Meta:
+        verbose_name = "hand-over"
+
     def __str__(self) -> str:
         return f"{self.gpu_count} GPUs of {self.node_id} {self.direction}"
