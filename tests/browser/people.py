@@ -273,7 +273,7 @@ def mailed_path(market: LiveMarket, pattern: str) -> str:
     """Return the newest address of this kind that the market has mailed (to its log)."""
 
     def found() -> list[str]:
-        return re.findall(pattern, market.log("web") + market.log("worker"))
+        return re.findall(pattern, market.log("web") + market.log("courier"))
 
     wait_until(lambda: bool(found()), f"a mail with {pattern}")
     return str(found()[-1])
