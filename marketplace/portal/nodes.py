@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from ninja import Query, Router, Status
@@ -37,7 +36,7 @@ router = Router(tags=["machines"])
 def listing(request: HttpRequest, asked: Query[nodes.PageIn]) -> dict[str, Any]:
     """List one provider's machines, or all on the market; addresses are told to their provider alone."""
     mine = provider(request)
-    whose = _named(asked.miner_hotkey, mine) if asked.miner_hotkey else None
+    whose = _named(asked.miner_hotkey) if asked.miner_hotkey else None
     own = whose == mine
     rows = _of(whose, own=own) if whose or not asked.miner_hotkey else Node.objects.none()
     start = (asked.page - 1) * asked.limit
@@ -78,12 +77,7 @@ def register_token(request: HttpRequest) -> dict[str, Any]:
     token, expires_at = register_tokens.issue(
         principal=caller(request), provider=provider(request), now=clock.now()
     )
-    command = (
-        f"LIUM_PORTAL_URL={settings.PUBLIC_URL}/portal "
-        f"LIUM_SHARED_CONFIG_URL={settings.PUBLIC_URL}/portal/shared-config "
-        f"lium mine --register {token}"
-    )
-    return {"token": token, "expires_at": expires_at, "command": command}
+    return {"token": token, "expires_at": expires_at}
 
 
 @router.post("/executors/sync-executor-central-miner", response=Message, auth=PortalAuth())
@@ -150,14 +144,14 @@ def _visible(principal: Principal | None, node_id: UUID) -> tuple[Node, bool]:
     return row, False
 
 
-def _named(name: str, mine: Provider) -> Provider | None:
+def _named(name: str) -> Provider | None:
     """Find a provider by hotkey or account id; each of a person's hotkeys means their provider."""
-    if name in (mine.hotkey, str(mine.public_id)):
-        return mine
-    known = Q(hotkey=name) | Q(workspace__owner__hotkeys__address=name, workspace__is_personal=True)
-    if len(name) == len(str(mine.public_id)):
-        known |= Q(public_id=_uuid(name))
-    return Provider.objects.filter(known).order_by("pk").first()
+    linked = Provider.objects.filter(
+        workspace__is_personal=True, workspace__owner__hotkeys__address=name
+    )
+    # A hotkey may have been unlinked since, and sign somebody else in: who holds it now comes first.
+    known = Provider.objects.filter(Q(hotkey=name) | Q(public_id=_uuid(name)))
+    return linked.first() or known.first()
 
 
 def _uuid(text: str) -> UUID | None:

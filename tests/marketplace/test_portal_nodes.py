@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from lium.provider.models import ExecutorInfo
 
+from accounts.models import Hotkey
 from core import clock
 from marketplace.models import CheckResult, CheckRun, Node, NodeStatus
 from marketplace.services import register_tokens
@@ -169,6 +170,16 @@ class TestReading:
     def test_a_hotkey_that_nobody_has_lists_nothing(self, node: Node, bob: Person) -> None:
         assert rows(bob.session, miner_hotkey="5Nobody") == []
         assert rows(bob.session, miner_hotkey="x" * 36) == []
+
+    def test_a_hotkey_means_who_holds_it_now(self, bob: Person, charlie: Person) -> None:
+        moved = "5Moved"
+        Hotkey.objects.create(user=bob.user, address=moved)
+        make_node(provider=provider_of(bob))
+        assert len(rows(charlie.session, miner_hotkey=moved)) == 1
+
+        Hotkey.objects.update(user=charlie.user)
+
+        assert rows(charlie.session, miner_hotkey=moved) == []
 
     def test_pages(self, bob: Person) -> None:
         for _ in range(3):

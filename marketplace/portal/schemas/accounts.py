@@ -95,4 +95,3 @@ class RegisterTokenOut(Schema):
 
     token: str
     expires_at: datetime
-    command: str
