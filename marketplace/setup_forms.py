@@ -42,7 +42,7 @@ class AddressForm(forms.Form):
     )
     state_dir = forms.CharField(
         label="Folder for pods' files",
-        max_length=290,
+        max_length=100,
         initial=STATE_DIR,
         help_text="Small files of ours; what pods write is where Docker keeps its data.",
     )

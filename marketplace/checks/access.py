@@ -37,7 +37,11 @@ def judge_key(evidence: Evidence, _: Requirements) -> Verdict:
             measured=f"{evidence.ssh_user} was refused with our key.",
             required=required,
             fix="Run this one line on the machine as root; it makes the user and installs our key.",
-            command=install_command(user=evidence.ssh_user, public_key=evidence.public_key),
+            command=install_command(
+                user=evidence.ssh_user,
+                public_key=evidence.public_key,
+                state_dir=evidence.state_dir,
+            ),
         )
     return passed(f"Logged in as {evidence.ssh_user}.", required)
 

@@ -145,4 +145,5 @@ class Evidence:
     preparation: Preparation | None = None
     public_key: str = field(default="", repr=False)
     ssh_user: str = "lium"
+    state_dir: str = "/var/lib/lium-node"
     held_ports: frozenset[int] = frozenset()

@@ -13,13 +13,15 @@ def install_command(*, user: str, public_key: str, state_dir: str = STATE_DIR) -
     if not USER.fullmatch(user):
         raise ValueError(f"not the name of a user: {user!r}")
     key, folder = shlex.quote(public_key), shlex.quote(state_dir)
-    home = f"~{user}"
     steps = (
-        f"id {user} >/dev/null 2>&1 || useradd -m -s /bin/sh -p '*' {user}",
-        f"getent group docker >/dev/null && usermod -aG docker {user}",
-        f"install -d -m 700 -o {user} {home}/.ssh {folder}",
-        f"grep -qxsF {key} {home}/.ssh/authorized_keys || echo {key} >>{home}/.ssh/authorized_keys",
-        f"chown {user} {home}/.ssh/authorized_keys",
-        f"chmod 600 {home}/.ssh/authorized_keys",
+        f"u={user} k={key} d={folder}",
+        "id $u >/dev/null 2>&1 || useradd -m -s /bin/sh -p '*' $u",
+        "getent group docker >/dev/null && usermod -aG docker $u",
+        "f=$(getent passwd $u | cut -d: -f6)/.ssh",
+        "install -d -m 700 -o $u $f $d",
+        "f=$f/authorized_keys",
+        'grep -qxsF "$k" $f || echo "$k" >>$f',
+        "chown $u $f",
+        "chmod 600 $f",
     )
     return "; ".join(steps)

@@ -100,6 +100,7 @@ def evidence_of(node: Node, *, contact: Contact | None = None) -> Evidence:
         contact=contact,
         public_key=node.provider.ssh_public_key,
         ssh_user=node.ssh_user,
+        state_dir=node.state_dir,
         held_ports=frozenset(node.port_reservations.values_list("port", flat=True)),
     )
 
@@ -146,7 +147,7 @@ def _lacking(check: Check, results: dict[str, CheckResult]) -> Verdict | None:
         needs = tuple(other.id for other in CHECKS if other.blocks and other is not check)
     for need in needs:
         if not _fine(results[need]):
-            return skipped(f"Not tried: first {BY_ID[need].title.lower()} must pass.")
+            return skipped(f"Not tried: “{BY_ID[need].title}” must pass first.")
     return None
 
 

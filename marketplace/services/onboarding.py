@@ -183,7 +183,10 @@ def _require_sane(claim: Claim) -> None:
             not 1024 <= claim.first_port <= claim.last_port <= 65535,
             "Ports for pods are a range between 1024 and 65535.",
         ),
-        (not re.fullmatch(r"/[\w./-]{1,290}", claim.state_dir), "The folder is an absolute path."),
+        (
+            not re.fullmatch(r"/[\w./-]{1,99}", claim.state_dir),
+            "The folder is an absolute path of at most 100 characters.",
+        ),
     ):
         if bad:
             raise Invalid(message)
