@@ -35,9 +35,7 @@ def install() -> None:
         billing_hooks.Hooks(burn_of=burn_of, subject_url=subject_url, ladder_of=ladder_of)
     )
     marketplace_hooks.install(
-        marketplace_hooks.Hooks(
-            best_images=best_images, prepare_node=prepare_node, pods_on=pods_on
-        )
+        marketplace_hooks.Hooks(best_images=best_images, prepare_node=prepare_node, pods_on=pods_on)
     )
     hooks.install(
         hooks.Hooks(
