@@ -129,7 +129,12 @@ def _under_way(node: Node, *, now: datetime) -> CheckRun | None:
 def _reopen(run: CheckRun, check_id: str, *, now: datetime) -> None:
     """Put one check, its way there, and what waited for it back to pending."""
     again = Q(check_id__in=[check_id, "contact", "key"]) | ~Q(status=CheckStatus.PASSED)
-    run.results.filter(again).update(status=CheckStatus.PENDING, started_at=None, seconds=None)
+    run.results.filter(again).update(
+        status=CheckStatus.PENDING,
+        started_at=None,
+        seconds=None,
+        **dict.fromkeys(("code", "measured", "required", "fix", "fix_command"), ""),
+    )
     run.started_at, run.finished_at, run.outcome = now, None, ""
     run.save(update_fields=["started_at", "finished_at", "outcome"])
 
