@@ -198,8 +198,7 @@ def namespace() -> Iterator[Namespace]:
     """Make a network namespace with one link to the outside; it goes with its rules and devices."""
     which = next(_MACHINES)
     name = f"lium{os.getpid()}n{which}"
-    # Networks for tests (RFC 2544): no real host is there. One for each machine of each process.
-    network = f"198.19.{(os.getpid() + 101 * which) % 256}"
+    network = _free_network(os.getpid() + 101 * which)
     inside, outside = f"{network}.2", f"{network}.1"
     link = f"v{name}"[:15]
     try:
@@ -256,6 +255,13 @@ def engine_in(
         _stop_engine(process, socket)
         shutil.rmtree(run, ignore_errors=True)
         shutil.rmtree(home / "docker", ignore_errors=True)
+
+
+def _free_network(wish: int) -> str:
+    """Pick a network for tests (RFC 2544: no real host is there) that nothing here uses, a killed run included."""
+    taken = _run("ip", "-o", "-4", "addr").stdout
+    networks = (f"198.19.{(wish + step) % 256}" for step in range(256))
+    return next(network for network in networks if f" {network}.1/" not in taken)
 
 
 def _mounts_of(process: int | None) -> list[str]:

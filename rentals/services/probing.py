@@ -70,8 +70,7 @@ def _probe(node_id: int, now: Clock) -> None:
     else:
         _note_answer(node, boot, now)
         observed = _observe(pods, found, boot)
-    if not suspicion.is_ours(node_id, now=now()):
-        _conclude(pods, observed, now)
+    _conclude(pods, observed, now, ours=suspicion.is_ours(node_id, now=now()))
 
 
 def _watched(node: Node) -> Iterable[Pod]:
@@ -100,13 +99,14 @@ def _banner(pod: Pod) -> str | None:
         return None
 
 
-def _conclude(pods: list[Pod], observed: Mapping[int, Seen], now: Clock) -> None:
+def _conclude(pods: list[Pod], observed: Mapping[int, Seen], now: Clock, *, ours: bool) -> None:
+    """Act on what was seen; while our own network is suspected, only what was seen to be well counts."""
     good = []
     for pod in pods:
         step = decide(provisioning.subject_of(pod, now=now()), observed[pod.pk], now=now())
         if step.action is Action.KEEP:
             good.append(pod.pk)
-        else:
+        elif not ours:
             _take_note(pod, step, observed[pod.pk], now)
     _keep(good, now())
 

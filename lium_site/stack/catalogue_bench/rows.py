@@ -15,7 +15,7 @@ INSERT INTO marketplace_node (
     first_port, last_port, free_port_count, state_dir, gpu_access, cpu_count, ram_mib, disk_gib, download_mbps,
     upload_mbps, driver_version, cuda_version, nvlink, power_limited, country_code, country, city, latitude,
     longitude, starts_proven, starts_failed, typical_ready_seconds, last_verified_at, last_seen_at, boot_id,
-    missed_probes, prepared_digest, cached_images, created_at, updated_at, notice_hours, offer_json)
+    missed_probes, prepared_digest, cached_images, created_at, updated_at, notice_hours, missed_why, offer_json)
 SELECT gen_random_uuid(), %(provider)s, '', 'available', '', false,
     (%(models)s::bigint[])[1 + i %% cardinality(%(models)s::bigint[])], 8, 1 + i %% 8,
     1, 0.1 + (i * 7919 %% 100000) / 20000.0, 'secure', 'node' || i || '.example.com', 22, 'lium',
@@ -23,7 +23,7 @@ SELECT gen_random_uuid(), %(provider)s, '', 'available', '', false,
     16 + i %% 200, 64000 + i %% 900000, 500 + i %% 20000, 100 + i %% 9900, 50 + i %% 5000, '570.124.06',
     12.4 + (i %% 5) / 10.0, i %% 3 = 0, false, 'DE', 'Germany', 'Berlin', 52.5, 13.4,
     i %% 90, i %% 4, 3.5, now() - make_interval(secs => i %% 86400), now(), '',
-    0, 'x', '{}', now(), now(), 24, ''
+    0, 'x', '{}', now(), now(), 24, '', ''
 FROM generate_series(1, %(rows)s) i
 """
 REFERENCE = """
