@@ -5,8 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from accounts.services import audit
 from core import live, states
-from core.actors import Actor
+from core.actors import Actor, ActorKind
 from marketplace import outbox
 from marketplace.models import Node, NodeEvent, NodeStatus
 
@@ -88,6 +89,8 @@ def _record(
         actor_name=actor.name,
         created_at=now,
     )
+    if actor.kind != ActorKind.PLATFORM:
+        _audit(node, reason=reason, actor=actor, now=now, detail=detail)
     live.publish(f"node:{node.public_id}")
     kind = f"machine.{reason}"
     if kind in outbox.KINDS:
@@ -95,3 +98,16 @@ def _record(
         outbox.announce(
             node, provider=node.provider, kind=kind, text=detail, payload=cause, now=now
         )
+
+
+def _audit(node: Node, *, reason: Reason, actor: Actor, now: datetime, detail: str) -> None:
+    """Put what a person decided on the provider's audit trail too, with where the request came from."""
+    audit.record(
+        action=f"machine.{reason}",
+        actor=actor,
+        workspace_id=node.provider.workspace_id,
+        resource=("machine", node.public_id),
+        reason=detail,
+        result={"machine": node.huid, "status": node.status},
+        now=now,
+    )

@@ -6,9 +6,9 @@ from marketplace.models.node import Node
 
 
 class NodeEvent(models.Model):
-    """One status change or notice, with actor and reason; never edited."""
+    """One status change or notice, with actor and reason; the database refuses to change or delete it."""
 
-    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="events")
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="events")
     from_status = models.CharField(max_length=20, blank=True)
     to_status = models.CharField(max_length=20)
     reason_code = models.CharField(max_length=60)

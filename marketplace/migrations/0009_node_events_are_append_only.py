@@ -1,0 +1,35 @@
+"""Let the database refuse to change or delete what happened to a node."""
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+FORWARD = """
+CREATE FUNCTION marketplace_refuse_event_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'The events of a node are append-only: % of % is refused.', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER node_event_append_only BEFORE UPDATE OR DELETE ON marketplace_nodeevent
+    FOR EACH STATEMENT EXECUTE FUNCTION marketplace_refuse_event_change();
+"""
+BACKWARD = """
+DROP TRIGGER node_event_append_only ON marketplace_nodeevent;
+DROP FUNCTION marketplace_refuse_event_change();
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("marketplace", "0008_names_for_people")]
+
+    operations = [
+        migrations.AlterField(
+            model_name="nodeevent",
+            name="node",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="events",
+                to="marketplace.node",
+            ),
+        ),
+        migrations.RunSQL(FORWARD, BACKWARD),
+    ]
