@@ -18,7 +18,10 @@ class ImageChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePod:
-    """A pod as the provider of its machine may know it; USD an hour, before the fee."""
+    """A pod as the provider of its machine may know it; USD an hour, before the fee.
+
+    A stopped or failed pod is still there, but holds no GPUs and brings nothing.
+    """
 
     id: UUID
     name: str
@@ -27,6 +30,15 @@ class NodePod:
     hourly_price_usd: Decimal
     fee_rate: Decimal
     created_at: datetime
+    holds_gpus: bool
+    is_billed: bool
+    hears_notices: bool
+
+    @property
+    def revenue_usd(self) -> Decimal:
+        """What it brings its provider an hour now, after the fee."""
+        kept = self.hourly_price_usd * (1 - self.fee_rate)
+        return kept if self.is_billed else Decimal(0)
 
 
 class NotPrepared(Exception):

@@ -69,7 +69,7 @@ def node(row: Node, seen: View) -> dict[str, Any]:
 
 def _private(row: Node, seen: View, found: Sequence[Obstacle]) -> dict[str, Any]:
     pods, notice = seen.pods.get(row.pk, ()), seen.notices.get(row.pk)
-    rented = sum(pod.gpu_count for pod in pods)
+    rented = sum(pod.gpu_count for pod in pods if pod.holds_gpus)
     return {
         "name": row.name,
         "executor_ip_address": row.host,
@@ -78,7 +78,7 @@ def _private(row: Node, seen: View, found: Sequence[Obstacle]) -> dict[str, Any]
         "rented": rented > 0,
         "rented_gpu_count": rented,
         "available_gpu_count": row.free_gpu_count,
-        "revenue_per_hour": float(sum((_revenue(pod) for pod in pods), Decimal(0))),
+        "revenue_per_hour": float(sum((pod.revenue_usd for pod in pods), Decimal(0))),
         "notice_period": notice_shape(notice) if notice else None,
         "blocking_reasons": [_blocking(row, obstacle) for obstacle in found],
         "created_at": clock.iso(row.created_at),
@@ -128,10 +128,6 @@ def profile(provider: Provider, user: User) -> dict[str, Any]:
 def number(amount: Decimal | None) -> float | None:
     """Write an amount as a JSON number; null is unknown."""
     return None if amount is None else float(amount)
-
-
-def _revenue(row: NodePod) -> Decimal:
-    return row.hourly_price_usd * (1 - row.fee_rate)
 
 
 def _last_error(obstacle: Obstacle, *, own: bool) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from marketplace.services import notices, usage
 from marketplace.transitions import Reason, move
 from tests.factories.accounts import Person
 from tests.factories.marketplace import make_gpu_model, make_node, make_provider
+from tests.factories.pods import make_pod
 from tests.live_page import close_code, heard, live_page
 from tests.marketplace.test_earnings import charge
 from tests.receiver import Receiver, receiving
@@ -152,8 +153,20 @@ def test_rentals_say_when_and_how_many_and_what_they_brought(
     text = bob.browser.get(page_of(node)).content.decode()
 
     assert "$2.8500" in text, "after the fee"
+    assert "stopped" in text, "it holds no GPU"
     assert str(pod) not in text
     assert "alice" not in text.lower()
+
+
+def test_a_pod_that_failed_is_no_rental_and_hears_of_nothing(bob: Person, node: Node) -> None:
+    make_pod(node=node, status="failed")
+    assert "Nobody rents it now" in bob.browser.get(page_of(node)).content.decode()
+
+    make_pod(node=node, status="stopped")
+    text = bob.browser.get(page_of(node)).content.decode()
+
+    assert "Affects 1 pod now" in text, "what is kept of it goes with the machine"
+    assert "0 pods" in text
 
 
 def test_the_price_is_changed_within_the_corridor(bob: Person, provider: Provider) -> None:

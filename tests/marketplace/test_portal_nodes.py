@@ -13,9 +13,10 @@ from accounts.models import Hotkey
 from core import clock
 from marketplace.models import CheckResult, CheckRun, Node, NodeStatus
 from marketplace.services import register_tokens
+from rentals.models import Pod
 from tests.factories.accounts import Person
 from tests.factories.marketplace import make_gpu_model, make_node
-from tests.factories.pods import make_pod
+from tests.factories.pods import make_pod, make_ready
 from tests.factories.portal import bearer, post, provider_key, provider_of
 
 H100 = "NVIDIA H100 80GB HBM3"
@@ -48,6 +49,10 @@ def path_of(node: Node, *more: str) -> str:
 
 def rows(client: Client, **asked: object) -> list[dict]:
     return client.get("/portal/executors", asked).json()["data"]
+
+
+def hold(pod: Pod) -> None:
+    pod.node.gpus.filter(position__lt=pod.gpu_count).update(holder=pod.public_id)
 
 
 def failed_check(node: Node) -> None:
@@ -212,6 +217,8 @@ class TestReading:
         self, node: Node, bob: Person, alice: Person
     ) -> None:
         pod = make_pod(workspace=alice.workspace, node=node, name="alices-secret")
+        hold(pod)
+        make_ready(pod)
 
         [row] = bob.session.get(f"/portal{path_of(node, 'pods')}").json()
 
@@ -220,6 +227,16 @@ class TestReading:
         assert own["rented_gpu_count"] == pod.gpu_count
         after_fee = pod.hourly_price_usd * (1 - pod.fee_rate)
         assert own["revenue_per_hour"] == pytest.approx(float(after_fee))
+
+    @pytest.mark.parametrize("status", ["failed", "lost", "stopped"])
+    def test_a_pod_that_holds_nothing_is_no_rental(
+        self, node: Node, bob: Person, status: str
+    ) -> None:
+        make_pod(node=node, status=status)
+
+        own = bob.session.get(f"/portal{path_of(node)}").json()
+
+        assert (own["rented"], own["rented_gpu_count"], own["revenue_per_hour"]) == (False, 0, 0)
 
     def test_verification_starts_with_never(self, fresh: Node, bob: Person) -> None:
         told = bob.session.get(f"/portal{path_of(fresh, 'verification')}").json()
