@@ -147,3 +147,4 @@ class Evidence:
     ssh_user: str = "lium"
     state_dir: str = "/var/lib/lium-node"
     held_ports: frozenset[int] = frozenset()
+    gpus_elsewhere: tuple[str, ...] = ()

@@ -53,6 +53,8 @@ def judge_gpus(evidence: Evidence, requirements: Requirements) -> Verdict:
             fix="Take the stand-in off the PATH, and install the NVIDIA driver.",
             command="command -v nvidia-smi",
         )
+    if evidence.gpus_elsewhere:
+        return _elsewhere(evidence.gpus_elsewhere, required)
     return _against_claim(found, evidence, required)
 
 
@@ -141,6 +143,18 @@ def _none(evidence: Evidence, requirements: Requirements, required: str) -> Verd
         required=required,
         fix="Install the NVIDIA driver and reboot; `nvidia-smi -L` must list the GPUs.",
         command="sudo apt-get install -y nvidia-driver-570-server && sudo reboot",
+    )
+
+
+def _elsewhere(uuids: tuple[str, ...], required: str) -> Verdict:
+    shown = ", ".join(uuids[:2]) + (", …" if len(uuids) > 2 else "")
+    return failed(
+        "gpu_listed_elsewhere",
+        measured=f"Another entry of this market has {len(uuids)} of them: {shown}.",
+        required=f"{required}, each listed once",
+        fix="Take the other entry off the market, and let its pods end; have it checked again if a GPU moved "
+        "from there to here. If it is not yours, write to the operators.",
+        command="nvidia-smi -L",
     )
 
 

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from core.huid import huid
 from marketplace.models.gpu_model import GpuModel
 from marketplace.models.provider import Provider
+from marketplace.simulated import SIMULATED_UUID_PREFIX
 
 
 class NodeStatus(models.TextChoices):
@@ -239,13 +240,26 @@ class NodeGpu(models.Model):
         null=True, blank=True, help_text="the machine no longer shows it, but a pod still holds it"
     )
 
+    given_up_at = models.DateTimeField(
+        null=True, blank=True, help_text="its node is off the market, and no pod holds it"
+    )
+
     class Meta:
         verbose_name = "GPU"
         constraints = [
             models.UniqueConstraint(fields=["node", "uuid"], name="node_gpu_once"),
+            # Simulated machines that were copied from each other share their stand-ins.
+            models.UniqueConstraint(
+                fields=["uuid"],
+                condition=Q(given_up_at=None) & ~Q(uuid__startswith=SIMULATED_UUID_PREFIX),
+                name="gpu_on_one_node",
+            ),
         ]
         indexes = [
-            models.Index(fields=["holder"], condition=Q(holder__isnull=False), name="gpu_by_holder")
+            models.Index(fields=["uuid"], name="gpu_by_uuid"),
+            models.Index(
+                fields=["holder"], condition=Q(holder__isnull=False), name="gpu_by_holder"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from core.actors import PLATFORM
 from marketplace.checks import BY_ID, Evidence
@@ -54,11 +54,17 @@ def write_findings(*, node_id: int, evidence: Evidence, now: datetime) -> bool:
     """Put what was found on the books; False while it is not what can be rented."""
     if evidence.found is None:
         return False
-    with transaction.atomic():
-        node = _lock(node_id)
-        hardware = hardware_of(node, evidence.found)
-        if hardware is not None:
-            findings.write(node, evidence.found, hardware, now=now)
+    try:
+        with transaction.atomic():
+            node = _lock(node_id)
+            gone = node.delisted_at is not None
+            hardware = None if gone else hardware_of(node, evidence.found)
+            if hardware is not None:
+                findings.write(node, evidence.found, hardware, now=now)
+    except IntegrityError as error:
+        # Another run was faster with the same GPUs; the next one finds them there and says so.
+        log.warning("checks.not_written", node=node_id, error=str(error))
+        return False
     return hardware is not None
 
 

@@ -26,6 +26,7 @@ from marketplace.checks import (
 )
 from marketplace.machine import MachineUnreachable
 from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, NodeStatus
+from marketplace.selectors.same_machine import gpus_elsewhere
 from marketplace.services import check_outcomes, measurements
 from marketplace.services.host_keys import confirm_host_key, look_at_host_key
 from marketplace.services.machines import machine_address
@@ -161,6 +162,8 @@ def _fine(result: CheckResult) -> bool:
 def _judged(check: Check, there: Visit, node: Node, visited: Visited) -> Verdict:
     for part in PARTS.get(check.id, ()):
         there.measure(part)
+    if check.id == "gpus":
+        there.evidence = replace(there.evidence, gpus_elsewhere=_elsewhere(node, there.evidence))
     if check.id == "preparation":
         there.prepare(lambda: _prepare(node, there.evidence, visited))
     evidence = there.evidence
@@ -175,6 +178,11 @@ def _sparing(check: Check, node: Node) -> Verdict | None:
     if check.id in HURTS_RENTERS and node.gpus.filter(holder__isnull=False).exists():
         return skipped("Left out while it is rented: it would be at its renters' cost.")
     return None
+
+
+def _elsewhere(node: Node, evidence: Evidence) -> tuple[str, ...]:
+    found = evidence.found
+    return tuple(gpus_elsewhere(node, [gpu.uuid for gpu in found.gpus])) if found else ()
 
 
 def _typical(node: Node, speed: Speed) -> Speed:

@@ -14,7 +14,7 @@ from core.actors import PLATFORM
 from marketplace.machine import MachineAddress, fingerprint
 from marketplace.machine.keys import load_private_key
 from marketplace.models import GpuModel, Node, NodeStatus, Provider
-from marketplace.services import machines
+from marketplace.services import delisting, machines
 from marketplace.transitions import Reason, move, note
 
 # What a machine without GPUs simulates; real ones are what the checks find.
@@ -78,10 +78,8 @@ def _clear_address(description: Description, *, now: datetime) -> None:
         host=description.host, ssh_port=description.port, delisted_at=None
     ).exclude(host_key=description.host_key)
     for node in others.select_for_update(no_key=True):
-        node.delisted_at = now
-        node.save(update_fields=["delisted_at", "updated_at"])
         detail = "Another machine, with another host key, answers at its address."
-        note(node, reason=Reason.DELISTED, actor=PLATFORM, now=now, detail=detail)
+        delisting.leave(node, reason=Reason.DELISTED, actor=PLATFORM, now=now, detail=detail)
 
 
 def _create(description: Description) -> Node:

@@ -11,7 +11,7 @@ from core.actors import PLATFORM, Actor
 from core.errors import Invalid
 from marketplace import selectors
 from marketplace.models import GpuModel, Node, NodeStatus
-from marketplace.services import measurements
+from marketplace.services import delisting, measurements
 from marketplace.services.measurements import Figure
 from marketplace.transitions import Reason, move, note
 
@@ -84,10 +84,7 @@ def delist(*, node_id: int, why: str, actor: Actor, now: datetime) -> Node:
     """Take a node off the market for good; pods on it go on, the record stays."""
     with transaction.atomic():
         node = _lock(node_id)
-        if node.delisted_at is None:
-            node.delisted_at = now
-            node.save(update_fields=["delisted_at", "updated_at"])
-            note(node, reason=Reason.DELISTED, actor=actor, now=now, detail=_said(why))
+        delisting.leave(node, reason=Reason.DELISTED, actor=actor, now=now, detail=_said(why))
     return node
 
 

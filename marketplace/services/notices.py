@@ -20,6 +20,7 @@ from marketplace.selectors.notices import (
     overdue,
     standing_notices,
 )
+from marketplace.services import delisting
 from marketplace.transitions import Reason, move, note
 
 MAINTENANCE_LEAD: Final = timedelta(hours=24)
@@ -164,11 +165,8 @@ def _close(notice: Notice, node: Node, *, actor: Actor, now: datetime, cancelled
 def _remove(node: Node, notice: Notice, *, now: datetime) -> None:
     notice.ended_at = now
     notice.save(update_fields=["ended_at"])
-    if node.delisted_at is None:
-        node.delisted_at = now
-        node.save(update_fields=["delisted_at", "updated_at"])
-        detail = "Taken off the market as announced."
-        note(node, reason=Reason.RECLAIM_DONE, actor=PLATFORM, now=now, detail=detail)
+    detail = "Taken off the market as announced."
+    delisting.leave(node, reason=Reason.RECLAIM_DONE, actor=PLATFORM, now=now, detail=detail)
 
 
 def _in_use(node: Node) -> bool:

@@ -70,14 +70,19 @@ def release(*, holder: UUID, now: datetime) -> None:
     for node in _lock_nodes_of(holder):
         _gpus_of(node, holder).update(holder=None)
         PortReservation.objects.filter(node=node, holder=holder).delete()
-        recount(node)
+        _settle(node, now=now)
 
 
 def release_gpus(*, holder: UUID, now: datetime) -> None:
     """Take the GPUs back and leave the ports: the pod is stopped and keeps its address."""
     for node in _lock_nodes_of(holder):
         _gpus_of(node, holder).update(holder=None)
-        recount(node)
+        _settle(node, now=now)
+
+
+def give_up_gpus(node: Node, *, now: datetime) -> None:
+    """Let the GPUs of a node that leaves the market be listed elsewhere, but for those that pods still hold."""
+    node.gpus.filter(holder=None, given_up_at=None).update(given_up_at=now)
 
 
 def recount(node: Node) -> None:
@@ -89,6 +94,12 @@ def recount(node: Node) -> None:
         free_gpu_count=_free_gpus(node).count(),
         free_port_count=F("last_port") - F("first_port") + 1 - reserved,
     )
+
+
+def _settle(node: Node, *, now: datetime) -> None:
+    if node.delisted_at is not None:
+        give_up_gpus(node, now=now)
+    recount(node)
 
 
 def _lock_for_rent(node_id: int, now: datetime) -> Node:
