@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from core.errors import Conflict, NotFound
 from marketplace import dispatch
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 GIVEN_UP_AFTER: Final = timedelta(minutes=26)
 RING_AGAIN_AFTER: Final = timedelta(seconds=30)
 BATCH: Final = 50
+# Every machine that answers at all does so twice within this time.
+ANSWERED_OF_LATE: Final = timedelta(minutes=1)
 NOT_WHILE: Final = (NodeStatus.RECLAIMING, NodeStatus.OFFLINE)
 
 
@@ -91,17 +93,21 @@ def sweep(now: datetime) -> int:
     """Start what is due, ring again for what nobody took, and end what nobody works on; give how many began."""
     for course in CheckRun.objects.filter(finished_at=None, started_at__lt=now - RING_AGAIN_AFTER):
         _look_after(course, now=now)
-    if outage.declared():
-        # Whoever is not reached now would be blamed for our own network.
-        return 0
-    due = Node.objects.filter(delisted_at=None, next_checks_at__lte=now).exclude(
-        status__in=NOT_WHILE
-    )
-    wanted = due.filter(~Q(host_key="") | Q(listing_wanted_at__isnull=False))
-    ids = list(wanted.order_by("next_checks_at").values_list("pk", flat=True)[:BATCH])
+    ids = list(_due(now).order_by("next_checks_at").values_list("pk", flat=True)[:BATCH])
     for node_id in ids:
         start(node_id=node_id, trigger=Trigger.SCHEDULE, now=now)
     return len(ids)
+
+
+def _due(now: datetime) -> QuerySet[Node]:
+    due = Node.objects.filter(delisted_at=None, next_checks_at__lte=now)
+    wanted = due.exclude(status__in=NOT_WHILE).filter(
+        ~Q(host_key="") | Q(listing_wanted_at__isnull=False)
+    )
+    if outage.declared():
+        # Whoever is not reached now would be blamed for our own network: those that answer go on.
+        return wanted.filter(missing_since=None, last_seen_at__gt=now - ANSWERED_OF_LATE)
+    return wanted
 
 
 def _lock(node_id: int) -> Node:

@@ -34,11 +34,11 @@ BATCH: Final = 100
 def sweep(now: datetime) -> int:
     """Judge every silence; give how many nodes changed state."""
     # Asked before the transaction: nobody waits for the network while holding a lock.
-    dead = _somebody_is_silent() and outage.uplink_is_dead()
+    uplink = outage.uplink_answers() if _somebody_is_silent() else None
     with transaction.atomic():
         if not _alone():
             return 0
-        if _is_ours(dead=dead, now=now):
+        if _is_ours(uplink=uplink, now=now):
             return 0
         return _judge(now)
 
@@ -55,9 +55,11 @@ def _alone() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _is_ours(*, dead: bool, now: datetime) -> bool:
+def _is_ours(*, uplink: bool | None, now: datetime) -> bool:
     found = outage.census(since=now - MISSING_FOR, now=now)
-    ours = dead or found.is_implausible
+    ours = uplink is False or found.is_implausible
+    # Once we doubt ourselves, somebody must vouch for us before a silence is believed again.
+    ours = ours or (outage.declared() and not found.answering and not uplink and found.mute > 0)
     if not ours:
         outage.withdraw(now=now)
     elif found.silent > 1 and _doubted().exists():

@@ -100,13 +100,13 @@ def _banner(pod: Pod) -> str | None:
 
 
 def _conclude(pods: list[Pod], observed: Mapping[int, Seen], now: Clock, *, ours: bool) -> None:
-    """Act on what was seen; while our own network is suspected, only what was seen to be well counts."""
+    """Act on what was seen; while our own network is suspected, a silence is not held against anybody."""
     good = []
     for pod in pods:
         step = decide(provisioning.subject_of(pod, now=now()), observed[pod.pk], now=now())
         if step.action is Action.KEEP:
             good.append(pod.pk)
-        elif not ours:
+        elif not (ours and suspicion.is_silence(observed[pod.pk])):
             _take_note(pod, step, observed[pod.pk], now)
     _keep(good, now())
 

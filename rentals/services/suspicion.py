@@ -31,6 +31,14 @@ def is_ours(node_id: int, *, now: datetime) -> bool:
     return outage.is_ours(since=missing or now - LOOKED_AT, now=now)
 
 
+def is_silence(seen: Seen) -> bool:
+    """Say whether nobody answered: the machine, or the SSH server of a pod whose container runs."""
+    if seen.contact is Contact.SILENT:
+        return True
+    runs = seen.container is not None and seen.container.running is True
+    return runs and seen.proof is not None and not seen.proof.banner
+
+
 def withholds(step: Step, seen: Seen, *, node_id: int, now: datetime) -> bool:
     """Say whether a step rests on a silence from which nothing may be concluded."""
     blind = step.action is Action.MOVE and seen.contact is Contact.SILENT

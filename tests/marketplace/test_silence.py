@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from marketplace.models import Alert, CheckRun, Node, NodeStatus, Notice, Trigger
 from marketplace.selectors import standing_of
-from marketplace.services import heartbeat, outage, silence
+from marketplace.services import checking, heartbeat, outage, silence
 from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
 
 pytestmark = pytest.mark.django_db
@@ -177,6 +177,56 @@ class TestOurselves:
             settings.MARKET_UPLINK_ANCHORS = [f"127.0.0.1:{closed_port}", f"127.0.0.1:{port}"]
 
             assert silence.sweep(pass_time(silent=nodes[:2], answering=nodes[2:], times=4)) == 2
+
+    def test_one_provider_does_not_make_us_doubt_ourselves(self) -> None:
+        """However many machines it switches off, it has one voice; the cap of a window still holds."""
+        theirs, others = market(12, provider=make_provider()), market(3)
+
+        moved = silence.sweep(pass_time(silent=theirs, answering=others, times=4))
+
+        assert (moved, open_alerts()) == (silence.AT_MOST, [silence.MANY_OFFLINE])
+
+    def test_half_of_every_provider_is_us(self) -> None:
+        providers = [make_provider() for _ in range(10)]
+        silent = [make_node(gpu_count=1, provider=provider) for provider in providers]
+        answering = [make_node(gpu_count=1, provider=provider) for provider in providers]
+
+        assert silence.sweep(pass_time(silent=silent, answering=answering, times=4)) == 0
+        assert open_alerts() == [outage.OWN_NETWORK]
+
+    def test_a_silence_that_lasts_while_others_answer_is_theirs(self) -> None:
+        nodes = market(10)
+        first = pass_time(silent=nodes[:4], answering=nodes[4:], times=4)
+        silence.sweep(first)
+        doubted = open_alerts(), set(statuses())
+
+        silence.sweep(pass_time(silent=nodes[:4], answering=nodes[4:], times=20, start=4))
+        silence.sweep(pass_time(silent=nodes[:4], answering=nodes[4:], times=4, start=24))
+
+        assert doubted == ([outage.OWN_NETWORK], {AVAILABLE})
+        assert statuses().count(OFFLINE) == silence.AT_MOST
+        assert open_alerts() == [silence.MANY_OFFLINE]
+
+    @pytest.mark.parametrize("anchored", [False, True])
+    def test_where_nobody_answers_only_an_anchor_can_vouch_for_us(
+        self, settings: Settings, anchored: bool
+    ) -> None:
+        nodes = market(4)
+        silence.sweep(pass_time(silent=nodes, answering=[], times=4))
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            settings.MARKET_UPLINK_ANCHORS = [f"127.0.0.1:{server.getsockname()[1]}"] * anchored
+            silence.sweep(pass_time(silent=nodes, answering=[], times=24, start=4))
+            silence.sweep(pass_time(silent=nodes, answering=[], times=4, start=28))
+
+        assert statuses().count(OFFLINE) == (silence.AT_MOST if anchored else 0)
+
+    def test_machines_that_answer_are_checked_meanwhile(self) -> None:
+        nodes = market(10)
+        silence.sweep(now := pass_time(silent=nodes[:4], answering=nodes[4:], times=4))
+        Node.objects.update(next_checks_at=now)
+
+        assert outage.declared()
+        assert checking.sweep(now) == 6
 
     @pytest.fixture
     def closed_port(self) -> int:

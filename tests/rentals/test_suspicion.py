@@ -1,0 +1,28 @@
+"""While our own network is suspected a silence means nothing; what was seen on a machine still does."""
+
+from dataclasses import replace
+
+import pytest
+
+from rentals.engine import Observed
+from rentals.observations import GONE, UNSEEN, Contact, Proof, Seen
+from rentals.services.suspicion import is_silence
+
+ANSWERED = replace(UNSEEN, contact=Contact.ANSWERED)
+RUNS, ENDED = Observed(exists=True, running=True), Observed(exists=True, running=False)
+HEARD, UNHEARD = Proof(banner="SSH-2.0-OpenSSH"), Proof()
+
+
+@pytest.mark.parametrize(
+    ("seen", "silence"),
+    [
+        (replace(UNSEEN, contact=Contact.SILENT), True),
+        (replace(ANSWERED, container=RUNS, proof=UNHEARD), True),
+        (replace(ANSWERED, container=RUNS, proof=HEARD), False),
+        (replace(ANSWERED, container=ENDED, proof=UNHEARD), False),
+        (replace(ANSWERED, container=GONE, proof=UNHEARD), False),
+        (replace(UNSEEN, contact=Contact.ENGINE_SILENT), False),
+    ],
+)
+def test_only_what_does_not_answer_is_silent(seen: Seen, silence: bool) -> None:
+    assert is_silence(seen) is silence
