@@ -63,7 +63,7 @@ def machine_page(node: Node, *, now: datetime) -> dict[str, Any]:
         "can_check": node.status in RECHECKABLE and bool(node.host_key),
         "rentals": rentals,
         "notice": selectors.open_notice(node),
-        "events": selectors.events(node),
+        "events": selectors.events(node, own=True),
         "socket_path": f"/ws/provide/machines/{node.public_id}",
     }
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from core.actors import ActorKind
 from marketplace.models import Fact, Node, NodeEvent, NodeStatus
 
 LABELS: Final = {
@@ -28,6 +29,14 @@ TONES: Final = {
     NodeStatus.OFFLINE: "failed",
     NodeStatus.VALIDATION_FAILED: "failed",
     NodeStatus.NOT_DETECTED: "failed",
+}
+# What everybody may know of who acted; a name may be a person's, a key's or a member of staff's.
+ROLES: Final = {
+    ActorKind.USER: "its provider",
+    ActorKind.API_KEY: "its provider",
+    ActorKind.PROVIDER: "its provider",
+    ActorKind.ADMIN: "an operator",
+    ActorKind.PLATFORM: "the market",
 }
 
 
@@ -64,9 +73,9 @@ def facts(node: Node) -> list[FactRow]:
     return [_fact_row(fact) for fact in rows]
 
 
-def events(node: Node, *, limit: int = 20) -> list[EventRow]:
-    """List what happened to the node, newest first."""
-    return [_event_row(event) for event in node.events.order_by("-id")[:limit]]
+def events(node: Node, *, own: bool = False, limit: int = 20) -> list[EventRow]:
+    """List what happened to the node, newest first; only its provider reads names, of their own people."""
+    return [_event_row(event, own=own) for event in node.events.order_by("-id")[:limit]]
 
 
 def _fact_row(fact: Fact) -> FactRow:
@@ -83,13 +92,15 @@ def _fact_row(fact: Fact) -> FactRow:
     )
 
 
-def _event_row(event: NodeEvent) -> EventRow:
+def _event_row(event: NodeEvent, *, own: bool) -> EventRow:
+    role = ROLES[ActorKind(event.actor_kind)]
+    named = own and role == ROLES[ActorKind.PROVIDER]
     moved = event.from_status != event.to_status
     status = NodeStatus(event.to_status)
     return EventRow(
         title=str(status.label) if moved else event.reason_code.replace("_", " ").capitalize(),
         reason=event.reason,
-        actor=event.actor_name or event.actor_kind,
+        actor=(event.actor_name if named else "") or role,
         at=event.created_at,
         tone=TONES.get(status, "") if moved else "",
     )

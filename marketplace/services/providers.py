@@ -11,6 +11,7 @@ from accounts.models import Hotkey, Workspace
 from accounts.principal import Principal
 from accounts.services import audit, challenges
 from core.errors import Conflict, NotFound
+from core.huid import huid
 from marketplace.machine.keys import generate_keypair
 from marketplace.models import Provider
 from marketplace.selectors import resolve
@@ -99,9 +100,10 @@ def subscribe(
 
 def _create(principal: Principal, *, now: datetime) -> Provider:
     private, public = generate_keypair()
+    public_id = uuid4()
     provider = Provider(
-        public_id=uuid4(),
-        name=_name(principal.workspace, principal),
+        public_id=public_id,
+        name=_name(principal.workspace, principal) or huid(public_id),
         workspace=principal.workspace,
         ssh_public_key=public,
     )
@@ -129,7 +131,8 @@ def _take_hotkey(provider: Provider) -> None:
 
 
 def _name(workspace: Workspace, principal: Principal) -> str:
-    return principal.user.display_name if workspace.is_personal else workspace.name
+    """Give the name that was chosen to be seen, or nothing: an e-mail address is not told in parts either."""
+    return principal.user.name if workspace.is_personal else workspace.name
 
 
 def _record(

@@ -7,6 +7,7 @@ from accounts.models import AuditEvent, Hotkey
 from accounts.services import challenges
 from accounts.services.challenges import BadSignature
 from core.errors import Conflict, NotFound
+from core.huid import huid
 from marketplace.machine.keys import load_private_key
 from marketplace.services import providers
 from marketplace.services.machines import open_key
@@ -25,6 +26,17 @@ def test_a_provider_is_made_when_it_is_first_needed(bob: Person) -> None:
     assert providers.find_provider(bob.principal) == provider
     assert (provider.name, provider.workspace) == ("Bob", bob.workspace)
     assert AuditEvent.objects.filter(action="provider.create").count() == 1
+
+
+def test_a_mail_address_is_no_name_for_a_provider(bob: Person) -> None:
+    bob.user.name = ""
+    bob.user.save()
+
+    provider = providers.provider_of(bob.principal, now=NOON)
+
+    assert bob.user.email
+    assert bob.user.email.split("@")[0] not in provider.name
+    assert provider.name == huid(provider.public_id)
 
 
 def test_each_provider_has_a_key_pair_of_its_own(bob: Person, charlie: Person) -> None:

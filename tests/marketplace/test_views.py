@@ -7,15 +7,16 @@ from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core import clock
-from core.actors import PLATFORM
+from core.actors import PLATFORM, Actor, ActorKind
 from marketplace.models import CheckResult, CheckRun, MachineRequest, NodeStatus
 from marketplace.services import gpu_catalogue, listing, measurements, notices
 from marketplace.services.measurements import Figure
+from marketplace.transitions import Reason, note
 from tests.factories.accounts import Person
 from tests.factories.marketplace import NOON, make_gpu_model, make_node
 
@@ -166,6 +167,25 @@ class TestMachine:
         assert "503 GiB" in text
         assert "not yet" in text
         assert "Repaired" in text
+
+    @pytest.mark.parametrize(
+        ("kind", "role"),
+        [
+            (ActorKind.USER, "its provider"),
+            (ActorKind.API_KEY, "its provider"),
+            (ActorKind.ADMIN, "an operator"),
+            (ActorKind.PLATFORM, "the market"),
+        ],
+    )
+    def test_names_nobody_who_acted(self, client: Client, kind: ActorKind, role: str) -> None:
+        node, actor = make_node(), Actor(kind=kind, id="1", name="jane.doe")
+        with transaction.atomic():
+            note(node, reason=Reason.REBOOTED, actor=actor, now=NOON, detail="")
+
+        text = client.get(f"/machines/{node.public_id}").content.decode()
+
+        assert f"by {role}" in text
+        assert "jane.doe" not in text
 
     def test_a_rented_out_or_offline_node_keeps_its_page(self, client: Client) -> None:
         node = make_node(status=NodeStatus.OFFLINE, free_gpu_count=0)
