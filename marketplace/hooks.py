@@ -20,7 +20,7 @@ class ImageChoice:
 class NodePod:
     """A pod as the provider of its machine may know it; USD an hour, before the fee.
 
-    A stopped or failed pod is still there, but holds no GPUs and brings nothing.
+    A stopped or failed pod is still there, but holds no GPUs and brings nothing. ``notice_hours`` was promised at rent.
     """
 
     id: UUID
@@ -32,6 +32,7 @@ class NodePod:
     created_at: datetime
     holds_gpus: bool
     is_billed: bool
+    notice_hours: int
     hears_notices: bool
 
     @property

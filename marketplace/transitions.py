@@ -29,6 +29,7 @@ class Reason(StrEnum):
     GONE_TOO_LONG = "gone_too_long"
     PRICE_CHANGED = "price_changed"
     SPLITTING_CHANGED = "splitting_changed"
+    NOTICE_CHANGED = "notice_changed"
     ADDRESS_CHANGED = "address_changed"
     CLAIM_CHANGED = "claim_changed"
     FROZEN = "frozen"

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from core.actors import PLATFORM, Actor, ActorKind
 from core.errors import Conflict, Invalid
+from marketplace import hooks
 from marketplace.models import Node, NodeGpu, NodeStatus, Notice, PortReservation
 from marketplace.selectors.notices import (
     REMOVAL_LEAD,
@@ -39,7 +40,7 @@ def lead_of(node: Node, *, permanent: bool) -> timedelta:
     """Give how long before a maintenance or a removal renters are told, at least."""
     if permanent:
         return REMOVAL_LEAD
-    return max(MAINTENANCE_LEAD, timedelta(hours=node.notice_hours))
+    return max(MAINTENANCE_LEAD, timedelta(hours=_promised_hours(node)))
 
 
 def give(
@@ -172,6 +173,13 @@ def _remove(node: Node, notice: Notice, *, now: datetime) -> None:
 def _in_use(node: Node) -> bool:
     gpus = NodeGpu.objects.filter(node=node, holder__isnull=False)
     return gpus.exists() or PortReservation.objects.filter(node=node).exists()
+
+
+def _promised_hours(node: Node) -> int:
+    """Give the most that is promised now or was promised to a pod that is there still."""
+    pods = hooks.pods_on([node.pk]).get(node.pk, ())
+    kept = (pod.notice_hours for pod in pods if pod.hears_notices)
+    return max(node.notice_hours, *kept, 0)
 
 
 def _length(minutes: int | None, *, permanent: bool) -> int | None:

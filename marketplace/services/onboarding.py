@@ -110,7 +110,7 @@ def claimed_model(name: str) -> GpuModel:
 
 
 def set_notice(*, node_id: int, hours: int, actor: Actor, now: datetime) -> Node:
-    """Promise renters to tell them of a maintenance so many hours before.
+    """Promise who rents from now on to tell them of a maintenance so many hours before; pods keep what they have.
 
     :raises Invalid: it is less than a day, or more than two weeks.
     """
@@ -122,7 +122,7 @@ def set_notice(*, node_id: int, hours: int, actor: Actor, now: datetime) -> Node
             detail = f"Notice before a maintenance: {node.notice_hours} to {hours} hours."
             node.notice_hours = hours
             node.save(update_fields=["notice_hours", "updated_at"])
-            note(node, reason=Reason.CLAIM_CHANGED, actor=actor, now=now, detail=detail)
+            note(node, reason=Reason.NOTICE_CHANGED, actor=actor, now=now, detail=detail)
     return node
 
 

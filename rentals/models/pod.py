@@ -82,6 +82,9 @@ class Pod(models.Model):
     price_per_gpu_usd = models.DecimalField(max_digits=30, decimal_places=9)
     hourly_price_usd = models.DecimalField(max_digits=30, decimal_places=9)
     fee_rate = models.DecimalField(max_digits=6, decimal_places=5)
+    notice_hours = models.PositiveSmallIntegerField(
+        default=24, help_text="promised at rent: told so long before a maintenance, at least"
+    )
     cpus = models.FloatField(help_text="its share of the node's threads")
     memory_mib = models.PositiveIntegerField(help_text="its share of the node's memory")
     image = models.CharField(max_length=400, help_text="full reference, fixed at rent")

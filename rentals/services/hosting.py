@@ -27,5 +27,6 @@ def _told(pod: Pod) -> NodePod:
         created_at=pod.created_at,
         holds_gpus=pod.holds_gpus,
         is_billed=pod.meter.ready_since is not None,
+        notice_hours=pod.notice_hours,
         hears_notices=pod.status != PodStatus.FAILED,
     )

@@ -202,6 +202,7 @@ def _insert(principal: Principal, order: _Order, gpu_uuids: list[str], now: date
         price_per_gpu_usd=order.quote.price_per_gpu_usd,
         hourly_price_usd=order.quote.hourly_price_usd,
         fee_rate=order.quote.fee_rate,
+        notice_hours=order.node.notice_hours,
         cpus=cpus,
         memory_mib=memory_mib,
         image=order.template.image_reference,

@@ -10,8 +10,9 @@ from core.actors import Actor, ActorKind
 from core.errors import Conflict, Invalid
 from marketplace import selectors
 from marketplace.models import Node, NodeStatus, Notice
-from marketplace.services import listing, notices, reservations
+from marketplace.services import listing, notices, onboarding, reservations
 from tests.factories.marketplace import NOON, make_node
+from tests.factories.pods import make_pod
 
 pytestmark = pytest.mark.django_db
 BOB = Actor(kind=ActorKind.USER, id="1", name="Bob")
@@ -53,6 +54,19 @@ class TestGiving:
     def test_a_machine_that_promised_more_keeps_it(self) -> None:
         with pytest.raises(notices.TooSoon, match="72 h"):
             give(make_node(notice_hours=72), starts_at=NOON + 2 * DAY)
+
+    def test_a_pod_keeps_the_notice_that_it_was_rented_with(self) -> None:
+        node = make_node(notice_hours=336)
+        make_pod(node=node, notice_hours=336)
+        make_pod(node=node, notice_hours=72, status="stopped")
+        make_pod(node=node, notice_hours=400, status="removed")
+
+        onboarding.set_notice(node_id=node.pk, hours=24, actor=BOB, now=NOON)
+
+        assert node.events.get().reason_code == "notice_changed"
+        with pytest.raises(notices.TooSoon, match="336 h"):
+            give(node, starts_at=NOON + 2 * DAY)
+        give(node, starts_at=NOON + 14 * DAY)
 
     @pytest.mark.parametrize("minutes", [None, 0, 61])
     def test_a_maintenance_takes_up_to_an_hour(self, minutes: int | None) -> None:

@@ -78,6 +78,14 @@ class TestRent:
         assert event.actor_id == str(alice.user.public_id)
         assert meter_of(pod).ready_since is None
 
+    def test_keeps_the_notice_that_the_machine_promised(self) -> None:
+        make_template()
+        request = rent_request(make_node(notice_hours=72))
+
+        assert (
+            renting.rent(principal=make_principal(), request=request, now=NOON).notice_hours == 72
+        )
+
     def test_without_a_count_takes_every_free_gpu(self) -> None:
         alice, node = make_principal(), make_node(gpu_count=3)
         make_template()
