@@ -16,7 +16,7 @@ from marketplace.selectors.notices import is_early, kind_of, standing_notices
 from rentals import dispatch, transitions
 from rentals.models import Pod, PodEvent, PodStatus
 from rentals.reasons import Reason
-from rentals.services import lifecycle, refunds
+from rentals.services import lifecycle, receipts
 
 GIVEN: Final = "pod-notice.given"
 WITHDRAWN: Final = "pod-notice.withdrawn"
@@ -109,4 +109,4 @@ def _pay_back(*, now: datetime) -> None:
     early = Q(reason_code=Reason.RECLAIMED_EARLY.code, occurred_at__gte=now - REMEMBERED)
     ended = PodEvent.objects.filter(early, to_status=PodStatus.REMOVING)
     for event in ended.select_related("pod__meter").order_by("pod_id"):
-        refunds.pay(event.pod, now=now)
+        receipts.settle(event.pod, now=now)

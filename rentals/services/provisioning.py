@@ -19,7 +19,7 @@ from rentals.decisions import Action, Step, decide
 from rentals.models import Phase, Pod, PodStatus
 from rentals.observations import GONE, UNSEEN, Seen, Subject
 from rentals.reasons import reason_of
-from rentals.services import applying, changes, leasing, metering, reporting, steps, suspicion
+from rentals.services import applying, changes, leasing, receipts, reporting, steps, suspicion
 from rentals.services.leasing import Clock
 
 log = structlog.get_logger(__name__)
@@ -171,7 +171,7 @@ def _settle_and_apply(claim: Claim, pod: Pod, step: Step, seen: Seen) -> bool:
     """Apply a step to the row; True when there is nothing more to do at once."""
     if step.to in changes.ENDS:
         faults.point("remove.container_gone")
-        metering.settle(pod_id=pod.pk, now=claim.now())
+        receipts.settle(pod, now=claim.now())
         faults.point("remove.settled")
     elif step.to is PodStatus.RUNNING:
         faults.point("rent.proven")

@@ -17,6 +17,10 @@ COMPUTE: Final = "compute"
 NOT_METERED: Final = "Not charged."
 
 
+class Unsettled(Exception):
+    """A receipt was to be written while money of its pod is not posted: a bug of the caller, or a look too early."""
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
     """One charge of the statement: up to when, and how much in USD."""
@@ -34,16 +38,26 @@ class ReceiptView:
     charges: list[Charge]
 
 
-def write(pod: Pod, now: datetime) -> Receipt:
-    """Write the receipt of a pod that ended, once; a pod that was never ready has one that says 0.
+def settle(pod: Pod, *, now: datetime) -> None:
+    """Post what a pod still owes and what it is owed; a repeat is a no-op.
 
-    In the caller's transaction, under the pod's row lock. The meter should be settled before (docs/locking.md);
-    where it is not, it is settled here.
+    Moves accounts, so it comes before the transaction that locks node and pod (docs/locking.md).
     """
     metering.settle(pod_id=pod.pk, now=now)
     refunds.pay(pod, now=now)
-    refunded = refunds.refunded_usd(pod)
+
+
+def write(pod: Pod, now: datetime) -> Receipt:
+    """Write the receipt of a pod that ended, once; a pod that was never ready has one that says 0.
+
+    In the caller's transaction, under the pod's row lock: the ledger is only read.
+
+    :raises Unsettled: `settle` has something left to post.
+    """
     meter = PodMeter.objects.get(pod=pod)
+    if meter.ready_since or not meter.settled or refunds.owed(pod):
+        raise Unsettled(f"{pod}: settle it before its receipt is written.")
+    refunded = refunds.refunded_usd(pod)
     fields = {
         "ready_seconds": meter.counted_seconds,
         "hourly_price_usd": meter.hourly_price_usd,

@@ -9,7 +9,7 @@ from django.db.models import Sum
 
 from billing import ledger
 from billing.ledger import Leg
-from billing.models import Account, Posting
+from billing.models import Account, Entry, Posting
 from rentals.models import Pod, PodStatus
 from rentals.reasons import Reason
 from rentals.services import metering
@@ -18,23 +18,30 @@ KIND: Final = "refund"
 
 
 def pay(pod: Pod, *, now: datetime) -> None:
-    """Pay back the last charges of a pod whose machine was taken back early; a repeat is a no-op."""
-    taken_back = pod.events.filter(
-        to_status=PodStatus.REMOVING, reason_code=Reason.RECLAIMED_EARLY.code
-    ).first()
-    if taken_back is None:
-        return
-    metering.settle(pod_id=pod.pk, now=now)
-    legs = _mirrored(pod, since=taken_back.occurred_at - settings.MARKET_RECLAIM_REFUND)
-    if any(leg.amount for leg in legs):
+    """Pay back the last charges of a pod whose machine was taken back early; a repeat is a no-op.
+
+    The pod's meter is settled before, and no row of the pod's is locked (docs/locking.md).
+    """
+    if legs := owed(pod):
         ledger.post(
-            key=f"reclaimed-early:{pod.public_id}",
+            key=_key(pod),
             kind=KIND,
             legs=legs,
             occurred_at=now,
             subject=(metering.SUBJECT, pod.public_id),
             memo="The machine was taken back early",
         )
+
+
+def owed(pod: Pod) -> list[Leg]:
+    """Give what is to be paid back for a pod and was not; empty for one whose machine was not taken back."""
+    taken_back = pod.events.filter(
+        to_status=PodStatus.REMOVING, reason_code=Reason.RECLAIMED_EARLY.code
+    ).first()
+    if taken_back is None or Entry.objects.filter(idempotency_key=_key(pod)).exists():
+        return []
+    legs = _mirrored(pod, since=taken_back.occurred_at - settings.MARKET_RECLAIM_REFUND)
+    return [leg for leg in legs if leg.amount]
 
 
 def refunded_usd(pod: Pod) -> Decimal:
@@ -46,6 +53,10 @@ def refunded_usd(pod: Pod) -> Decimal:
         account=pod.meter.renter_account_id,
     )
     return rows.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+
+
+def _key(pod: Pod) -> str:
+    return f"reclaimed-early:{pod.public_id}"
 
 
 def _mirrored(pod: Pod, *, since: datetime) -> list[Leg]:

@@ -1,15 +1,20 @@
 """A receipt compares the quote with the charge and shows what the charge rests on."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
+from billing.models import Entry
 from core.actors import PLATFORM
 from rentals import transitions
 from rentals.models import PodStatus, Receipt
+from rentals.observations import GONE
 from rentals.reasons import Reason
-from rentals.services import meter, metering, receipts
+from rentals.services import lifecycle, meter, metering, provisioning, receipts, refunds
 from tests.factories.pods import NOON, make_pod, make_ready
 
 pytestmark = pytest.mark.django_db
@@ -19,6 +24,7 @@ MINUTE = timedelta(minutes=1)
 def end(pod, *, to=PodStatus.REMOVING, reason=Reason.REMOVED_BY_RENTER, at=NOON + 6 * MINUTE):
     meter.close_interval(pod, at=at, evidence=reason.words)
     transitions.move(pod, to=to, reason=reason, actor=PLATFORM, now=at)
+    receipts.settle(pod, now=at)
     return receipts.write(pod, at)
 
 
@@ -56,6 +62,51 @@ class TestWrite:
 
         assert receipts.write(pod, NOON + 60 * MINUTE) == first
         assert Receipt.objects.get(pod=pod).created_at == NOON + 6 * MINUTE
+
+    @pytest.mark.parametrize("reason", [Reason.REMOVED_BY_RENTER, Reason.RECLAIMED_EARLY])
+    def test_moves_no_money_itself(self, reason):
+        pod = make_ready(make_pod())
+        meter.close_interval(pod, at=NOON + MINUTE, evidence=reason.words)
+        transitions.move(
+            pod, to=PodStatus.REMOVING, reason=reason, actor=PLATFORM, now=NOON + MINUTE
+        )
+        if reason is Reason.RECLAIMED_EARLY:
+            metering.settle(pod_id=pod.pk, now=NOON + MINUTE)
+        posted = Entry.objects.count()
+
+        with pytest.raises(receipts.Unsettled):
+            receipts.write(pod, NOON + MINUTE)
+
+        assert Entry.objects.count() == posted
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pod_is_ended_without_an_account_behind_its_node(monkeypatch):
+    with transaction.atomic():
+        pod = make_ready(make_pod())
+    lifecycle.remove_as(
+        pod_id=pod.public_id,
+        reason=Reason.RECLAIMED_EARLY,
+        actor=PLATFORM,
+        now=NOON + MINUTE,
+    )
+    monkeypatch.setattr(
+        provisioning, "_act", lambda claim, pod, action, seen: replace(seen, container=GONE)
+    )
+
+    with CaptureQueriesContext(connection) as queries:
+        provisioning.reconcile(pod_id=pod.public_id, now=lambda: NOON + 2 * MINUTE)
+
+    assert pod.receipt.charged_usd == 0
+    assert refunds.refunded_usd(pod) > 0
+    paying = [work for work in transactions(queries) if 'INSERT INTO "billing_posting"' in work]
+    assert len(paying) == 1
+    assert "marketplace_node" not in paying[0]
+    assert 'FROM "rentals_pod"' not in paying[0]
+
+
+def transactions(queries):
+    return "\n".join(query["sql"] for query in queries).split("COMMIT")
 
 
 class TestRead:
