@@ -13,6 +13,8 @@ pytest_plugins = ["tests.market", "tests.cast", "tests.serving"]
 
 # Loopback, and the networks that test machines use among themselves (RFC 2544).
 THIS_MACHINE = ["127.0.0.0/8", "::1", "localhost", "198.18.0.0/15"]
+# Playwright's loop stays in the thread after its first page; Django would take every later test for asynchronous code.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from lium_site.stack.application import free_port
 from marketplace.machine import MachineAddress, fingerprint, generate_keypair
 
 SSHD_CONFIG = """\
@@ -87,9 +88,14 @@ class EngineMachine:
 
 @contextmanager
 def loopback_sshd(
-    home: Path, *, host: str = "127.0.0.1", port: int, environment: Mapping[str, str] | None = None
+    home: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Sshd]:
-    """Run an sshd as the current user, with a key pair made for it."""
+    """Run an sshd as the current user, with a key pair made for it, on a free port unless one is named."""
+    port = port or free_port()
     with _sshd(home, host=host, port=port, environment=environment or {}, command=()) as sshd:
         yield sshd
 
@@ -109,9 +115,9 @@ def engine_machine(
     """
     with (
         namespace() as there,
-        engine_in(there.name, home, programs=engine_programs, mounts=mounts) as socket,
+        engine_in(there.name, home, programs=engine_programs, mounts=mounts) as engine,
     ):
-        environment = {"DOCKER_HOST": socket}
+        environment = {"DOCKER_HOST": engine}
         if programs is not None:
             environment["PATH"] = f"{programs}:{os.defpath}:/usr/sbin:/sbin"
         command = ("nsenter", f"--net=/run/netns/{there.name}", *_mounts_of(mounts))
@@ -121,7 +127,7 @@ def engine_machine(
             yield EngineMachine(
                 sshd=sshd,
                 directory=directory,
-                socket=socket,
+                socket=engine,
                 outside=there.outside,
                 link=there.link,
             )
@@ -225,7 +231,7 @@ def engine_in(
     run = Path(tempfile.mkdtemp(prefix="lium-engine-", dir="/run"))
     log = home / "dockerd.log"
     home.mkdir(parents=True, exist_ok=True)
-    socket = f"unix://{run}/docker.sock"
+    address = f"unix://{run}/docker.sock"
     arguments = [
         "--data-root",
         f"{home}/docker",
@@ -234,7 +240,7 @@ def engine_in(
         "--log-level",
         "warn",
     ]
-    arguments += ["--pidfile", f"{run}/docker.pid", "--host", socket]
+    arguments += ["--pidfile", f"{run}/docker.pid", "--host", address]
     with log.open("wb") as output:
         # `ip netns exec` would remount /sys and lose the control groups.
         process = subprocess.Popen(
@@ -246,13 +252,13 @@ def engine_in(
         )
     try:
         _wait(
-            lambda: _run("docker", "-H", socket, "info", check=False).returncode == 0,
+            lambda: _run("docker", "-H", address, "info", check=False).returncode == 0,
             "dockerd",
             log,
         )
-        yield socket
+        yield address
     finally:
-        _stop_engine(process, socket)
+        _stop_engine(process, address)
         shutil.rmtree(run, ignore_errors=True)
         shutil.rmtree(home / "docker", ignore_errors=True)
 
@@ -268,10 +274,10 @@ def _mounts_of(process: int | None) -> list[str]:
     return [f"--mount=/proc/{process}/ns/mnt"] if process else []
 
 
-def _stop_engine(process: subprocess.Popen[bytes], socket: str) -> None:
-    containers = _run("docker", "-H", socket, "ps", "-aq", check=False).stdout.split()
+def _stop_engine(process: subprocess.Popen[bytes], address: str) -> None:
+    containers = _run("docker", "-H", address, "ps", "-aq", check=False).stdout.split()
     if containers:
-        _run("docker", "-H", socket, "rm", "-f", "-v", *containers, check=False)
+        _run("docker", "-H", address, "rm", "-f", "-v", *containers, check=False)
     process.terminate()
     try:
         process.wait(20)

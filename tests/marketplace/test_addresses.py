@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.actors import PLATFORM
+from lium_site.stack.application import free_port
 from marketplace.machine import generate_keypair
 from marketplace.machine.keys import load_private_key
 from marketplace.models import Node
@@ -14,7 +15,7 @@ from tests.factories.marketplace import NOON, make_node
 from tests.machines import Sshd, loopback_sshd
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PORT = 2329
+PORT = free_port()
 
 
 @pytest.fixture

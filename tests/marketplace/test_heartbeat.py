@@ -124,7 +124,7 @@ class TestSweep:
 
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    with loopback_sshd(tmp_path / "sshd", host="127.0.20.2", port=2323) as running:
+    with loopback_sshd(tmp_path / "sshd", host="127.0.20.2") as running:
         yield running
 
 
