@@ -15,6 +15,7 @@ TEST: Final = "test"
 KINDS: Final[Mapping[str, str]] = {
     "machine.checks_passed": "A machine passed its checks and is on the market",
     "machine.checks_failed": "A check failed; the machine is off the market",
+    "machine.verification_expired": "A machine passed no checks for too long; it is off the market",
     "machine.not_answering": "A machine does not answer",
     "machine.answers_again": "A machine answers again",
     "machine.rebooted": "A machine was rebooted",
@@ -38,6 +39,7 @@ KINDS: Final[Mapping[str, str]] = {
 MAILED: Final = (
     "machine.checks_passed",
     "machine.checks_failed",
+    "machine.verification_expired",
     "machine.not_answering",
     "machine.answers_again",
     "machine.gone_too_long",

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     CHECKS_PASSED = "checks_passed"
     CHECKS_FAILED = "checks_failed"
     CHECKS_WANTED = "checks_wanted"
+    VERIFICATION_EXPIRED = "verification_expired"
     HOST_KEY_CONFIRMED = "host_key_confirmed"
     LISTING_WANTED = "listing_wanted"
     NOT_ANSWERING = "not_answering"

@@ -220,9 +220,14 @@ MARKET_PROBE_SECONDS = env.integer("MARKET_PROBE_SECONDS", 15)
 MARKET_DOUBT_SECONDS = env.integer("MARKET_DOUBT_SECONDS", 10)
 # host:port of what is reachable whenever our own network works; none of them answering is our own outage.
 MARKET_UPLINK_ANCHORS = env.words("MARKET_UPLINK_ANCHORS")
+MARKET_VERIFIED_FOR = timedelta(hours=env.integer("MARKET_VERIFIED_FOR_HOURS", 24))
 MARKET_GONE_AFTER = timedelta(hours=env.integer("MARKET_GONE_AFTER_HOURS", 24))
-# What a machine must have to be listed (marketplace/checks); a trial on one's own computer asks for less.
 _TRIAL = MARKET_CHAIN == "local"
+# Beside the internet; whoever may add machines can have connections made into these networks.
+MARKET_MACHINE_NETWORKS = env.networks(
+    "MARKET_MACHINE_NETWORKS", "0.0.0.0/0, ::/0" if _TRIAL else ""
+)
+# What a machine must have to be listed (marketplace/checks); a trial on one's own computer asks for less.
 MARKET_MIN_DRIVER = env.text("MARKET_MIN_DRIVER", "535")
 MARKET_MIN_CPU_THREADS = env.integer("MARKET_MIN_CPU_THREADS", 1 if _TRIAL else 4)
 MARKET_MIN_RAM_GIB = env.integer("MARKET_MIN_RAM_GIB", 1 if _TRIAL else 8)

@@ -67,7 +67,8 @@ LOOKS: Final[dict[str, dict[str, Look]]] = {
         "": Look("warn", "loader-circle", "Running"),
         "passed": Look("ok", "circle-check", "Passed"),
         "failed": Look("bad", "circle-x", "Failed"),
-        "incomplete": Look("", "circle-dashed", "Broken off"),
+        "incomplete": Look("", "circle-dashed", "Not decided"),
+        "broken_off": Look("", "circle-dashed", "Broken off by us"),
     },
     "check": {
         "ok": Look("ok", "circle-check", "In order"),

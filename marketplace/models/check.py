@@ -29,11 +29,12 @@ class Trigger(models.TextChoices):
 
 
 class Outcome(models.TextChoices):
-    """How a run ended; incomplete means that the machine or we were gone before the end."""
+    """How a run ended; incomplete means that the machine left something open, broken off that we did."""
 
     PASSED = "passed"
     FAILED = "failed"
     INCOMPLETE = "incomplete"
+    BROKEN_OFF = "broken_off"
 
 
 class CheckRun(models.Model):

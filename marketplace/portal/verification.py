@@ -9,7 +9,7 @@ from ninja import Router
 
 from core import clock
 from marketplace.access import node_for_provider
-from marketplace.models import CheckRun, CheckStatus
+from marketplace.models import CheckRun, CheckStatus, Outcome
 from marketplace.portal.auth import PortalAuth, caller
 from marketplace.portal.schemas import nodes
 from marketplace.selectors.verification import HISTORY, StepRow, Verification, verification
@@ -54,12 +54,17 @@ def _running(found: Verification, run: CheckRun, *, now: datetime) -> dict[str, 
 def _finished(found: Verification, run: CheckRun, at: datetime) -> dict[str, Any]:
     failed = found.blocking
     return {
-        "outcome": run.outcome,
+        "outcome": _outcome(run),
         "reason_code": failed[0].code if failed else None,
         "total_s": (at - run.started_at).total_seconds(),
         "cycle_time": clock.iso(at),
         "steps": _steps(found),
     }
+
+
+def _outcome(run: CheckRun) -> str:
+    """Give the outcome in the client's words, which has one for all that was not decided."""
+    return Outcome.INCOMPLETE if run.outcome == Outcome.BROKEN_OFF else run.outcome
 
 
 def _steps(found: Verification) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ TITLES: Final = {check.id: check.title for check in CHECKS}
 WORDS: Final = {
     Outcome.PASSED: "Passed",
     Outcome.FAILED: "Failed",
-    Outcome.INCOMPLETE: "Broken off",
+    Outcome.INCOMPLETE: "Not decided",
+    Outcome.BROKEN_OFF: "Broken off by us",
 }
 
 

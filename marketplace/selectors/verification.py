@@ -57,7 +57,7 @@ class Verification:
 
     @property
     def phase(self) -> str:
-        """Give none, running, passed, failed or incomplete."""
+        """Give none, running, passed, failed, incomplete or broken_off."""
         if self.run is None:
             return "none"
         return self.run.outcome or "running"

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from core.actors import PLATFORM
 from marketplace.checks import BY_ID, Evidence
 from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, NodeStatus, Outcome
-from marketplace.services import findings, listing
+from marketplace.services import findings, listing, outage
 from marketplace.services.hardware import hardware_of
 from marketplace.transitions import Reason, move
 
@@ -20,6 +21,9 @@ NEXT_CHECKS: Final = {
     Outcome.FAILED: timedelta(minutes=30),
     Outcome.INCOMPLETE: timedelta(minutes=5),
 }
+# So many runs must have been tried in vain before a listing expires: one may have met a bad minute.
+TRIED_IN_VAIN: Final = 3
+IN_VAIN: Final = (Outcome.FAILED, Outcome.INCOMPLETE)
 # A machine that was not reached may be one that its provider is still setting up.
 NOT_REACHED_AGAIN: Final = timedelta(minutes=3)
 WAY_THERE: Final = ("contact", "key")
@@ -107,6 +111,8 @@ def _move(node: Node, results: list[CheckResult], outcome: Outcome, *, now: date
     node.save(update_fields=["next_checks_at", "updated_at"])
     if outcome == Outcome.PASSED:
         _passed(node, now=now)
+    elif _has_expired(node, now=now):
+        _expire(node, now=now)
     elif not_reached:
         _not_reached(node, wrong[0], now=now)
     elif outcome == Outcome.FAILED:
@@ -121,6 +127,21 @@ def _passed(node: Node, *, now: datetime) -> None:
     elif node.status == NodeStatus.VALIDATION_PENDING:
         node.status_reason = "Its checks passed; it is listed once its provider says so."
         node.save(update_fields=["status_reason", "updated_at"])
+
+
+def _has_expired(node: Node, *, now: datetime) -> bool:
+    """Say whether a listing rests on checks that are too old, and not because nobody of us tried."""
+    verified = node.last_verified_at or node.created_at
+    if node.status != NodeStatus.AVAILABLE or now - verified < settings.MARKET_VERIFIED_FOR:
+        return False
+    tried = CheckRun.objects.filter(node=node, finished_at__gt=verified, outcome__in=IN_VAIN)
+    return tried.count() >= TRIED_IN_VAIN and not outage.declared()
+
+
+def _expire(node: Node, *, now: datetime) -> None:
+    hours = settings.MARKET_VERIFIED_FOR // timedelta(hours=1)
+    detail = f"No run of its checks passed for {hours} h: what is listed must be known."
+    _to(node, NodeStatus.VALIDATION_PENDING, Reason.VERIFICATION_EXPIRED, detail, now=now)
 
 
 def _not_reached(node: Node, result: CheckResult, *, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """Going through a machine's checks: what a run tries, in order, and what comes of it.
 
-Each result is written as it comes, so that a page shows how far it is. A run that nobody works on any more is ended as
-incomplete, which is no failure of the machine. The database decides who works on a run; a message is only a nudge.
+Each result is written as it comes, so that a page shows how far it is. A run that nobody works on any more is broken
+off, which is no failure of the machine. The database decides who works on a run; a message is only a nudge.
 """
 
 import random
@@ -55,7 +55,7 @@ def run_now(*, node_id: int, trigger: Trigger, now: datetime) -> CheckRun:
     with transaction.atomic():
         node = _lock(node_id)
         if (left := CheckRun.objects.filter(node=node, finished_at=None).first()) is not None:
-            _end_incomplete(left, now=now)
+            _break_off(left, now=now)
         course = _new_run(node, trigger, now=now)
     run(run_id=course.pk, now=now)
     course.refresh_from_db()
@@ -127,7 +127,7 @@ def _new_run(node: Node, trigger: Trigger, *, now: datetime) -> CheckRun:
 def _under_way(node: Node, *, now: datetime) -> CheckRun | None:
     run = CheckRun.objects.filter(node=node, finished_at=None).first()
     if run is not None and _given_up(run, now=now):
-        _end_incomplete(run, now=now)
+        _break_off(run, now=now)
         return None
     return run
 
@@ -162,7 +162,7 @@ def _claim(run_id: int, *, now: datetime) -> bool:
 def _look_after(run: CheckRun, *, now: datetime) -> None:
     if _given_up(run, now=now):
         with transaction.atomic():
-            _end_incomplete(run, now=now)
+            _break_off(run, now=now)
     elif not run.results.filter(status=CheckStatus.RUNNING).exists():
         with transaction.atomic():
             dispatch.check_node(run.pk)
@@ -173,11 +173,11 @@ def _given_up(run: CheckRun, *, now: datetime) -> bool:
     return bool(now - latest > GIVEN_UP_AFTER)
 
 
-def _end_incomplete(run: CheckRun, *, now: datetime) -> None:
+def _break_off(run: CheckRun, *, now: datetime) -> None:
     run.results.filter(status__in=[CheckStatus.PENDING, CheckStatus.RUNNING]).update(
         status=CheckStatus.UNKNOWN, measured="The run was broken off on our side."
     )
-    run.finished_at, run.outcome = now, Outcome.INCOMPLETE
+    run.finished_at, run.outcome = now, Outcome.BROKEN_OFF
     run.save(update_fields=["finished_at", "outcome"])
     delay = timedelta(seconds=random.uniform(60, 180))  # noqa: S311  # jitter
     Node.objects.filter(pk=run.node_id).update(next_checks_at=now + delay)

@@ -1,0 +1,87 @@
+"""What a finished run means for a node, told from its results alone."""
+
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.conf import settings
+
+from marketplace.models import CheckStatus, Node, NodeStatus, Outcome, Trigger
+from marketplace.services import alerts, check_outcomes, checking, outage
+from marketplace.services.check_outcomes import TRIED_IN_VAIN
+from tests.factories.marketplace import NOON, make_node
+
+pytestmark = pytest.mark.django_db
+LATE = NOON + settings.MARKET_VERIFIED_FOR
+NOTHING = SimpleNamespace(evidence=None)
+
+
+def ran(node: Node, *, at: datetime, **found: CheckStatus) -> Outcome:
+    """Let a run end in which all passed but what is named."""
+    run = checking.start(node_id=node.pk, trigger=Trigger.SCHEDULE, now=at)
+    run.results.update(status=CheckStatus.PASSED)
+    for check_id, status in found.items():
+        run.results.filter(check_id=check_id).update(status=status)
+    outcome = check_outcomes.finish(run_id=run.pk, visited=NOTHING, now=at)
+    node.refresh_from_db()
+    return outcome
+
+
+def listed(**fields: object) -> Node:
+    return make_node(listing_wanted_at=NOON, last_verified_at=NOON, **fields)
+
+
+class TestExpiry:
+    @pytest.mark.parametrize(
+        "found", [{"disk": CheckStatus.UNKNOWN}, {"contact": CheckStatus.FAILED}]
+    )
+    def test_a_listing_whose_checks_are_never_decided_ends_with_a_reason(
+        self, found: dict[str, CheckStatus]
+    ) -> None:
+        node = listed()
+
+        for index in range(TRIED_IN_VAIN):
+            before = node.status
+            ran(node, at=LATE + index * timedelta(minutes=5), **found)
+
+        assert (before, node.status) == (NodeStatus.AVAILABLE, NodeStatus.VALIDATION_PENDING)
+        assert node.events.get().reason_code == "verification_expired"
+        assert "24 h" in node.status_reason
+
+    def test_it_is_back_as_soon_as_a_run_passes(self) -> None:
+        node = listed()
+        for _ in range(TRIED_IN_VAIN):
+            ran(node, at=LATE, disk=CheckStatus.UNKNOWN)
+
+        assert ran(node, at=LATE) == Outcome.PASSED
+        assert node.status == NodeStatus.AVAILABLE
+
+    def test_until_the_deadline_what_could_not_be_told_costs_nothing(self) -> None:
+        node = listed()
+
+        for minute in range(10):
+            at = LATE - timedelta(minutes=10 - minute)
+            assert ran(node, at=at, disk=CheckStatus.UNKNOWN) == Outcome.INCOMPLETE
+
+        assert node.status == NodeStatus.AVAILABLE
+
+    def test_time_in_which_we_checked_nothing_is_not_held_against_anybody(self) -> None:
+        node = listed()
+        for index in range(TRIED_IN_VAIN):
+            run = checking.start(node_id=node.pk, trigger=Trigger.SCHEDULE, now=LATE)
+            checking.sweep(LATE + (index + 1) * timedelta(hours=1))
+            run.refresh_from_db()
+            assert run.outcome == Outcome.BROKEN_OFF
+
+        ran(node, at=LATE + timedelta(days=1), disk=CheckStatus.UNKNOWN)
+
+        assert node.status == NodeStatus.AVAILABLE
+
+    def test_nor_is_an_outage_of_our_own(self) -> None:
+        node = listed()
+        alerts.open_alert(kind=outage.OWN_NETWORK, detail="-", now=LATE)
+
+        for _ in range(TRIED_IN_VAIN):
+            ran(node, at=LATE, contact=CheckStatus.FAILED)
+
+        assert node.status == NodeStatus.AVAILABLE
