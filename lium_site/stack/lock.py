@@ -3,28 +3,37 @@
 import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from lium_site.stack.console import StackError, say
 from lium_site.stack.paths import ROOT
 
 LOCK = ROOT / "requirements.lock"
+GPU_LOCK = ROOT / "requirements-gpu.lock"
 INSTALLER_LOCK = ROOT / "lium_site" / "stack" / "installer.lock"
 INSTALLER = "uv==0.13.8"
 QUIET_ABOUT_SOURCES = ("--no-annotate", "--no-emit-index-url", "--no-emit-find-links")
 
 
 def run() -> int:
-    """Write requirements.lock anew, and the lock of the installer itself.
+    """Write requirements.lock anew, the lock of what a prover on a real card needs, and that of the installer itself.
 
     :raises StackError: if resolving fails, or a host or path got into a file.
     """
     _compile("pyproject.toml", LOCK, "--extra", "dev")
+    _compile("-", GPU_LOCK, data="\n".join(_extra("gpu")))
     _compile("-", INSTALLER_LOCK, data=INSTALLER)
-    for file in (LOCK, INSTALLER_LOCK):
+    for file in (LOCK, GPU_LOCK, INSTALLER_LOCK):
         _ensure_portable(file)
     say("the next ./market command installs what changed")
     return 0
+
+
+def _extra(name: str) -> Sequence[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return list(project["optional-dependencies"][name])
 
 
 def _compile(source: str, target: Path, *options: str, data: str = "") -> None:
