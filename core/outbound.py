@@ -14,16 +14,15 @@ from threading import Timer
 from typing import Final
 from urllib.parse import urlsplit
 
+from core.dialing import AddressRefused, look_up
+
+__all__ = ["AddressRefused", "NoAnswer", "Target", "post", "resolve", "target"]
 CONNECT_SECONDS: Final = 5.0
 # For the whole exchange: a receiver that sends a byte now and then must not hold a worker.
 TOTAL_SECONDS: Final = 10.0
 LONGEST_URL: Final = 500
-# Addresses that lead to IPv4 ones of any kind.
-NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-
-
-class AddressRefused(Exception):
-    """The URL may not be called, with the reason in words."""
+# A trial may have its receiver on its own computer.
+ANYWHERE: Final = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 
 
 class NoAnswer(Exception):
@@ -67,13 +66,9 @@ def resolve(where: Target, *, trial: bool) -> str:
     :raises AddressRefused: it leads into a network that is not public. :raises NoAnswer: there is no such name.
     """
     try:
-        found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
+        return look_up(where.host, where.port, allowed=ANYWHERE if trial else ())[0]
     except OSError as error:
         raise NoAnswer(f"The name {where.host} has no address.") from error
-    addresses = [str(row[4][0]) for row in found]
-    if not trial and not all(map(_is_public, addresses)):
-        raise AddressRefused(f"{where.host} is not a public address.")
-    return addresses[0]
 
 
 def post(url: str, *, body: bytes, headers: Mapping[str, str], trial: bool) -> int:
@@ -122,16 +117,6 @@ def _hang_up(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:
         return
-
-
-def _is_public(text: str) -> bool:
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return _is_public(str(address.ipv4_mapped))
-        if address.sixtofour or address.teredo or address in NAT64:
-            return False
-    return address.is_global and not address.is_multicast
 
 
 def _is_loopback(host: str) -> bool:

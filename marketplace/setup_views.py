@@ -53,7 +53,6 @@ def add(request: HttpRequest) -> HttpResponse:
         principal, now = _principal(request), clock.now()
         try:
             provider = providers.provider_of(principal, now=now)
-            limits.reaching(provider)
             node = onboarding.add(
                 provider=provider, claim=form.claim(), actor=principal.actor(), now=now
             )

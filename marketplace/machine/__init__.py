@@ -18,6 +18,7 @@ from marketplace.machine.packing import pack
 from marketplace.machine.probe import banner, login_methods, scan_host_key
 from marketplace.machine.sessions import Sessions, session
 from marketplace.machine.stream import Stream
+from marketplace.machine.tcp import dial
 
 __all__ = [
     "AccessDenied",
@@ -35,6 +36,7 @@ __all__ = [
     "Stream",
     "banner",
     "connect",
+    "dial",
     "fingerprint",
     "generate_keypair",
     "login_methods",

@@ -1,11 +1,11 @@
 """What a server shows before anyone logs in: its banner and its host key."""
 
-import socket
 import time
 
 import paramiko
 
 from marketplace.machine.errors import MachineUnreachable
+from marketplace.machine.tcp import dial
 from marketplace.machine.transport import handshake, presented_key
 
 BANNER_POLL_SECONDS = 0.02
@@ -61,7 +61,7 @@ def login_methods(host: str, port: int, *, user: str, timeout: float) -> tuple[s
 
 
 def _identification(host: str, port: int, *, timeout: float) -> str:
-    with socket.create_connection((host, port), timeout=timeout) as sock:
+    with dial(host, port, timeout=timeout) as sock:
         line = sock.makefile("rb").readline(255)
     if not line.startswith(b"SSH-2.0-"):
         # A published port accepts before the server behind it listens.

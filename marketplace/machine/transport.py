@@ -9,6 +9,7 @@ import paramiko
 from marketplace.machine.address import MachineAddress
 from marketplace.machine.errors import AccessDenied, HostKeyChanged, MachineUnreachable
 from marketplace.machine.keys import fingerprint, load_private_key
+from marketplace.machine.tcp import dial
 
 TRIES = 3
 KEEPALIVE_SECONDS = 15
@@ -45,7 +46,7 @@ def handshake(host: str, port: int, *, timeout: float) -> paramiko.Transport:
     """Connect and exchange keys, without authenticating; the server's key must be ed25519."""
     where = f"{host}:{port}"
     try:
-        sock = socket.create_connection((host, port), timeout=timeout)
+        sock = dial(host, port, timeout=timeout)
     except OSError as error:
         raise MachineUnreachable(where=where, why=_reason(error)) from error
     _watch(sock)

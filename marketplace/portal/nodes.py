@@ -12,7 +12,6 @@ from core import clock
 from core.errors import Conflict, NotFound
 from marketplace import hooks
 from marketplace.access import NodeNotFound, node_for_provider
-from marketplace.limits import reaching
 from marketplace.models import Node, Provider
 from marketplace.portal import wire
 from marketplace.portal.auth import (
@@ -51,7 +50,6 @@ def listing(request: HttpRequest, asked: Query[nodes.PageIn]) -> dict[str, Any]:
 def add(request: HttpRequest, payload: nodes.NodeIn) -> Status[dict[str, Any]]:
     """Add a machine: its host key is pinned at first contact, and it is listed once its checks pass."""
     mine, now = provider(request), clock.now()
-    reaching(mine)
     if not mine.opted_in:
         raise Conflict(
             "You opted out: this market may not reach your machines.",

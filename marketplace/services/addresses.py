@@ -1,18 +1,25 @@
-"""Moving a machine to another address: its host key decides whether it is the same machine."""
+"""Where a machine may be, and moving it elsewhere: its host key decides whether it is the same machine."""
 
+import ipaddress
+import re
 from datetime import datetime
 from typing import Final
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from core import dialing
 from core.actors import Actor
 from core.errors import Conflict, Invalid
+from marketplace import limits
 from marketplace.machine import MachineUnreachable, fingerprint
 from marketplace.machine.probe import scan_host_key
 from marketplace.models import Node
 from marketplace.transitions import Reason, note
 
 CONNECT_SECONDS: Final = 10.0
+LONGEST_HOST: Final = 253
+LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 class AddressSilent(Invalid):
@@ -33,16 +40,42 @@ class AddressTaken(Conflict):
     code = "address_taken"
 
 
+def require_address(host: str, port: int) -> None:
+    """Refuse what is no address, and addresses of our own network: nobody may look around in it.
+
+    What a name means is judged again at every connection (`marketplace.machine.tcp`).
+
+    :raises Invalid: it is no place for a machine.
+    """
+    if not _is_host(host):
+        raise Invalid("The address is neither an IP address nor a host name.")
+    if not 1 <= port <= 65535:
+        raise Invalid("A port is between 1 and 65535.")
+    try:
+        dialing.look_up(host, port, allowed=settings.MARKET_MACHINE_NETWORKS)
+    except OSError:
+        # A name that is not known yet may be by the time of the first connection.
+        return
+    except dialing.AddressRefused as error:
+        raise Invalid(
+            "The address is not reachable from the internet.",
+            hint="Name the public address of the machine, or of the router that forwards to it.",
+        ) from error
+
+
 def change(*, node_id: int, host: str, port: int, actor: Actor, now: datetime) -> Node:
     """Reach a machine elsewhere from now on; on any refusal the old address stays.
 
     :raises AddressSilent: nobody answers there. :raises OtherMachine: not the pinned host key does.
-    :raises AddressTaken: another machine of the market has that address.
+    :raises AddressTaken: another machine of the market has that address. :raises Invalid: it is no address.
+    :raises RateLimited: its provider had too many addresses reached.
     """
     host = host.strip()
-    node = Node.objects.get(pk=node_id)
+    node = Node.objects.select_related("provider").get(pk=node_id)
     if (node.host, node.ssh_port) == (host, port):
         return node
+    limits.reaching(node.provider)
+    require_address(host, port)
     pinned = node.host_key
     if pinned:
         _require_same_machine(pinned, host, port)
@@ -53,6 +86,14 @@ def change(*, node_id: int, host: str, port: int, actor: Actor, now: datetime) -
             f"Another machine on the market is at {host}:{port}.",
             hint="Check the address; a machine is listed once.",
         ) from error
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return len(text) <= LONGEST_HOST and all(map(LABEL.fullmatch, text.split(".")))
+    return True
 
 
 def _require_same_machine(pinned: str, host: str, port: int) -> None:

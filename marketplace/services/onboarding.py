@@ -10,14 +10,14 @@ from django.db import IntegrityError, transaction
 
 from core.actors import Actor
 from core.errors import Invalid
+from marketplace import limits
 from marketplace.checks.install_key import STATE_DIR, USER
 from marketplace.models import CheckRun, GpuModel, Node, NodeStatus, Outcome, Provider, Trigger
 from marketplace.selectors import UnknownGpu, find, short_names
-from marketplace.services import checking, listing
-from marketplace.services.host_keys import confirm_host_key, look_at_host_key, require_public
+from marketplace.services import addresses, checking, listing
+from marketplace.services.host_keys import confirm_host_key, look_at_host_key
 from marketplace.transitions import Reason, note
 
-HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:]{2,39}")
 MAX_GPUS: Final = 16
 MIN_NOTICE_HOURS: Final = 24
 MAX_NOTICE_HOURS: Final = 336
@@ -74,7 +74,8 @@ def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Nod
     """
     model = claimed_model(claim.gpu_model)
     _require_sane(claim)
-    require_public(claim.host)
+    limits.reaching(provider)
+    addresses.require_address(claim.host, claim.port)
     node = _node(provider, claim, model)
     if claim.price_per_gpu_usd is not None:
         node.price_per_gpu_usd = listing.fair_price(model, claim.price_per_gpu_usd)
@@ -175,8 +176,6 @@ def _node(provider: Provider, claim: Claim, model: GpuModel) -> Node:
 
 def _require_sane(claim: Claim) -> None:
     for bad, message in (
-        (not HOST.fullmatch(claim.host), "The address is neither an IP address nor a host name."),
-        (not 1 <= claim.port <= 65535, "A port is between 1 and 65535."),
         (not USER.fullmatch(claim.user), "The user is not the name of a Unix user."),
         (not 1 <= claim.gpu_count <= MAX_GPUS, f"A machine has 1 to {MAX_GPUS} GPUs."),
         (

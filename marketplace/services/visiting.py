@@ -6,7 +6,6 @@ A part that could not be measured stays None. Nothing here touches the database.
 import contextlib
 import random
 import secrets
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ from marketplace.machine import (
     MachineError,
     MachineUnreachable,
     connect,
+    dial,
     login_methods,
 )
 from marketplace.models import GpuAccess
@@ -234,20 +234,20 @@ def _ports_listened_on(chunks: Iterator[bytes], sample: list[int]) -> list[int]:
 
 def _answers(host: str, port: int, token: str) -> bool:
     try:
-        with socket.create_connection((host, port), timeout=PORT_SECONDS) as sock:
+        with dial(host, port, timeout=PORT_SECONDS) as sock:
             sock.settimeout(PORT_SECONDS)
             return sock.recv(64).strip() == token.encode()
-    except OSError:
+    except (OSError, MachineUnreachable):
         return False
 
 
 def _is_engine(host: str, port: int) -> bool:
     try:
-        with socket.create_connection((host, port), timeout=PORT_SECONDS) as sock:
+        with dial(host, port, timeout=PORT_SECONDS) as sock:
             sock.settimeout(PORT_SECONDS)
             sock.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
             return b"Docker" in sock.recv(1024)
-    except OSError:
+    except (OSError, MachineUnreachable):
         return False
 
 

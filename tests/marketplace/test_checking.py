@@ -387,7 +387,7 @@ class TestAdding:
     def test_our_own_network_is_not_looked_around_in(
         self, provider: Provider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(settings, "MARKET_CHAIN", "subtensor")
+        monkeypatch.setattr(settings, "MARKET_MACHINE_NETWORKS", ())
         claim = Claim(gpu_model="RTX 4090", gpu_count=1, host="127.0.0.1")
 
         with pytest.raises(Exception, match="not reachable from the internet"):

@@ -1,0 +1,63 @@
+"""TCP to hosts that strangers chose: looked up once, every address judged, and what was judged is connected to."""
+
+import ipaddress
+import socket
+from collections.abc import Collection
+from typing import Final
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# Addresses that lead to IPv4 ones of any kind.
+NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+
+class AddressRefused(Exception):
+    """The host may not be called, with the reason in words."""
+
+
+def look_up(host: str, port: int, *, allowed: Collection[Network] = ()) -> list[str]:
+    """Give the addresses of a host: each on the internet, or in one of the ``allowed`` networks.
+
+    :raises AddressRefused: one of them is neither. :raises OSError: there is no such name.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise OSError(f"the name {host} has no address") from error
+    addresses = [str(row[4][0]) for row in found]
+    if not all(_is_fine(_address(text), allowed) for text in addresses):
+        raise AddressRefused(f"{host} is not a public address.")
+    return addresses
+
+
+def dial(
+    host: str, port: int, *, timeout: float, allowed: Collection[Network] = ()
+) -> socket.socket:
+    """Connect to a host, at the addresses that were judged; what its name says later does not matter.
+
+    :raises AddressRefused: it leads into a network that is not public. :raises OSError: nobody answers there.
+    """
+    refusal = OSError(f"the name {host} has no address")
+    for address in look_up(host, port, allowed=allowed):
+        try:
+            return socket.create_connection((address, port), timeout=timeout)
+        except OSError as error:
+            refusal = error
+    raise refusal
+
+
+def _address(text: str) -> Address:
+    return ipaddress.ip_address(text.partition("%")[0])
+
+
+def _is_fine(address: Address, allowed: Collection[Network]) -> bool:
+    return _is_public(address) or any(address in network for network in allowed)
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return _is_public(address.ipv4_mapped)
+        if address.sixtofour or address.teredo or address in NAT64:
+            return False
+    return address.is_global and not address.is_multicast
