@@ -1,6 +1,9 @@
 """The one place that reads the clock; use cases take ``now`` as an argument."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
 
 
 def now() -> datetime:

@@ -5,6 +5,7 @@ from typing import Final
 
 from django.conf import settings
 
+from core import leases
 from rentals.models import Phase
 
 PHASE_DEADLINES: Final = {
@@ -17,8 +18,7 @@ PHASE_DEADLINES: Final = {
 REBOOT_DEADLINE: Final = timedelta(minutes=5)
 START_DEADLINE: Final = timedelta(minutes=5)
 
-LEASE: Final = timedelta(seconds=30)
-LEASE_RENEWAL_SECONDS: Final = 10.0
+LEASE: Final = leases.LEASE
 # A worker gives way after this; the sweep goes on with the pod.
 WORK_SECONDS: Final = 60.0
 BANNER_SECONDS: Final = 5.0

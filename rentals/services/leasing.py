@@ -65,4 +65,4 @@ class _Renewal(threading.Thread):
             return True
 
 
-_PAUSE: Final = terms.LEASE_RENEWAL_SECONDS
+_PAUSE: Final = leases.RENEWAL_SECONDS

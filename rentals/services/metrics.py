@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from core import clock, live
+from core.clock import Clock
 from marketplace.machine import Machine, MachineError, session
 from marketplace.models import Node
 from marketplace.services.machines import machine_address
@@ -18,7 +19,6 @@ from rentals import dispatch, engine, terms
 from rentals.engine import EngineError, GpuUsage, PodUsage
 from rentals.models import Pod, PodStatus
 from rentals.services.blueprint import layout_of
-from rentals.services.leasing import Clock
 
 log = structlog.get_logger(__name__)
 

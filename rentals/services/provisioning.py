@@ -10,7 +10,8 @@ import structlog
 from django.db.models import F
 from django.db.models.functions import Least
 
-from core import clock, live
+from core import clock, leases, live
+from core.clock import Clock
 from marketplace.machine import MachineError, session
 from marketplace.selectors.notices import last_maintenance
 from marketplace.services.machines import machine_address
@@ -19,8 +20,7 @@ from rentals.decisions import Action, Step, decide
 from rentals.models import Phase, Pod, PodStatus
 from rentals.observations import GONE, UNSEEN, Seen, Subject
 from rentals.reasons import reason_of
-from rentals.services import applying, changes, leasing, receipts, reporting, steps, suspicion
-from rentals.services.leasing import Clock
+from rentals.services import applying, changes, receipts, reporting, steps, suspicion
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ def reconcile(*, pod_id: UUID, now: Clock = clock.now) -> None:
     pk = Pod.objects.filter(public_id=pod_id).values_list("pk", flat=True).first()
     if pk is None:
         return
-    with leasing.held(Pod.objects.all(), pk=pk, now=now) as token:
+    with leases.held(Pod.objects.all(), pk=pk, now=now) as token:
         if token:
             faults.point("rent.claimed")
             _drive(Claim(pk, token, now))

@@ -15,13 +15,13 @@ from accounts.principal import Principal
 from billing import ledger
 from core import clock
 from core.actors import PLATFORM
+from core.leases import held
 from marketplace.machine import OutcomeUnknown, generate_keypair
 from marketplace.models import HandOver, Node, PortReservation, UsageFact
 from rentals import faults, selectors
 from rentals.models import Phase, Pod, PodStatus, Template
 from rentals.reasons import Reason
 from rentals.services import lifecycle, provisioning, renting, sweeping
-from rentals.services.leasing import held
 from tests.factories.pods import meter_of
 from tests.factories.rentals import container, make_principal, rent_request
 from tests.machines import EngineMachine
