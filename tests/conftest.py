@@ -19,13 +19,21 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, on one worker, what shares a machine or a running market; the browser has a market of its own."""
+    """Keep together, on one worker, what shares a machine or a running market."""
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "market" in fixtures:
-            item.add_marker(pytest.mark.xdist_group("browser" if "page" in fixtures else "market"))
-        elif item.get_closest_marker("engine") or "sshd" in fixtures:
-            item.add_marker(pytest.mark.xdist_group("machines"))
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group(item: pytest.Item) -> str | None:
+    fixtures = getattr(item, "fixturenames", ())
+    if "market" in fixtures:
+        # The browser has a market of its own.
+        return "browser" if "page" in fixtures else "market"
+    if "pod_machine" in fixtures:
+        return "pod_machine"
+    own_machine = item.get_closest_marker("engine") or "sshd" in fixtures
+    return item.path.stem if own_machine else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,5 +1,6 @@
 """`./market test`: an empty database and broker, an engine where one can be had, and pytest."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from lium_site.stack.console import StackError, say
 from lium_site.stack.paths import ROOT, open_state, private_folder
 
 SETTINGS = "lium_site.settings.test"
-# Two workers; what shares a machine or a market stays on one of them (tests/conftest.py).
-IN_PARALLEL = ("--numprocesses", "2", "--dist", "loadgroup")
+# Much of the time goes on waiting for machines, hence more workers than two cores; what shares a machine or a market
+# stays on one of them (tests/conftest.py).
+WORKERS = max(3, os.cpu_count() or 1)
+IN_PARALLEL = ("--numprocesses", str(WORKERS), "--dist", "loadgroup")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -37,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _parallel(arguments: Sequence[str]) -> Sequence[str]:
-    """Use both cores for the whole suite; a file or two is faster without workers."""
+    """Use all cores for the whole suite; a file or two is faster without workers."""
     named = any(not argument.startswith("-") for argument in arguments)
     return () if named else IN_PARALLEL
 
