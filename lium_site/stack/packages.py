@@ -18,6 +18,8 @@ PACKAGE_OF = {
     "iptables": "iptables",
     "ip": "iproute2",
 }
+# Debian 13 keeps the client apart from the engine's package, which older ones do not know.
+CLIENT_PACKAGE = "docker-cli"
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 INSTALL_SECONDS = 600
 
@@ -34,7 +36,10 @@ def find(program: str) -> str | None:
 
 def missing(programs: Sequence[str]) -> list[str]:
     """Return the packages that would bring the programs which are not there."""
-    return sorted({PACKAGE_OF[program] for program in programs if find(program) is None})
+    packages = {PACKAGE_OF[program] for program in programs if find(program) is None}
+    if find("dockerd") and PACKAGE_OF["docker"] in packages:
+        packages = packages - {PACKAGE_OF["docker"]} | {CLIENT_PACKAGE}
+    return sorted(packages)
 
 
 def install(packages: Sequence[str]) -> None:
@@ -51,6 +56,8 @@ def install(packages: Sequence[str]) -> None:
     with _no_service_started():
         _apt("update", "-qq")
         _apt("install", "-y", "-qq", "--no-install-recommends", *packages)
+        if find("docker") is None and find("dockerd"):
+            _apt("install", "-y", "-qq", "--no-install-recommends", CLIENT_PACKAGE)
     if "openssh-server" in packages and shutil.which("systemctl"):
         # Only the program was wanted: without this the system's own SSH server would come up at the next boot.
         for unit in ("ssh.service", "ssh.socket"):
