@@ -15,11 +15,16 @@ from core import clock, request_context
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Lead every page of allauth to our services and limits."""
 
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Count each form that is sent: a refused one tells whether its address has an account."""
+        if request.method == "POST":
+            limits.signup()
+        return True
+
     def save_user(
         self, request: HttpRequest, user: User, form: Any, commit: bool = True
     ) -> AbstractBaseUser:
         """Make the account with workspace, credit and audit."""
-        limits.signup()
         super().save_user(request, user, form, commit=False)
         signup.open_account(user=user, now=clock.now())
         return user
@@ -35,13 +40,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             limits.login_succeeded(credentials.get("email", ""))
         return user
 
-    def _rollback_login_failed_rl_usage(self) -> None:
-        """Leave allauth's windows alone: they are not used."""
-
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> Any:
         """Note the sign-in in the audit trail."""
         sessions.note_login(user=user, now=clock.now())
         return super().post_login(request, user, **kwargs)
+
+    def send_confirmation_mail(
+        self, request: HttpRequest, emailconfirmation: Any, signup: bool
+    ) -> None:
+        """Count what is asked for once more; the form that gave the address has counted the first."""
+        if "action_send" in request.POST:
+            limits.mail(emailconfirmation.email_address.email)
+        super().send_confirmation_mail(request, emailconfirmation, signup)
 
     def set_password(self, user: User, password: str) -> None:
         """Change the password and end the sessions that the old one opened."""

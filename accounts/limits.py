@@ -10,6 +10,8 @@ LOGIN_PER_ACCOUNT: Final = "10/15 minute"
 SIGNUP_PER_ADDRESS: Final = "60/hour"
 KEYS_PER_ACCOUNT: Final = "60/hour"
 INVITATIONS_PER_ACCOUNT: Final = "20/hour"
+MAILS_PER_ADDRESS: Final = "60/hour"
+MAILS_PER_RECIPIENT: Final = "5/hour"
 
 
 def login(account: str) -> None:
@@ -56,6 +58,15 @@ def invitation(account: object) -> None:
     :raises RateLimited: too many of this account.
     """
     ratelimit.check("invitations", str(account), INVITATIONS_PER_ACCOUNT)
+
+
+def mail(recipient: str) -> None:
+    """Count a mail to an address that somebody typed, with or without an account.
+
+    :raises RateLimited: too many from this address of the network, or to this recipient.
+    """
+    ratelimit.check("mail-address", _address(), MAILS_PER_ADDRESS)
+    ratelimit.check("mail-recipient", _hidden(recipient), MAILS_PER_RECIPIENT)
 
 
 def _address() -> str:

@@ -98,7 +98,7 @@ DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.text("REDIS_URL")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {"BACKEND": "core.lenient_cache.LenientRedisCache", "LOCATION": REDIS_URL},
 }
 
 AUTH_USER_MODEL = "accounts.User"
@@ -128,6 +128,13 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 # Optional: an API sign-up works before its address is verified; the page shows a reminder.
 ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_LOGOUT_ON_GET = False
+# Ours hold on every way to an account (accounts.limits); allauth's know the pages alone, and its own cache's failures.
+ACCOUNT_RATE_LIMITS = False
+ACCOUNT_FORMS = {
+    "add_email": "accounts.allauth_forms.AddEmailForm",
+    "change_password": "accounts.allauth_forms.ChangePasswordForm",
+    "reset_password": "accounts.allauth_forms.ResetPasswordForm",
+}
 USERSESSIONS_TRACK_ACTIVITY = False
 EMAIL_BACKEND = env.text("MARKET_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 EMAIL_TIMEOUT = 10
@@ -201,7 +208,9 @@ CELERY_TIMEZONE = "UTC"
 # The market's own terms; each is shown to users where it applies.
 MARKET_CHAIN = env.one_of("MARKET_CHAIN", {"local", "subtensor"}, "local")
 MARKET_INCIDENT = env.text("MARKET_INCIDENT", "")
-MARKET_INSTANCE = env.text("MARKET_INSTANCE", "dev")
+# Whose containers are whose: two markets of one name would end each other's, so there is no default.
+MARKET_INSTANCE = env.text("MARKET_INSTANCE")
+MARKET_MOST_UNKNOWN = env.integer("MARKET_MOST_UNKNOWN", 3)
 MARKET_FEE_RATE = env.decimal("MARKET_FEE_RATE", "0.05")
 MARKET_MIN_PRICE_RATE = env.decimal("MARKET_MIN_PRICE_RATE", "0.5")
 MARKET_MAX_PRICE_RATE = env.decimal("MARKET_MAX_PRICE_RATE", "2")

@@ -5,8 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -145,6 +146,14 @@ class TestPodPages:
 
         assert next(phase["state"] for phase in answer.context["phases"]) == "active"
         assert answer.context["connect"] is None
+
+    def test_it_is_shown_without_redis_too(self, page: Client, pod: Pod) -> None:
+        away = settings.CACHES["default"] | {"LOCATION": "unix:///nowhere.sock"}
+        with override_settings(CACHES={"default": away}):
+            answer = page.get(reverse("pod", args=[pod.public_id]))
+
+        assert answer.status_code == 200
+        assert reverse("pod_stop", args=[pod.public_id]) in answer.content.decode()
 
     def test_a_running_pod_shows_command_and_host_key(self, page: Client, pod: Pod) -> None:
         make_ready(pod)
