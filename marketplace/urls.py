@@ -2,7 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from marketplace import coldkey_views, provide_views, request_views, setup_views, views
+from marketplace import (
+    coldkey_views,
+    provide_views,
+    register_views,
+    request_views,
+    setup_views,
+    views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("machines", views.machines, name="machines"),
@@ -10,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("machines/<uuid:public_id>", views.machine, name="machine"),
     path("provide", provide_views.provide, name="provide"),
     path("provide/machines/add", setup_views.add, name="provider_add"),
+    path("provide/machines/register", register_views.register, name="provider_register"),
     path(
         "provide/machines/<uuid:public_id>/setup/<slug:step>",
         setup_views.setup,

@@ -18,7 +18,7 @@ from django.db import transaction
 from accounts.access import principal_in
 from accounts.models import User
 from accounts.principal import Principal
-from accounts.services import challenges
+from accounts.services import audit, challenges
 from accounts.services.challenges import BadSignature
 from core import ss58
 from core.errors import Forbidden, Unauthenticated
@@ -67,6 +67,14 @@ def issue(*, principal: Principal, provider: Provider, now: datetime) -> tuple[s
             "opt_in_status": provider.opted_in,
         },
     }
+    audit.record(
+        action="machine.register_token",
+        actor=principal.actor(),
+        workspace_id=principal.workspace.pk,
+        resource=("provider", provider.public_id),
+        result={"expires_at": expires_at.isoformat()},
+        now=now,
+    )
     return jwt.encode(claims, _key(), algorithm=ALGORITHM), expires_at
 
 

@@ -46,6 +46,7 @@ SCREENS = (
     Screen("provide", "/provide", ANYONE),
     Screen("provide, a wrong figure", "/provide?price=-1&count=2", ANYONE),
     Screen("provider_add", "/provide/machines/add"),
+    Screen("provider_register", "/provide/machines/register"),
     Screen("provider", "/provide/machines"),
     Screen("provider_node", lambda world: f"/provide/machines/{world.machine}"),
     Screen("provider_earnings", "/provide/earnings"),
