@@ -46,6 +46,16 @@ class StepRow:
         """Say whether it passed with something to better."""
         return self.status == CheckStatus.PASSED and bool(self.code)
 
+    @property
+    def is_decided(self) -> bool:
+        """Say whether it was tried, so that it can be tried again alone."""
+        return self.status not in OPEN
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Say whether trying it again is the thing to do: it failed, could not be told, or has something to mend."""
+        return self.status in (CheckStatus.FAILED, CheckStatus.UNKNOWN) or bool(self.fix)
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
@@ -65,7 +75,7 @@ class Verification:
     @property
     def done(self) -> int:
         """Count the steps that are decided."""
-        return sum(step.status not in OPEN for step in self.steps)
+        return sum(step.is_decided for step in self.steps)
 
     @property
     def blocking(self) -> list[StepRow]:
