@@ -124,7 +124,9 @@ def _take_access(request: HttpRequest, node: Node, principal: Principal) -> Http
 
 def _show_checks(request: HttpRequest, node: Node) -> HttpResponse:
     verification = selectors.verification(node, now=clock.now())
-    context = {"verification": verification, "running": verification.phase == "running"}
+    running = verification.phase == "running"
+    gpus = node.gpus.order_by("position")
+    context = {"verification": verification, "running": running, "gpus": gpus}
     if getattr(request, "htmx", False):
         return render(request, "provide/setup_checks.html#progress", {"node": node, **context})
     return _page(request, node, "checks", context)

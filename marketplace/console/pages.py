@@ -60,6 +60,7 @@ def machine_page(node: Node, *, now: datetime) -> dict[str, Any]:
         "earned_day_usd": hosting.earned_by_node(node.provider, since=now - DAY).get(node.pk),
         "earned_usd": hosting.earned_by_node(node.provider, since=now - RECENT).get(node.pk),
         "verification": verification,
+        "gpus": node.gpus.order_by("position"),
         "can_check": node.status in RECHECKABLE and bool(node.host_key),
         "rentals": rentals,
         "notice": selectors.open_notice(node),

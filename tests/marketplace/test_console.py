@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from django.urls import reverse
 from accounts.consumers import NOT_FOUND, SIGN_IN
 from core import clock
 from core.actors import PLATFORM
+from marketplace.checks import CHECKS
 from marketplace.models import (
     CheckResult,
     CheckRun,
@@ -29,7 +31,7 @@ from marketplace.models import (
 from marketplace.services import notices, usage
 from marketplace.transitions import Reason, move
 from tests.factories.accounts import Person
-from tests.factories.marketplace import make_gpu_model, make_node, make_provider
+from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
 from tests.factories.pods import make_pod
 from tests.live_page import close_code, heard, live_page
 from tests.marketplace.test_earnings import charge
@@ -133,6 +135,28 @@ def test_the_page_shows_what_a_check_measured_and_how_to_mend_it(bob: Person, no
 
     for words in ("40 GiB", "at least 100 GiB", "larger disk", "df -h", "Try this one again"):
         assert words in text
+
+
+def test_what_could_not_be_told_says_why_and_is_tried_again_alone(bob: Person, node: Node) -> None:
+    run_checks(node, status="unknown", measured="The machine does not say.")
+    why = CHECKS[0].why
+
+    for page in (page_of(node), reverse("provider_setup", args=[node.public_id, "checks"])):
+        text = unescape(bob.browser.get(page).content.decode())
+        assert "Try this one again" in text
+        assert why in text
+
+
+@pytest.mark.parametrize("step", ["", "checks"])
+def test_gpus_are_named_and_the_missing_one_is_told(bob: Person, node: Node, step: str) -> None:
+    run_checks(node)
+    node.gpus.filter(position=3).update(missing_since=NOON, holder=uuid4())
+    page = reverse("provider_setup", args=[node.public_id, step]) if step else page_of(node)
+
+    text = bob.browser.get(page).content.decode()
+
+    assert all(gpu.uuid in text for gpu in node.gpus.all())
+    assert text.count("a pod still holds it") == 1
 
 
 def test_checks_are_run_again(bob: Person, node: Node) -> None:
