@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("MARKET_SECRET_KEY", "test-only-secret-key-of-no-value-0123456789-0123456789")
 os.environ.setdefault("MARKET_FIELD_KEYS", "SNgmd1GuTcuWGxcHhmm2lfb2Us5jSvIhZ1xA0GcTRbM=")
+os.environ.setdefault("MARKET_INSTANCE", "test")
 os.environ.setdefault("DATABASE_URL", "postgresql://localhost/lium")
 os.environ.setdefault("REDIS_URL", "redis://localhost:6379/9")
 os.environ.setdefault("MARKET_ALLOWED_HOSTS", "testserver,127.0.0.1,localhost")

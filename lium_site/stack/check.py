@@ -54,6 +54,7 @@ def _django() -> int:
             **made_up().environment(),
             **addresses,
             "DJANGO_SETTINGS_MODULE": "lium_site.settings.base",
+            "MARKET_INSTANCE": "check",
             "MARKET_PUBLIC_URL": PUBLIC_URL,
             "MARKET_SSL_REDIRECT": "yes",
         }

@@ -106,6 +106,7 @@ def _environment(addresses: Mapping[str, str]) -> dict[str, str]:
         **invented.logins(),
         **addresses,
         "DJANGO_SETTINGS_MODULE": "lium_site.settings.base",
+        "MARKET_INSTANCE": "bench",
         "BENCH_DATABASE_URL": addresses["DATABASE_URL"],
     }
 

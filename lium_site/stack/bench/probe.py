@@ -64,6 +64,7 @@ def _environment(addresses: Mapping[str, str]) -> dict[str, str]:
         **invented.environment(),
         **addresses,
         "DJANGO_SETTINGS_MODULE": "lium_site.settings.base",
+        "MARKET_INSTANCE": "bench",
     }
 
 
