@@ -10,6 +10,7 @@ from marketplace.machine.errors import (
     HostKeyChanged,
     MachineError,
     MachineUnreachable,
+    NotUnderstood,
     OutcomeUnknown,
 )
 from marketplace.machine.keys import fingerprint, generate_keypair
@@ -31,6 +32,7 @@ __all__ = [
     "MachineAddress",
     "MachineError",
     "MachineUnreachable",
+    "NotUnderstood",
     "OutcomeUnknown",
     "Sessions",
     "Stream",

@@ -60,5 +60,12 @@ class CommandFailed(MachineError):
         super().__init__(f"`{command}` failed on {where} with status {exit_status}: {stderr}")
 
 
+class NotUnderstood(MachineError):
+    """A command's output is not what that command prints: a broken machine, or one that means to mislead."""
+
+    def __init__(self, *, where: str, what: str) -> None:
+        super().__init__(f"{where} gave {what} that cannot be right.")
+
+
 class BadKey(MachineError):
     """A key is not what SSH expects."""

@@ -3,6 +3,7 @@
 import random
 from datetime import datetime, timedelta
 from typing import Final, Protocol
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -12,6 +13,7 @@ from core.actors import PLATFORM
 from marketplace.checks import BY_ID, Evidence
 from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, NodeStatus, Outcome
 from marketplace.services import findings, listing, outage
+from marketplace.services.check_turns import WAY_THERE, RunLost
 from marketplace.services.hardware import hardware_of
 from marketplace.transitions import Reason, move
 
@@ -26,7 +28,6 @@ TRIED_IN_VAIN: Final = 3
 IN_VAIN: Final = (Outcome.FAILED, Outcome.INCOMPLETE)
 # A machine that was not reached may be one that its provider is still setting up.
 NOT_REACHED_AGAIN: Final = timedelta(minutes=3)
-WAY_THERE: Final = ("contact", "key")
 
 
 class Visited(Protocol):
@@ -72,11 +73,17 @@ def write_findings(*, node_id: int, evidence: Evidence, now: datetime) -> bool:
     return hardware is not None
 
 
-def finish(*, run_id: int, visited: Visited, now: datetime) -> Outcome:
-    """End a run: say how it went, where the node stands, and when it is checked next."""
+def finish(*, run_id: int, token: UUID, visited: Visited, now: datetime) -> Outcome:
+    """End a run: say how it went, where the node stands, and when it is checked next.
+
+    :raises RunLost: it is not held with this token any more.
+    """
     with transaction.atomic():
-        run = CheckRun.objects.select_for_update(no_key=True).get(pk=run_id)
-        node = _lock(run.node_id)
+        node = _lock(CheckRun.objects.values_list("node", flat=True).get(pk=run_id))
+        open_run = CheckRun.objects.filter(pk=run_id, lease_token=token, finished_at=None)
+        run = open_run.select_for_update(no_key=True).first()
+        if run is None:
+            raise RunLost
         results = list(run.results.order_by("position"))
         outcome = _outcome(results)
         run.finished_at, run.outcome = now, outcome

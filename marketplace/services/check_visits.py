@@ -3,7 +3,8 @@
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 import structlog
 
@@ -27,7 +28,7 @@ from marketplace.checks import (
 from marketplace.machine import MachineUnreachable
 from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, NodeStatus
 from marketplace.selectors.same_machine import gpus_elsewhere
-from marketplace.services import check_outcomes, measurements
+from marketplace.services import check_outcomes, check_turns, measurements
 from marketplace.services.host_keys import confirm_host_key, look_at_host_key
 from marketplace.services.machines import machine_address
 from marketplace.services.requirements import requirements
@@ -68,12 +69,14 @@ class Visited:
         return self._now + timedelta(seconds=time.monotonic() - self.began)
 
 
-def visit(run: CheckRun, *, now: datetime) -> Visited:
-    """Try all that is not decided yet of a run."""
-    visited = Visited(now=now)
+def visit(run: CheckRun, visited: Visited, *, token: UUID) -> None:
+    """Try all that is not decided yet of a run.
+
+    :raises RunLost: it is not held with this token any more.
+    """
     results = {result.check_id: result for result in run.results.all()}
     node = run.node
-    fault = _pin_at_first_contact(node, now=now)
+    fault = _pin_at_first_contact(node, now=visited.moment())
     there = Visit(
         evidence_of(node, contact=fault),
         address=machine_address(node) if node.host_key else None,
@@ -83,9 +86,8 @@ def visit(run: CheckRun, *, now: datetime) -> Visited:
     with there.connected():
         for check in CHECKS:
             if results[check.id].status in (CheckStatus.PENDING, CheckStatus.RUNNING):
-                _try(check, results, there, node, visited)
+                _try(check, results, there, node, visited, token)
     visited.evidence = there.evidence
-    return visited
 
 
 def evidence_of(node: Node, *, contact: Contact | None = None) -> Evidence:
@@ -129,15 +131,15 @@ def _try(
     there: Visit,
     node: Node,
     visited: Visited,
+    token: UUID,
 ) -> None:
     result = results[check.id]
     began = visited.began if check.id == "contact" else time.monotonic()
-    result.status, result.started_at = CheckStatus.RUNNING, visited.moment()
-    result.save(update_fields=["status", "started_at"])
+    _set(result, token, status=CheckStatus.RUNNING, started_at=visited.moment())
     verdict = (
         _lacking(check, results) or _sparing(check, node) or _judged(check, there, node, visited)
     )
-    _write(result, verdict, seconds=time.monotonic() - began)
+    _write(result, verdict, token, seconds=time.monotonic() - began)
     if check.id == "key" and verdict.status == CheckStatus.PASSED:
         check_outcomes.reached(node_id=node.pk, now=visited.moment())
 
@@ -199,22 +201,30 @@ def _prepare(node: Node, evidence: Evidence, visited: Visited) -> Preparation | 
     except hooks.NotPrepared as error:
         log.info("check.not_prepared", node=str(node.public_id), error=str(error))
         return Preparation(False, str(error))
+    except Exception:
+        # What a hostile machine makes us stumble over costs it the check, and never the run.
+        log.exception("check.stumbled", part="preparation", node=str(node.public_id))
+        return None
     return Preparation(True)
 
 
-def _write(result: CheckResult, verdict: Verdict, *, seconds: float) -> None:
-    result.status, result.code = verdict.status, verdict.code
-    result.measured, result.required = verdict.measured[:300], verdict.required[:300]
-    result.fix, result.fix_command = verdict.fix[:500], verdict.fix_command[:500]
-    result.seconds = round(seconds, 3) if verdict.status != CheckStatus.SKIPPED else None
-    result.save(
-        update_fields=[
-            "status",
-            "code",
-            "measured",
-            "required",
-            "fix",
-            "fix_command",
-            "seconds",
-        ]
+def _write(result: CheckResult, verdict: Verdict, token: UUID, *, seconds: float) -> None:
+    _set(
+        result,
+        token,
+        status=verdict.status,
+        code=verdict.code,
+        measured=verdict.measured[:300],
+        required=verdict.required[:300],
+        fix=verdict.fix[:500],
+        fix_command=verdict.fix_command[:500],
+        seconds=round(seconds, 3) if verdict.status != CheckStatus.SKIPPED else None,
     )
+
+
+def _set(result: CheckResult, token: UUID, **values: Any) -> None:
+    """Write to a result of a run that is still ours."""
+    if not check_turns.mine(result, token).update(**values):
+        raise check_turns.RunLost
+    for name, value in values.items():
+        setattr(result, name, value)

@@ -1,16 +1,15 @@
 """Going through a machine's checks: what a run tries, in order, and what comes of it.
 
-Each result is written as it comes, so that a page shows how far it is. A run that nobody works on any more is broken
-off, which is no failure of the machine. The database decides who works on a run; a message is only a nudge.
+Each result is written as it comes, so that a page shows how far it is. Who works on a run, and when, is decided by
+`marketplace.services.check_turns`; a message is only a nudge.
 """
 
-import random
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from core.errors import Conflict, NotFound
 from marketplace import dispatch
@@ -21,15 +20,12 @@ from marketplace.models import (
     CheckStatus,
     Node,
     NodeStatus,
-    Outcome,
     Trigger,
 )
-from marketplace.services import check_outcomes, check_visits, outage
+from marketplace.services import check_outcomes, check_turns, check_visits, outage
+from marketplace.services.check_visits import Visited
 
 log = structlog.get_logger(__name__)
-# Longer than any check takes; the preparation copies an image.
-GIVEN_UP_AFTER: Final = timedelta(minutes=26)
-RING_AGAIN_AFTER: Final = timedelta(seconds=30)
 BATCH: Final = 50
 # Every machine that answers at all does so twice within this time.
 ANSWERED_OF_LATE: Final = timedelta(minutes=1)
@@ -45,7 +41,7 @@ def start(*, node_id: int, trigger: Trigger, now: datetime) -> CheckRun:
         node = _lock(node_id)
         if not node.host_key and node.listing_wanted_at is None:
             raise Conflict("Its host key was not confirmed.", hint="Compare and confirm it first.")
-        run = _under_way(node, now=now) or _new_run(node, trigger, now=now)
+        run = _under_way(node) or _new_run(node, trigger, now=now)
         dispatch.check_node(run.pk)
     return run
 
@@ -54,10 +50,10 @@ def run_now(*, node_id: int, trigger: Trigger, now: datetime) -> CheckRun:
     """Check a machine here and now, whatever was under way; give the finished run."""
     with transaction.atomic():
         node = _lock(node_id)
-        if (left := CheckRun.objects.filter(node=node, finished_at=None).first()) is not None:
-            _break_off(left, now=now)
+        if (left := _under_way(node)) is not None:
+            check_turns.break_off(left, now=now)
         course = _new_run(node, trigger, now=now)
-    run(run_id=course.pk, now=now)
+    _work(course.pk, now=now)
     course.refresh_from_db()
     return course
 
@@ -82,17 +78,13 @@ def run_one(*, node_id: int, check_id: str, now: datetime) -> CheckRun:
 
 def run(*, run_id: int, now: datetime) -> None:
     """Try what is pending of a run, and draw the consequences; harmless when somebody else does."""
-    if not _claim(run_id, now=now):
-        return
-    course = CheckRun.objects.select_related("node__provider", "node__gpu_model").get(pk=run_id)
-    visited = check_visits.visit(course, now=now)
-    check_outcomes.finish(run_id=run_id, visited=visited, now=visited.moment())
+    if check_turns.has_turn(run_id):
+        _work(run_id, now=now)
 
 
 def sweep(now: datetime) -> int:
-    """Start what is due, ring again for what nobody took, and end what nobody works on; give how many began."""
-    for course in CheckRun.objects.filter(finished_at=None, started_at__lt=now - RING_AGAIN_AFTER):
-        _look_after(course, now=now)
+    """Start what is due, and ring again for what nobody works on; give how many began."""
+    check_turns.sweep(now)
     ids = list(_due(now).order_by("next_checks_at").values_list("pk", flat=True)[:BATCH])
     for node_id in ids:
         start(node_id=node_id, trigger=Trigger.SCHEDULE, now=now)
@@ -110,6 +102,21 @@ def _due(now: datetime) -> QuerySet[Node]:
     return wanted
 
 
+def _work(run_id: int, *, now: datetime) -> None:
+    visited = Visited(now=now)
+    with check_turns.taken(run_id, now=visited.moment) as token:
+        if token is None:
+            return
+        course = CheckRun.objects.select_related("node__provider", "node__gpu_model").get(pk=run_id)
+        try:
+            check_visits.visit(course, visited, token=token)
+            check_outcomes.finish(run_id=run_id, token=token, visited=visited, now=visited.moment())
+        except check_turns.RunLost:
+            log.warning("checks.run_lost", run=run_id)
+            return
+    check_turns.ring_next(provider_id=course.node.provider_id)
+
+
 def _lock(node_id: int) -> Node:
     return Node.objects.select_for_update(no_key=True).get(pk=node_id)
 
@@ -124,12 +131,8 @@ def _new_run(node: Node, trigger: Trigger, *, now: datetime) -> CheckRun:
     return run
 
 
-def _under_way(node: Node, *, now: datetime) -> CheckRun | None:
-    run = CheckRun.objects.filter(node=node, finished_at=None).first()
-    if run is not None and _given_up(run, now=now):
-        _break_off(run, now=now)
-        return None
-    return run
+def _under_way(node: Node) -> CheckRun | None:
+    return CheckRun.objects.filter(node=node, finished_at=None).first()
 
 
 def _reopen(run: CheckRun, check_id: str, *, now: datetime) -> None:
@@ -141,44 +144,5 @@ def _reopen(run: CheckRun, check_id: str, *, now: datetime) -> None:
         seconds=None,
         **dict.fromkeys(("code", "measured", "required", "fix", "fix_command"), ""),
     )
-    run.started_at, run.finished_at, run.outcome = now, None, ""
-    run.save(update_fields=["started_at", "finished_at", "outcome"])
-
-
-def _claim(run_id: int, *, now: datetime) -> bool:
-    with transaction.atomic():
-        run = CheckRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
-        if run is None or run.finished_at is not None:
-            return False
-        if run.results.filter(started_at__isnull=False, status=CheckStatus.RUNNING).exists():
-            return False
-        first = run.results.filter(status=CheckStatus.PENDING).order_by("position").first()
-        if first is not None:
-            first.status, first.started_at = CheckStatus.RUNNING, now
-            first.save(update_fields=["status", "started_at"])
-    return True
-
-
-def _look_after(run: CheckRun, *, now: datetime) -> None:
-    if _given_up(run, now=now):
-        with transaction.atomic():
-            _break_off(run, now=now)
-    elif not run.results.filter(status=CheckStatus.RUNNING).exists():
-        with transaction.atomic():
-            dispatch.check_node(run.pk)
-
-
-def _given_up(run: CheckRun, *, now: datetime) -> bool:
-    latest = run.results.aggregate(at=Max("started_at"))["at"] or run.started_at
-    return bool(now - latest > GIVEN_UP_AFTER)
-
-
-def _break_off(run: CheckRun, *, now: datetime) -> None:
-    run.results.filter(status__in=[CheckStatus.PENDING, CheckStatus.RUNNING]).update(
-        status=CheckStatus.UNKNOWN, measured="The run was broken off on our side."
-    )
-    run.finished_at, run.outcome = now, Outcome.BROKEN_OFF
-    run.save(update_fields=["finished_at", "outcome"])
-    delay = timedelta(seconds=random.uniform(60, 180))  # noqa: S311  # jitter
-    Node.objects.filter(pk=run.node_id).update(next_checks_at=now + delay)
-    log.warning("checks.broken_off", run=run.pk, node=run.node_id)
+    run.started_at, run.finished_at, run.outcome, run.attempt = now, None, "", 0
+    run.save(update_fields=["started_at", "finished_at", "outcome", "attempt"])

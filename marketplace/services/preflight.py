@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from marketplace.checks import Found, FoundGpu
+from marketplace.checks.versions import version
 from marketplace.machine import Machine
 from marketplace.models import GpuAccess
 from marketplace.simulated import is_simulated
@@ -60,7 +61,7 @@ def read(output: str) -> Found:
 
 
 def _gpu_access(engine: str | None, values: dict[str, str]) -> GpuAccess | None:
-    if "cdi" in values and _version(engine) >= CDI_SINCE:
+    if "cdi" in values and version(engine) >= CDI_SINCE:
         return GpuAccess.CDI
     return GpuAccess.GPUS if "nvidia_hook" in values else None
 
@@ -85,20 +86,16 @@ def _pair(line: str) -> tuple[str, str]:
 
 def _gpu(text: str) -> FoundGpu | None:
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 4 or not parts[1].startswith("GPU-") or not parts[0].isdigit():
+    index = _whole(parts[0])
+    if len(parts) != 4 or not parts[1].startswith("GPU-") or index is None:
         return None
     return FoundGpu(
-        index=int(parts[0]),
+        index=index,
         uuid=parts[1][:64],
         name=parts[2][:100],
         memory_mib=_whole(parts[3]),
         simulated=is_simulated(parts[1]),
     )
-
-
-def _version(text: str | None) -> tuple[int, ...]:
-    parts = (text or "").split(".")[:2]
-    return tuple(int(part) for part in parts) if all(map(str.isdigit, parts)) else ()
 
 
 def _whole(text: str | None) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from marketplace.machine import CommandFailed, Machine
+from marketplace.machine import CommandFailed, Machine, NotUnderstood
 from marketplace.simulated import NVIDIA_SMI
 from rentals.engine.docker import ACT_SECONDS, LOOK_SECONDS, docker
 from rentals.engine.errors import EngineDown, EngineError, NodeUnfit
@@ -160,9 +160,12 @@ def gpu_access(machine: Machine, *, engine: dict[str, Any]) -> GpuAccess | None:
 
 def _directories(machine: Machine, layout: NodeLayout) -> tuple[str, int, int, int | None]:
     argv = ["sh", "-c", _DIRECTORIES, "sh", layout.directory]
-    kind, cpus, memory, *disk = machine.check(argv, timeout=LOOK_SECONDS).decode().split()
-    free = int(disk[0]) if disk and disk[0].isdigit() else None
-    return ARCHITECTURES.get(kind, kind), int(cpus), int(memory), free
+    said = machine.check(argv, timeout=LOOK_SECONDS).decode("ascii", "replace")
+    found = re.fullmatch(r"(\w{1,20})\s+([0-9]{1,9})\s+([0-9]{1,9})(?:\s+([0-9]{1,9}))?\s*", said)
+    if found is None:
+        raise NotUnderstood(where=str(machine), what="a word on its processor, memory and disk")
+    kind, cpus, memory, free = found.groups()
+    return ARCHITECTURES.get(kind, kind), int(cpus), int(memory), int(free) if free else None
 
 
 def _install_runtime(machine: Machine, layout: NodeLayout, bundle: RuntimeBundle) -> None:
@@ -213,17 +216,31 @@ def _firewall(machine: Machine, *arguments: str) -> None:
 def _engine(machine: Machine) -> dict[str, Any]:
     """Ask the engine what it is, and refuse what pods cannot run on."""
     said = docker(machine, ["info", "-f", "{{json .}}"], timeout=LOOK_SECONDS)
-    engine: dict[str, Any] = json.loads(said)
+    engine = _parsed(said, machine)
     # Some clients exit with 0 when there is no engine: only a version is an answer.
     if not engine.get("ServerVersion"):
-        raise EngineDown("; ".join(engine.get("ServerErrors") or ["it gave no version"]))
+        raise EngineDown("; ".join(map(str, engine["ServerErrors"])) or "it gave no version")
     if _version(engine) < OLDEST_ENGINE:
         raise NodeUnfit(f"its engine {engine['ServerVersion']} is older than 20.10")
-    options = " ".join(engine.get("SecurityOptions") or ())
+    options = " ".join(map(str, engine["SecurityOptions"]))
     if "name=rootless" in options or "name=userns" in options:
         raise NodeUnfit("its engine runs rootless or remaps users, which pods do not support")
     return engine
 
 
+def _parsed(said: bytes, machine: Machine) -> dict[str, Any]:
+    """Read what `docker info` prints, as far as it is relied upon."""
+    try:
+        engine = json.loads(said)
+    except (ValueError, RecursionError):
+        engine = None
+    kinds = {"ServerVersion": str, "ServerErrors": list, "SecurityOptions": list, "Runtimes": dict}
+    if not isinstance(engine, dict) or not all(
+        isinstance(engine.get(key) or kind(), kind) for key, kind in kinds.items()
+    ):
+        raise NotUnderstood(where=str(machine), what="a description of its engine")
+    return {key: engine.get(key) or kind() for key, kind in kinds.items()}
+
+
 def _version(engine: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", engine["ServerVersion"])[:2])
+    return tuple(int(number) for number in re.findall(r"[0-9]{1,9}", engine["ServerVersion"])[:2])

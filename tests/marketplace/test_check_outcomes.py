@@ -7,8 +7,8 @@ import pytest
 from django.conf import settings
 
 from marketplace.models import CheckStatus, Node, NodeStatus, Outcome, Trigger
-from marketplace.services import alerts, check_outcomes, checking, outage
-from marketplace.services.check_outcomes import TRIED_IN_VAIN
+from marketplace.services import alerts, check_turns, checking, outage
+from marketplace.services.check_outcomes import TRIED_IN_VAIN, finish
 from tests.factories.marketplace import NOON, make_node
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,9 @@ def ran(node: Node, *, at: datetime, **found: CheckStatus) -> Outcome:
     run.results.update(status=CheckStatus.PASSED)
     for check_id, status in found.items():
         run.results.filter(check_id=check_id).update(status=status)
-    outcome = check_outcomes.finish(run_id=run.pk, visited=NOTHING, now=at)
+    with check_turns.taken(run.pk, now=lambda: at) as token:
+        run.results.filter(status=CheckStatus.RUNNING).update(status=CheckStatus.PASSED)
+        outcome = finish(run_id=run.pk, token=token, visited=NOTHING, now=at)
     node.refresh_from_db()
     return outcome
 
@@ -67,11 +69,9 @@ class TestExpiry:
 
     def test_time_in_which_we_checked_nothing_is_not_held_against_anybody(self) -> None:
         node = listed()
-        for index in range(TRIED_IN_VAIN):
+        for _ in range(TRIED_IN_VAIN):
             run = checking.start(node_id=node.pk, trigger=Trigger.SCHEDULE, now=LATE)
-            checking.sweep(LATE + (index + 1) * timedelta(hours=1))
-            run.refresh_from_db()
-            assert run.outcome == Outcome.BROKEN_OFF
+            check_turns.break_off(run, now=LATE)
 
         ran(node, at=LATE + timedelta(days=1), disk=CheckStatus.UNKNOWN)
 

@@ -30,7 +30,7 @@ from marketplace.models import (
     Trigger,
 )
 from marketplace.selectors import verification
-from marketplace.services import checking, gpu_catalogue, listing, onboarding
+from marketplace.services import check_turns, checking, gpu_catalogue, listing, onboarding
 from marketplace.services.machines import seal_key
 from marketplace.services.onboarding import AddressTaken, Claim, UnsupportedGpu
 from marketplace.simulated import gpus_tsv, install, uuids
@@ -326,26 +326,13 @@ class TestRuns:
     def test_one_run_at_a_time_and_one_worker_a_run(self, node: Node) -> None:
         first = checking.start(node_id=node.pk, trigger=Trigger.WIZARD, now=NOON)
         second = checking.start(node_id=node.pk, trigger=Trigger.PROVIDER, now=NOON)
-        checking._claim(first.pk, now=NOON)
+        with check_turns.taken(first.pk, now=lambda: NOON):
+            checking.run(run_id=first.pk, now=NOON)
+            first.refresh_from_db()
 
-        checking.run(run_id=first.pk, now=NOON)
-
-        first.refresh_from_db()
         assert second.pk == first.pk
         assert first.finished_at is None
         assert first.results.filter(status=CheckStatus.PENDING).count() == len(CHECKS) - 1
-
-    def test_a_run_that_nobody_works_on_ends_as_no_failure(self, node: Node) -> None:
-        run = checking.start(node_id=node.pk, trigger=Trigger.WIZARD, now=NOON)
-        checking._claim(run.pk, now=NOON)
-
-        checking.sweep(NOON + timedelta(hours=1))
-
-        run.refresh_from_db()
-        node.refresh_from_db()
-        assert run.outcome == Outcome.INCOMPLETE
-        assert not run.results.filter(status=CheckStatus.FAILED).exists()
-        assert node.status == NodeStatus.NOT_DETECTED
 
     def test_the_sweep_starts_what_is_due(self, node: Node) -> None:
         Node.objects.filter(pk=node.pk).update(next_checks_at=NOON)
