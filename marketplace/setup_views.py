@@ -17,12 +17,12 @@ from accounts.models import User
 from accounts.principal import Principal
 from core import clock
 from core.errors import DomainError
-from marketplace import access, limits, selectors, setup_links
+from marketplace import access, selectors, setup_links
 from marketplace.checks import install_command
 from marketplace.machine import MachineError, fingerprint
 from marketplace.models import Node, NodeStatus, Trigger
 from marketplace.selectors.price_market import use_at_price
-from marketplace.services import checking, listing, onboarding, providers
+from marketplace.services import checking, host_keys, listing, onboarding, providers
 from marketplace.setup_forms import AddressForm, OfferingForm, refused
 
 STEPS: Final = {
@@ -88,10 +88,9 @@ def install_script(request: HttpRequest, token: str) -> HttpResponse:
 
 def _show_host_key(request: HttpRequest, node: Node) -> HttpResponse:
     context: dict[str, Any] = {"pinned": fingerprint(node.host_key) if node.host_key else ""}
-    limits.reaching(node.provider)
     try:
-        key = onboarding.look_at_host_key(node)
-        context |= {"host_key": key, "fingerprint": fingerprint(key)}
+        sighting = host_keys.sight(node)
+        context |= {"sighting": sighting.token, "fingerprint": sighting.fingerprint}
     except MachineError as error:
         context["problem"] = str(error)
     except DomainError as error:
@@ -100,8 +99,8 @@ def _show_host_key(request: HttpRequest, node: Node) -> HttpResponse:
 
 
 def _take_host_key(request: HttpRequest, node: Node, principal: Principal) -> HttpResponse:
-    key, now = request.POST.get("host_key", ""), clock.now()
-    onboarding.confirm_host_key(node_id=node.pk, host_key=key, actor=principal.actor(), now=now)
+    token, now = request.POST.get("sighting", ""), clock.now()
+    host_keys.confirm_sighting(node_id=node.pk, token=token, actor=principal.actor(), now=now)
     return _to(node, "access")
 
 

@@ -6,12 +6,13 @@ from typing import Final
 from celery import shared_task
 
 from core import clock
-from marketplace.services import announcing, checking, heartbeat, notices, requests, silence
+from marketplace.services import announcing, checking, heartbeat, notices, proofs, requests, silence
 
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "sweep-nodes": ("marketplace.tasks.sweep_nodes", 5.0, "validate"),
     "judge-silence": ("marketplace.tasks.judge_silence", 10.0, "metering"),
     "sweep-checks": ("marketplace.tasks.sweep_checks", 15.0, "validate"),
+    "drop-claims": ("marketplace.tasks.drop_claims", 600.0, "validate"),
     "sweep-notices": ("marketplace.tasks.sweep_notices", 10.0, "validate"),
     "answer-requests": ("marketplace.tasks.answer_requests", 60.0, "mail"),
     "sweep-deliveries": ("marketplace.tasks.sweep_deliveries", 15.0, "mail"),
@@ -41,6 +42,12 @@ def judge_silence(**_: object) -> None:
 def sweep_checks(**_: object) -> None:
     """Start the checks that are due, and end those that nobody works on."""
     checking.sweep(clock.now())
+
+
+@shared_task(soft_time_limit=30, time_limit=60)
+def drop_claims(**_: object) -> None:
+    """Take off what was added and never reached."""
+    proofs.drop_claims(clock.now())
 
 
 @shared_task(acks_late=True, soft_time_limit=1500, time_limit=1530)

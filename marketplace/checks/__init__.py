@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from marketplace.checks.access import judge_contact, judge_key
+from marketplace.checks.access import judge_contact, judge_key, listed_already
 from marketplace.checks.capacity import judge_disk, judge_memory
 from marketplace.checks.engine import judge_engine, judge_isolation, judge_limits
 from marketplace.checks.evidence import (
@@ -163,5 +163,6 @@ __all__ = [
     "Verdict",
     "install_command",
     "judge",
+    "listed_already",
     "skipped",
 ]

@@ -46,6 +46,18 @@ def judge_key(evidence: Evidence, _: Requirements) -> Verdict:
     return passed(f"Logged in as {evidence.ssh_user}.", required)
 
 
+def listed_already() -> Verdict:
+    """Refuse the key of a machine that another entry of the market is."""
+    return failed(
+        "listed_already",
+        measured="Another entry of this market logs in to the machine with this host key.",
+        required="One entry for each machine",
+        fix="Take the other entry off the market. A copied machine needs a host key of its own: make one with this "
+        "command, restart sshd, and confirm it.",
+        command="sudo ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key",
+    )
+
+
 def _another_key(contact: Contact) -> Verdict:
     return failed(
         "host_key_changed",

@@ -117,6 +117,9 @@ class Node(models.Model):
     starts_proven = models.PositiveIntegerField(default=0, help_text="pods that became ready")
     starts_failed = models.PositiveIntegerField(default=0, help_text="starts the node failed")
     typical_ready_seconds = models.FloatField(null=True, blank=True)
+    proven_at = models.DateTimeField(
+        null=True, blank=True, help_text="we logged in over its host key; empty while it is a claim"
+    )
     last_verified_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     boot_id = models.CharField(max_length=40, blank=True)
@@ -154,14 +157,20 @@ class Node(models.Model):
 
     class Meta:
         constraints = [
+            # A claim of one provider keeps nobody else out; only who was reached there does.
+            models.UniqueConstraint(
+                fields=["provider", "host", "ssh_port"],
+                condition=Q(delisted_at=None),
+                name="node_claimed_once",
+            ),
             models.UniqueConstraint(
                 fields=["host", "ssh_port"],
-                condition=Q(delisted_at=None),
+                condition=Q(delisted_at=None, proven_at__isnull=False),
                 name="node_one_per_address",
             ),
             models.UniqueConstraint(
                 fields=["host_key"],
-                condition=Q(delisted_at=None) & ~Q(host_key=""),
+                condition=Q(delisted_at=None, proven_at__isnull=False) & ~Q(host_key=""),
                 name="node_one_per_host_key",
             ),
             models.CheckConstraint(

@@ -15,6 +15,7 @@ from marketplace import limits
 from marketplace.machine import MachineUnreachable, fingerprint
 from marketplace.machine.probe import scan_host_key
 from marketplace.models import Node
+from marketplace.services import proofs
 from marketplace.transitions import Reason, note
 
 CONNECT_SECONDS: Final = 10.0
@@ -79,13 +80,19 @@ def change(*, node_id: int, host: str, port: int, actor: Actor, now: datetime) -
     pinned = node.host_key
     if pinned:
         _require_same_machine(pinned, host, port)
+    if proofs.is_taken(host, port, besides=node_id):
+        raise _taken(host, port)
     try:
         return _move(node_id, pinned, host, port, actor=actor, now=now)
     except IntegrityError as error:
-        raise AddressTaken(
-            f"Another machine on the market is at {host}:{port}.",
-            hint="Check the address; a machine is listed once.",
-        ) from error
+        raise _taken(host, port) from error
+
+
+def _taken(host: str, port: int) -> AddressTaken:
+    return AddressTaken(
+        f"Another machine on the market is at {host}:{port}.",
+        hint="Check the address; a machine is listed once.",
+    )
 
 
 def _is_host(text: str) -> bool:
@@ -118,6 +125,8 @@ def _move(node_id: int, pinned: str, host: str, port: int, *, actor: Actor, now:
     node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
     if node.host_key != pinned:
         raise Conflict("The machine's host key was changed meanwhile.", hint="Try again.")
+    if node.proven_at is not None:
+        proofs.vacate(host, port, besides=node.pk)
     if node.public_host == node.host:
         node.public_host = host
     node.host, node.ssh_port, node.next_probe_at = host, port, now

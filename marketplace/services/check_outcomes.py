@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from core.actors import PLATFORM
 from marketplace.checks import BY_ID, Evidence
 from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, NodeStatus, Outcome
-from marketplace.services import findings, listing, outage
+from marketplace.services import findings, listing, outage, proofs
 from marketplace.services.check_turns import WAY_THERE, RunLost
 from marketplace.services.hardware import hardware_of
 from marketplace.transitions import Reason, move
@@ -44,15 +44,18 @@ def begin(node: Node, *, now: datetime) -> None:
         _to(node, NodeStatus.VALIDATION_PENDING, Reason.CHECKS_WANTED, "Being checked.", now=now)
 
 
-def reached(*, node_id: int, now: datetime) -> None:
-    """Show that a machine let us in."""
+def reached(*, node_id: int, now: datetime) -> bool:
+    """Show that a machine let us in; False where another entry of the market is this machine."""
     with transaction.atomic():
         node = _lock(node_id)
+        if not proofs.prove(node, now=now):
+            return False
         node.last_seen_at, node.missed_probes, node.missing_since = now, 0, None
         node.save(update_fields=["last_seen_at", "missed_probes", "missing_since", "updated_at"])
         if node.status == NodeStatus.NOT_DETECTED:
             detail = "Reached over its pinned host key; its checks are under way."
             _to(node, NodeStatus.VALIDATION_PENDING, Reason.ENROLLED, detail, now=now)
+    return True
 
 
 def write_findings(*, node_id: int, evidence: Evidence, now: datetime) -> bool:

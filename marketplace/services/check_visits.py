@@ -23,6 +23,7 @@ from marketplace.checks import (
     Speed,
     Verdict,
     judge,
+    listed_already,
     skipped,
 )
 from marketplace.machine import MachineUnreachable
@@ -139,9 +140,10 @@ def _try(
     verdict = (
         _lacking(check, results) or _sparing(check, node) or _judged(check, there, node, visited)
     )
-    _write(result, verdict, token, seconds=time.monotonic() - began)
     if check.id == "key" and verdict.status == CheckStatus.PASSED:
-        check_outcomes.reached(node_id=node.pk, now=visited.moment())
+        ours = check_outcomes.reached(node_id=node.pk, now=visited.moment())
+        verdict = verdict if ours else listed_already()
+    _write(result, verdict, token, seconds=time.monotonic() - began)
 
 
 def _lacking(check: Check, results: dict[str, CheckResult]) -> Verdict | None:

@@ -62,11 +62,14 @@ def register(description: Description, *, now: datetime) -> Node:
     """
     with transaction.atomic(durable=True):
         known = Node.objects.select_for_update(no_key=True).select_related("provider")
-        node = known.filter(host_key=description.host_key, delisted_at=None).first()
+        mine = known.filter(host_key=description.host_key, delisted_at=None)
+        node = mine.filter(proven_at__isnull=False).first()
         _clear_address(description, now=now)
         node = _update(node, description) if node else _create(description)
         _apply(node, description)
         node.listing_wanted_at = node.listing_wanted_at or now
+        # Whoever describes it holds a key that it lets in, and vouches for the host key.
+        node.proven_at = node.proven_at or now
         node.save()
         _tell(node, now=now)
     return node

@@ -14,11 +14,13 @@ from marketplace import limits
 from marketplace.checks.install_key import STATE_DIR, USER
 from marketplace.models import CheckRun, GpuModel, Node, NodeStatus, Outcome, Provider, Trigger
 from marketplace.selectors import UnknownGpu, find, short_names
-from marketplace.services import addresses, checking, listing
+from marketplace.services import addresses, checking, listing, proofs
 from marketplace.services.host_keys import confirm_host_key, look_at_host_key
 from marketplace.transitions import Reason, note
 
 MAX_GPUS: Final = 16
+# The published client looks for these words.
+ADDRESS_TAKEN: Final = "A node already exists with the same ip and port."
 MIN_NOTICE_HOURS: Final = 24
 MAX_NOTICE_HOURS: Final = 336
 
@@ -68,14 +70,17 @@ class Claim:
 def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Node:
     """Write a claimed machine down; nothing of it is known yet.
 
-    :raises AddressTaken: another node has this address.
+    :raises AddressTaken: another node has this address. :raises TooManyClaims: too many were never reached.
     :raises UnsupportedGpu: the catalogue has no such GPU.
     :raises Invalid: a value cannot be right.
     """
     model = claimed_model(claim.gpu_model)
     _require_sane(claim)
     limits.reaching(provider)
+    proofs.require_few_claims(provider)
     addresses.require_address(claim.host, claim.port)
+    if proofs.is_taken(claim.host, claim.port):
+        raise AddressTaken(ADDRESS_TAKEN, hint="Another machine of this market answers there.")
     node = _node(provider, claim, model)
     if claim.price_per_gpu_usd is not None:
         node.price_per_gpu_usd = listing.fair_price(model, claim.price_per_gpu_usd)
@@ -88,7 +93,7 @@ def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Nod
             note(node, reason=Reason.ADDED, actor=actor, now=now, detail=detail)
     except IntegrityError as error:
         raise AddressTaken(
-            "A node already exists with the same ip and port.",
+            ADDRESS_TAKEN,
             hint="Go on with that one, or remove it first; two machines cannot share an address.",
         ) from error
     if claim.listed_when_checked:

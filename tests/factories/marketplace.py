@@ -39,6 +39,7 @@ def make_node(*, gpu_count: int = 8, **fields: Any) -> Node:
         "provider": fields.pop("provider", None) or make_provider(),
         "status": NodeStatus.AVAILABLE,
         "first_listed_at": NOON,
+        "proven_at": NOON,
         "price_per_gpu_usd": Decimal("2.45"),
         "host": f"node{number}.example.com",
         "public_host": "203.0.113.7",

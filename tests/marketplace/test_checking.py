@@ -30,8 +30,15 @@ from marketplace.models import (
     Trigger,
 )
 from marketplace.selectors import verification
-from marketplace.services import check_turns, checking, gpu_catalogue, listing, onboarding
-from marketplace.services.machines import seal_key
+from marketplace.services import (
+    check_outcomes,
+    check_turns,
+    checking,
+    gpu_catalogue,
+    listing,
+    onboarding,
+)
+from marketplace.services.machines import open_key, seal_key
 from marketplace.services.onboarding import AddressTaken, Claim, UnsupportedGpu
 from marketplace.simulated import gpus_tsv, install, uuids
 from tests.factories.marketplace import NOON
@@ -380,14 +387,24 @@ class TestAdding:
         with pytest.raises(Exception, match="not reachable from the internet"):
             onboarding.add(provider=provider, claim=claim, actor=PLATFORM, now=NOON)
 
-    def test_one_machine_is_listed_once(self, host: Host, node: Node, provider: Provider) -> None:
-        claim = Claim(gpu_model=MODEL, gpu_count=1, host="127.0.20.7")
-        twin = onboarding.add(provider=provider, claim=claim, actor=PLATFORM, now=NOON)
-        address = host.machine.address
-        key = scan_host_key(address.host, address.port, timeout=5)
+    def test_one_machine_is_listed_once(self, node: Node) -> None:
+        other = Provider.objects.create(
+            name="mallory",
+            ssh_public_key=node.provider.ssh_public_key,
+            ssh_private_key_encrypted="-",
+        )
+        seal_key(other, open_key(node.provider))
+        other.save()
+        claim = Claim(gpu_model=MODEL, gpu_count=4, host=node.host, user=node.ssh_user)
+        twin = onboarding.add(provider=other, claim=claim, actor=PLATFORM, now=NOON)
+        key = onboarding.look_at_host_key(twin)
+        onboarding.confirm_host_key(node_id=twin.pk, host_key=key, actor=PLATFORM, now=NOON)
+        check_outcomes.reached(node_id=node.pk, now=NOON)
 
-        with pytest.raises(Conflict, match="on this market already"):
-            onboarding.confirm_host_key(node_id=twin.pk, host_key=key, actor=PLATFORM, now=NOON)
+        run = checked(twin)
+
+        assert result(run, "key").code == "listed_already"
+        assert twin.status == NodeStatus.NOT_DETECTED
 
     def test_the_key_of_a_listed_machine_is_not_swapped(self, node: Node) -> None:
         Node.objects.filter(pk=node.pk).update(status=NodeStatus.VALIDATION_PENDING)
