@@ -51,6 +51,7 @@ def machine(request: HttpRequest, public_id: UUID) -> HttpResponse:
     node = access.node_for_visitor(public_id)
     context = {
         "node": node,
+        "standing": selectors.standing_of(node),
         "hourly_price_rao": in_rao(node.price_per_gpu_usd, tao_rate(clock.now())),
         "facts": selectors.facts(node),
         "events": selectors.events(node),

@@ -7,6 +7,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from lium_site.templatetags.market_format import icon
+from marketplace.selectors import Standing
+from marketplace.selectors.standing import WORDS
 
 register = template.Library()
 
@@ -55,13 +57,13 @@ LOOKS: Final[dict[str, dict[str, Look]]] = {
         "replaced": Look("bad", "circle-x", "Block replaced"),
     },
     "standing": {
-        "available": Look("ok", "circle-dot", "On the market"),
-        "rented": Look("ok", "circle-check", "Rented"),
-        "validation_pending": Look("warn", "hourglass", "Being checked"),
-        "validation_failed": Look("bad", "circle-x", "Check failed"),
-        "offline": Look("bad", "wifi-off", "Offline"),
-        "not_detected": Look("warn", "circle-dashed", "Not reached"),
-        "reclaiming": Look("warn", "clock", "Reclaiming"),
+        "available": Look("ok", "circle-dot", WORDS[Standing.AVAILABLE]),
+        "rented": Look("ok", "circle-check", WORDS[Standing.RENTED]),
+        "validation_pending": Look("warn", "hourglass", WORDS[Standing.VALIDATION_PENDING]),
+        "validation_failed": Look("bad", "circle-x", WORDS[Standing.VALIDATION_FAILED]),
+        "offline": Look("bad", "wifi-off", WORDS[Standing.OFFLINE]),
+        "not_detected": Look("warn", "circle-dashed", WORDS[Standing.NOT_DETECTED]),
+        "reclaiming": Look("warn", "clock", WORDS[Standing.RECLAIMING]),
     },
     "run": {
         "": Look("warn", "loader-circle", "Running"),

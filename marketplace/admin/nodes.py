@@ -1,10 +1,15 @@
 """The operator's view of the market: rows are read; freezing, delisting and the like go through services."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 
 from accounts.admin_base import with_reason
 from core import clock
 from core.actors import Actor
+from marketplace import selectors
 from marketplace.admin.base import MarketAdmin, ReadOnlyInline
 from marketplace.models import (
     CheckRun,
@@ -21,6 +26,7 @@ from marketplace.models import (
     StartOutcome,
     UsageFact,
 )
+from marketplace.selectors.standing import WORDS
 from marketplace.services import listing, oversight
 
 
@@ -59,11 +65,45 @@ class NoticeInline(ReadOnlyInline):
     per_page = 10
 
 
-class NodeEventInline(ReadOnlyInline):
+class EventWords:
+    """An event's two states in the words of all other pages."""
+
+    @admin.display(description="From")
+    def was(self, event: NodeEvent) -> str:
+        """Name the state before."""
+        return selectors.status_word(event.from_status)
+
+    @admin.display(description="To")
+    def became(self, event: NodeEvent) -> str:
+        """Name the state after."""
+        return selectors.status_word(event.to_status)
+
+
+class StandingFilter(admin.SimpleListFilter):
+    """Machines by where they stand; rented is a state here, as everywhere."""
+
+    title, parameter_name = "state", "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer every state."""
+        return [(standing.value, WORDS[standing]) for standing in selectors.Standing]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Node]) -> QuerySet[Node]:
+        """Keep the machines in the chosen state; an unknown one keeps all."""
+        wanted = self.value() or ""
+        return (
+            queryset.filter(selectors.stands(selectors.Standing(self.value())))
+            if known
+            else queryset
+        )
+
+
+class NodeEventInline(EventWords, ReadOnlyInline):
     """Why the node is as it is."""
 
     model = NodeEvent
-    fields = ["created_at", "from_status", "to_status", "reason_code", "reason", "actor_name"]
+    fields = ["created_at", "was", "became", "reason_code", "reason", "actor_name"]
+    readonly_fields = ["was", "became"]
     ordering = ["-id"]
     per_page = 20
 
@@ -73,16 +113,31 @@ class NodeAdmin(MarketAdmin):
     """Machines, with what an operator may decide about them."""
 
     list_display = [
-        "huid", "gpu_model", "gpu_count", "free_gpu_count", "price_per_gpu_usd", "status",
+        "huid", "gpu_model", "gpu_count", "free_gpu_count", "price_per_gpu_usd", "standing",
         "simulated", "frozen_at", "last_seen_at", "missed_probes", "starts_proven", "starts_failed",
     ]  # fmt: skip
-    list_filter = ["status", "simulated", "tier", "gpu_model__short_name"]
+    list_filter = [StandingFilter, "simulated", "tier", "gpu_model__short_name"]
     list_select_related = ["gpu_model"]
     search_fields = ["public_id", "name", "host", "provider__name"]
     ordering = ["-pk"]
-    exclude = ["offer_json"]
+    exclude = ["offer_json", "status", "status_reason"]
+    readonly_fields = ["standing", "standing_message"]
     inlines = [NodeGpuInline, NoticeInline, CheckRunInline, FactInline, NodeEventInline]
     actions = ["verify_again", "freeze", "unfreeze", "move_renters", "let_stay", "delist"]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """Begin with where the machine stands, in the words of all other pages."""
+        return ["standing", "standing_message", *super().get_fields(request, obj)]
+
+    @admin.display(description="State", ordering="status")
+    def standing(self, row: Node) -> str:
+        """Name the state."""
+        return selectors.standing_of(row).word
+
+    @admin.display(description="Why")
+    def standing_message(self, row: Node) -> str:
+        """Give the sentence that provider and renter read."""
+        return selectors.standing_of(row).message
 
     @with_reason("Check again now")
     def verify_again(self, row: Node, actor: Actor, reason: str) -> None:
@@ -136,10 +191,10 @@ class GpuModelAdmin(MarketAdmin):
 
 
 @admin.register(NodeEvent)
-class NodeEventAdmin(MarketAdmin):
+class NodeEventAdmin(EventWords, MarketAdmin):
     """What happened to nodes."""
 
-    list_display = ["created_at", "node", "from_status", "to_status", "reason_code", "reason", "actor_name"]  # fmt: skip
+    list_display = ["created_at", "node", "was", "became", "reason_code", "reason", "actor_name"]
     list_filter = ["reason_code", "to_status"]
     list_select_related = ["node"]
     search_fields = ["node__public_id", "reason"]

@@ -16,7 +16,13 @@ from marketplace.selectors.notices import open_notice
 from marketplace.selectors.offers import OfferList, offers, offers_json
 from marketplace.selectors.passport import EventRow, FactRow, events, facts
 from marketplace.selectors.relaxations import Relaxation, relaxations
-from marketplace.selectors.standing import NodeStanding, Standing, standing_of
+from marketplace.selectors.standing import (
+    NodeStanding,
+    Standing,
+    standing_of,
+    stands,
+    status_word,
+)
 from marketplace.selectors.verification import StepRow, Verification, verification
 
 __all__ = [
@@ -48,6 +54,8 @@ __all__ = [
     "short_names",
     "sold_out",
     "standing_of",
+    "stands",
+    "status_word",
     "unknown",
     "verification",
 ]

@@ -6,6 +6,7 @@ from typing import Final
 
 from core.actors import ActorKind
 from marketplace.models import Fact, Node, NodeEvent, NodeStatus
+from marketplace.selectors.standing import status_word
 
 LABELS: Final = {
     "gpu_count": "GPUs",
@@ -98,7 +99,7 @@ def _event_row(event: NodeEvent, *, own: bool) -> EventRow:
     moved = event.from_status != event.to_status
     status = NodeStatus(event.to_status)
     return EventRow(
-        title=str(status.label) if moved else event.reason_code.replace("_", " ").capitalize(),
+        title=status_word(status) if moved else event.reason_code.replace("_", " ").capitalize(),
         reason=event.reason,
         actor=(event.actor_name if named else "") or role,
         at=event.created_at,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from django.db.models import Q
+
 from marketplace.models import Node, NodeStatus
 
 
@@ -20,14 +22,15 @@ class Standing(StrEnum):
     RECLAIMING = "RECLAIMING"
 
 
-@dataclass(frozen=True, slots=True)
-class NodeStanding:
-    """A state with the sentence that goes with it."""
-
-    standing: Standing
-    message: str
-
-
+WORDS: Final[Mapping[Standing, str]] = {
+    Standing.AVAILABLE: "On the market",
+    Standing.RENTED: "Rented",
+    Standing.VALIDATION_PENDING: "Being checked",
+    Standing.VALIDATION_FAILED: "Check failed",
+    Standing.OFFLINE: "Offline",
+    Standing.NOT_DETECTED: "Not reached",
+    Standing.RECLAIMING: "Reclaiming",
+}
 MESSAGES: Final[Mapping[Standing, str]] = {
     Standing.AVAILABLE: "On the market; GPUs are free.",
     Standing.RENTED: "On the market; all its GPUs are rented.",
@@ -39,9 +42,36 @@ MESSAGES: Final[Mapping[Standing, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class NodeStanding:
+    """A state with the sentence that goes with it."""
+
+    standing: Standing
+    message: str
+
+    @property
+    def word(self) -> str:
+        """Name the state for people."""
+        return WORDS[self.standing]
+
+
 def standing_of(node: Node) -> NodeStanding:
     """Tell where a node stands; one whose GPUs are all held is rented."""
     standing = Standing(node.status.upper())
     if node.status == NodeStatus.AVAILABLE and not node.free_gpu_count:
         standing = Standing.RENTED
     return NodeStanding(standing, node.status_reason or MESSAGES[standing])
+
+
+def status_word(status: str) -> str:
+    """Name a stored status for people, as the states are named; nothing stays nothing."""
+    return WORDS[Standing(status.upper())] if status else ""
+
+
+def stands(standing: Standing) -> Q:
+    """Match the nodes that stand so."""
+    if standing == Standing.RENTED:
+        return Q(status=NodeStatus.AVAILABLE, free_gpu_count=0)
+    if standing == Standing.AVAILABLE:
+        return Q(status=NodeStatus.AVAILABLE, free_gpu_count__gt=0)
+    return Q(status=standing.lower())

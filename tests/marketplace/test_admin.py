@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from core.actors import PLATFORM
 from marketplace import selectors
 from marketplace.models import CheckRun, Fact, FactSample, Node, NodeStatus
+from marketplace.transitions import Reason, move
 from tests.factories.marketplace import NOON, make_node, make_provider
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +62,28 @@ def test_a_node_shows_its_gpus_facts_and_events_but_no_stored_reply(operator: Cl
 
     assert node.gpus.get(position=0).uuid in text
     assert "offer_json" not in text
+
+
+def test_states_are_called_as_on_every_other_page(operator: Client, client: Client) -> None:
+    rented = make_node(free_gpu_count=0)
+    failed = make_node(status=NodeStatus.VALIDATION_FAILED)
+    with transaction.atomic():
+        move(failed, to=NodeStatus.VALIDATION_PENDING, reason=Reason.CHECKS_WANTED, actor=PLATFORM, now=NOON)  # fmt: skip
+    nodes = reverse("admin:marketplace_node_changelist")
+
+    page = operator.get(nodes).content.decode()
+    only = operator.get(f"{nodes}?standing=RENTED").content.decode()
+    one = operator.get(reverse("admin:marketplace_node_change", args=[failed.pk])).content.decode()
+
+    for word in ("Rented", "Being checked"):
+        assert word in page
+    assert rented.huid in only
+    assert failed.huid not in only
+    assert operator.get(f"{nodes}?standing=NONSENSE").status_code in (200, 302)
+    for word in ("Being checked", "Check failed"):
+        assert word in one
+    for public, word in ((rented, "Rented"), (failed, "Being checked")):
+        assert word in client.get(f"/machines/{public.public_id}").content.decode()
 
 
 def test_the_platforms_private_key_is_not_shown(operator: Client) -> None:
