@@ -91,11 +91,9 @@ class StandingFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Node]) -> QuerySet[Node]:
         """Keep the machines in the chosen state; an unknown one keeps all."""
         wanted = self.value() or ""
-        return (
-            queryset.filter(selectors.stands(selectors.Standing(self.value())))
-            if known
-            else queryset
-        )
+        if wanted not in list(selectors.Standing):
+            return queryset
+        return queryset.filter(selectors.stands(selectors.Standing(wanted)))
 
 
 class NodeEventInline(EventWords, ReadOnlyInline):
