@@ -1,0 +1,40 @@
+// The kernels as functions of a shared library: grid and block in front, then the order of threads, then the arguments.
+#include "cuda_host.h"
+
+#include "../chacha.cuh"
+#include "../sha256.cuh"
+
+// Each source has constants of its own; on a card they are separate modules.
+namespace generation {
+#include "../generate.cu"
+}
+namespace digests {
+#include "../digest.cu"
+}
+namespace trees {
+#include "../tree.cu"
+}
+namespace products {
+#include "../gemm.cu"
+}
+
+extern "C" int host_generate(
+    Dim3 grid, Dim3 block, int reverse, uint4* out, const ChaChaKey* key, u32 kind, u32 k, u32 blocks) {
+    return shim::launch(grid, block, reverse, [=] { generation::generate(out, *key, kind, k, blocks); });
+}
+
+extern "C" int host_digest_tiles(
+    Dim3 grid, Dim3 block, int reverse,
+    const uint4* products, u32 n, u64 first, u64 count, const digests::DigestKey* key, u64* out) {
+    return shim::launch(grid, block, reverse, [=] { digests::digest_tiles(products, n, first, count, key, out); });
+}
+
+extern "C" int host_tree_level(
+    Dim3 grid, Dim3 block, int reverse, const uint4* children, uint4* parents, u64 count) {
+    return shim::launch(grid, block, reverse, [=] { trees::tree_level(children, parents, count); });
+}
+
+extern "C" int host_gemm_int8(
+    Dim3 grid, Dim3 block, int reverse, const u32* a, const u32* b, int* c, u32 n) {
+    return shim::launch(grid, block, reverse, [=] { products::gemm_int8(a, b, c, n); });
+}
