@@ -2,6 +2,8 @@
 
 import os
 import re
+from functools import partial
+from uuid import UUID
 
 import django
 
@@ -14,15 +16,14 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.conf import settings  # noqa: E402
 
 from billing.routing import websocket_urlpatterns as billing_sockets  # noqa: E402
-from core.errors import DomainError  # noqa: E402
+from lium_site import past_django  # noqa: E402
 from lium_site.bridge import Receive, Scope, Send, WsgiBridge  # noqa: E402
-from lium_site.refusals import refuse  # noqa: E402
 from lium_site.wsgi import application as wsgi_application  # noqa: E402
 from marketplace.routing import websocket_urlpatterns as marketplace_sockets  # noqa: E402
-from rentals.log_stream import follow_logs  # noqa: E402
+from rentals.log_stream import follow_logs, lines_to_follow  # noqa: E402
 from rentals.routing import websocket_urlpatterns as rentals_sockets  # noqa: E402
 
-FOLLOWED_LOG = re.compile(r"/api/pods/(?P<pod_id>[0-9a-fA-F-]{36})/logs")
+FOLLOWED_LOG = re.compile(r"/api/pods/(?P<pod_id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})/logs")
 
 pages = WsgiBridge(
     wsgi_application,
@@ -38,19 +39,15 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Send each connection the way that serves it best."""
     if scope["type"] == "websocket":
         await sockets(scope, receive, send)
-    elif match := _followed_log(scope):
-        await _follow(scope, receive, send, pod_id=match["pod_id"])
+    elif found := _followed_log(scope):
+        pod_id, lines = found
+        follow = partial(follow_logs, scope, receive, pod_id=pod_id, lines=lines)
+        await past_django.serve(scope, send, follow)
     else:
         await pages(scope, receive, send)
 
 
-async def _follow(scope: Scope, receive: Receive, send: Send, *, pod_id: str) -> None:
-    try:
-        await follow_logs(scope, receive, send, pod_id=pod_id)
-    except DomainError as error:
-        await refuse(send, error)
-
-
-def _followed_log(scope: Scope) -> re.Match[str] | None:
-    wants = scope["method"] == "GET" and b"follow=true" in scope["query_string"].lower()
-    return FOLLOWED_LOG.fullmatch(scope["path"]) if wants else None
+def _followed_log(scope: Scope) -> tuple[UUID, int] | None:
+    match = FOLLOWED_LOG.fullmatch(scope["path"]) if scope["method"] == "GET" else None
+    lines = lines_to_follow(scope["query_string"]) if match else None
+    return (UUID(match["pod_id"]), lines) if match and lines else None

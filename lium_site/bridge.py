@@ -18,9 +18,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-TOO_LARGE = (
-    b'{"message": "The request body is too large.", "detail": "The request body is too large."}'
-)
+# Set in the environment of a request whose body was more than the limit, and not read to its end.
+BODY_TOO_LARGE = "bridge.body_too_large"
 
 
 class BodyTooLarge(Exception):
@@ -58,14 +57,13 @@ class WsgiBridge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            body = await self._read(scope, receive)
+            request = environ(scope, await self._read(scope, receive))
         except BodyTooLarge:
-            answer = Answer(413, [(b"content-type", b"application/json")], TOO_LARGE)
+            request = environ(scope, b"") | {BODY_TOO_LARGE: True}
         except ClientGone:
             return
-        else:
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self.pool, self._answer, environ(scope, body))
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(self.pool, self._answer, request)
         await send(
             {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         )

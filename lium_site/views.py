@@ -8,9 +8,7 @@ from django.views.decorators.http import require_safe
 from core import clock, request_context
 from core.errors import DomainError, Forbidden, Invalid, NotFound
 from lium_site import operations
-from lium_site.api import envelope
-from lium_site.middleware import DATA_PATHS
-from lium_site.portal_api import portal_envelope
+from lium_site.refusals import is_data, respond
 from marketplace.offer_rows import front_page
 from marketplace.selectors.market import market_figures
 
@@ -62,15 +60,13 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Render a request that Django itself refused."""
-    return _error(request, Invalid("The request could not be understood."), 400)
+    return respond(request, Invalid("The request could not be understood."), status=400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Render a refusal of Django's own, such as a stale form."""
-    return _error(
-        request,
-        Forbidden("This was refused.", hint="Go back, reload the page and try again."),
-        403,
+    return respond(
+        request, Forbidden("This was refused.", hint="Go back, reload the page and try again.")
     )
 
 
@@ -81,19 +77,13 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Render an unknown address or somebody else's object: the same words."""
-    return _error(request, NotFound("There is no such page, or it is not yours to see."), 404)
+    return respond(request, NotFound("There is no such page, or it is not yours to see."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Render our own fault; the page asks nothing of the database, which may be the fault."""
-    if request.path.startswith(DATA_PATHS):
-        return _error(request, DomainError("Something broke on our side. It was recorded."), 500)
+    if is_data(request):
+        broken = DomainError("Something broke on our side. It was recorded.")
+        return respond(request, broken, status=500)
     page = render_to_string("500.html", {"request_id": request_context.current().request_id})
     return HttpResponse(page, status=500)
-
-
-def _error(request: HttpRequest, error: DomainError, status: int) -> HttpResponse:
-    if request.path.startswith(DATA_PATHS):
-        told = portal_envelope if request.path.startswith("/portal/") else envelope
-        return JsonResponse(told(error), status=status)
-    return render(request, "error.html", {"error": error, "status": status}, status=status)

@@ -16,16 +16,18 @@ from urllib.parse import parse_qs
 from uuid import UUID
 
 import structlog
+from pydantic import ValidationError
 
 from accounts.models import Scope as KeyScope
 from accounts.principal import Principal
 from accounts.services import credentials
 from core import clock
-from core.errors import DomainError, NotFound, Unauthenticated
+from core.errors import DomainError, Unauthenticated
 from core.threads import in_thread
 from marketplace.machine import Stream
 from rentals import limits
 from rentals.access import pod_for
+from rentals.api.schemas.pods import LogQuery
 from rentals.models import Pod
 from rentals.services import logs
 from rentals.services.logs import Source
@@ -45,7 +47,6 @@ STALLED_SECONDS: Final = 60.0
 QUEUED_CHUNKS: Final = 64
 # A container that never ends its line must not fill our memory.
 LONGEST_LINE: Final = 1 << 16
-DEFAULT_LINES: Final = 200
 HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -55,7 +56,20 @@ HEADERS: Final = [
 _threads = ThreadPoolExecutor(limits.followed_logs.total, thread_name_prefix="logs")
 
 
-async def follow_logs(scope: Scope, receive: Receive, send: Send, *, pod_id: str) -> None:
+def lines_to_follow(query_string: bytes) -> int | None:
+    """Give how many past lines a stream begins with; None for what is no stream, or no valid query."""
+    sent = {name: values[-1] for name, values in parse_qs(query_string.decode("latin-1")).items()}
+    try:
+        query = LogQuery.model_validate(sent)
+    except ValidationError:
+        # The route that answers without following says what is wrong.
+        return None
+    return query.tail if query.follow else None
+
+
+async def follow_logs(
+    scope: Scope, receive: Receive, send: Send, *, pod_id: UUID, lines: int
+) -> None:
     """Stream the log of a pod until it ends, the client goes or its access ends.
 
     :raises DomainError: before anything was sent; the caller answers with the refusal.
@@ -63,7 +77,7 @@ async def follow_logs(scope: Scope, receive: Receive, send: Send, *, pod_id: str
     allowed = partial(_authorized, scope, pod_id)
     pod, source = await in_thread(partial(_admitted, allowed))
     with limits.followed_logs.one_for(pod.workspace), suppress(TimeoutError):
-        await _Following(source, _lines_wanted(scope), allowed).serve(receive, send)
+        await _Following(source, lines, allowed).serve(receive, send)
 
 
 class _Following:
@@ -189,10 +203,10 @@ def _admitted(allowed: Callable[[], Pod]) -> tuple[Pod, Source]:
     return pod, logs.source_of(pod)
 
 
-def _authorized(scope: Scope, pod_id: str) -> Pod:
+def _authorized(scope: Scope, pod_id: UUID) -> Pod:
     principal = _principal(dict(scope["headers"]))
     principal.require(KeyScope.READ)
-    return pod_for(principal, _uuid(pod_id))
+    return pod_for(principal, pod_id)
 
 
 def _principal(headers: dict[bytes, bytes]) -> Principal:
@@ -203,18 +217,6 @@ def _principal(headers: dict[bytes, bytes]) -> Principal:
     if kind.lower() == "bearer" and token:
         return credentials.principal_of_session(token, workspace_id=None, now=now)
     raise Unauthenticated("No valid API key or session was sent.", hint="Send X-API-KEY.")
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise NotFound("There is no such pod.") from error
-
-
-def _lines_wanted(scope: Scope) -> int:
-    wanted = parse_qs(scope["query_string"].decode("latin-1")).get("tail", [""])[0]
-    return int(wanted) if wanted.isascii() and wanted.isdigit() else DEFAULT_LINES
 
 
 def _data(line: bytes) -> bytes:

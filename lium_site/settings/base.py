@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "billing",
     "marketplace",
     "rentals",
+    "validation",
     "lium_site",
 ]
 
@@ -63,7 +64,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "lium_site.middleware.DomainErrorMiddleware",
+    "lium_site.middleware.SignInMiddleware",
+    "lium_site.middleware.RefusalMiddleware",
 ]
 
 ROOT_URLCONF = "lium_site.urls"

@@ -113,6 +113,7 @@ class TestFollowing:
         lines = [json.loads(answer.readline().removeprefix(b"data: ")) for _ in range(3)]
 
         assert answer.status == 200
+        assert answer.getheader("X-Request-Id")
         assert lines == [{"log": "tick"}] * 3
 
     def test_holds_no_database_connection(
