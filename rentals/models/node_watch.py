@@ -16,6 +16,9 @@ class NodeWatch(models.Model):
     failed_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0, help_text="silent looks in a row")
     last_error = models.TextField(blank=True)
+    unknown_containers = models.PositiveIntegerField(
+        default=0, help_text="containers with our label and without a pod, at the last look"
+    )
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
 

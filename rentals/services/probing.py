@@ -1,5 +1,6 @@
 """Looking after the running pods of one node through one session, and after what bears our label there."""
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -11,8 +12,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from core import clock
-from marketplace.machine import Machine, MachineError, MachineUnreachable, banner, session
+from core import clock, leases
+from core.clock import Clock
+from marketplace.machine import MachineError, MachineUnreachable, banner, session
 from marketplace.models import Node
 from marketplace.services import heartbeat
 from marketplace.services.machines import machine_address
@@ -23,17 +25,14 @@ from rentals.models import NodeWatch, Pod, PodStatus
 from rentals.observations import GONE, UNSEEN, Contact, Proof, Seen
 from rentals.services import (
     applying,
-    blueprint,
-    changes,
     evidence,
-    leasing,
     meter,
+    orphans,
     provisioning,
     reporting,
     steps,
     suspicion,
 )
-from rentals.services.leasing import Clock
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +40,6 @@ WATCHED: Final = (PodStatus.RUNNING, PodStatus.UNREACHABLE)
 PARALLEL_BANNERS: Final = 8
 # A machine whose engine is silent did answer.
 NO_CONTACT: Final = (Contact.SILENT, Contact.REFUSED)
-# Whatever else of these bears our label is an orphan.
-ENDED: Final = (PodStatus.FAILED, PodStatus.REMOVED)
 
 
 def probe(*, node_id: int, now: Clock = clock.now) -> None:
@@ -50,7 +47,7 @@ def probe(*, node_id: int, now: Clock = clock.now) -> None:
     watch = NodeWatch.objects.filter(node_id=node_id).first()
     if watch is None:
         return
-    with leasing.held(NodeWatch.objects.all(), pk=node_id, now=now) as token:
+    with leases.held(NodeWatch.objects.all(), pk=node_id, now=now) as token:
         if token:
             _probe(node_id, now)
 
@@ -60,9 +57,10 @@ def _probe(node_id: int, now: Clock) -> None:
     pods = list(_watched(node))
     try:
         with session(machine_address(node), timeout=terms.CONNECT_SECONDS) as machine:
-            found = engine.list_pods(machine, market_id=settings.MARKET_INSTANCE)
-            boot = engine.boot(machine)
-            _clear_up(machine, node, found)
+            bounded = machine.until(time.monotonic() + terms.PROBE_SECONDS)
+            found = engine.list_pods(bounded, market_id=settings.MARKET_INSTANCE)
+            boot = engine.boot(bounded)
+            orphans.clear_up(machine, node, found, now=now())
     except (MachineError, engine.EngineError) as error:
         seen = steps.trouble(UNSEEN, error)
         _note_silence(node, seen, error, now)
@@ -141,36 +139,6 @@ def _apply(pod: Pod, step: Step, seen: Seen, now: Clock) -> None:
     if fresh is not None and step.action is Action.MOVE:
         reporting.tell_market(fresh, source=PodStatus(pod.status), now=now())
         dispatch.reconcile(fresh)
-
-
-def _clear_up(machine: Machine, node: Node, found: Mapping[UUID, Observed]) -> None:
-    """End what nobody means to run; what cannot be ended now says nothing about the other pods."""
-    try:
-        _remove_orphans(machine, node, found)
-        _stop_strays(machine, node, found)
-    except engine.EngineError as error:
-        log.warning("orphan.left", node=str(node.public_id), error=str(error))
-
-
-def _remove_orphans(machine: Machine, node: Node, found: Mapping[UUID, Observed]) -> None:
-    """Remove containers with our label whose pod has ended; never one whose row is alive or worked on."""
-    alive = set(
-        Pod.objects.filter(public_id__in=found)
-        .exclude(status__in=ENDED, lease_token=None)
-        .values_list("public_id", flat=True)
-    )
-    for pod_id in found.keys() - alive:
-        engine.remove(machine, layout=blueprint.layout_of(node), pod_id=pod_id)
-        log.warning("orphan.removed", node=str(node.public_id), pod=str(pod_id))
-
-
-def _stop_strays(machine: Machine, node: Node, found: Mapping[UUID, Observed]) -> None:
-    """Stop containers that nobody means to run, e.g. after a command that was carried out late."""
-    running = [pod_id for pod_id, container in found.items() if container.running]
-    idle = Pod.objects.filter(public_id__in=running, status__in=changes.IDLE, lease_token=None)
-    for pod_id in idle.exclude(status__in=ENDED).values_list("public_id", flat=True):
-        engine.stop(machine, market_id=settings.MARKET_INSTANCE, pod_id=pod_id)
-        log.warning("stray.stopped", node=str(node.public_id), pod=str(pod_id))
 
 
 def _note_answer(node: Node, boot: Boot, now: Clock) -> None:

@@ -38,7 +38,9 @@ def _ring_nodes(now: datetime) -> int:
         ~Q(status=PodStatus.REMOVED) | Q(removed_at__gte=recent)
     )
     free = Q(lease_until=None) | Q(lease_until__lt=now)
-    due = NodeWatch.objects.filter(free, Exists(wanted), next_look_at__lte=now)
+    due = NodeWatch.objects.filter(
+        free, Exists(wanted) | Q(unknown_containers__gt=0), next_look_at__lte=now
+    )
     rows = list(
         due.select_for_update(skip_locked=True, no_key=True).order_by("next_look_at")[:BATCH]
     )

@@ -7,10 +7,11 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 
 from core import clock
 from core.actors import PLATFORM
-from marketplace.models import Node, PortReservation
+from marketplace.models import Alert, Node, PortReservation
 from rentals import terms
 from rentals.engine import Boot
 from rentals.models import NodeWatch, Pod, PodStatus, Template
@@ -231,21 +232,78 @@ class TestDeath:
         assert meter_of(pod).ready_since is None
 
 
+def stray_container(machine: EngineMachine, base: Template) -> str:
+    """Run a container that bears our labels and has no row; give its name."""
+    stray = uuid4()
+    labels = [f"io.lium.market={settings.MARKET_INSTANCE}", f"io.lium.pod={stray}"]
+    flags = [word for label in labels for word in ("--label", label)]
+    machine.docker(
+        "run",
+        "-d",
+        "--init",
+        "--name",
+        container(stray),
+        *flags,
+        base.image_reference,
+        "sleep",
+        "60",
+    )
+    return container(stray)
+
+
+def states(machine: EngineMachine) -> dict[str, str]:
+    """Give the state of each container by its name."""
+    lines = machine.docker("ps", "--all", "--format", "{{.Names}} {{.State}}").splitlines()
+    return dict(line.split() for line in lines)
+
+
 class TestOrphans:
-    def test_a_container_without_a_row_is_removed_and_a_foreign_one_is_not(
+    def test_a_container_without_a_row_is_stopped_first_and_removed_after_the_grace(
         self, pod: Pod, base: Template, pod_machine: EngineMachine
     ) -> None:
-        market, stray = "dev", uuid4()
-        labels = ["--label", f"io.lium.market={market}", "--label", f"io.lium.pod={stray}"]
-        image = base.image_reference
-        pod_machine.docker("run", "-d", "--name", container(stray), *labels, image, "sleep", "60")
-        pod_machine.docker("run", "-d", "--name", "somebodys", image, "sleep", "60")
+        stray = stray_container(pod_machine, base)
+        pod_machine.docker("run", "-d", "--name", "somebodys", base.image_reference, "sleep", "60")
+
+        probed(pod)
+        stopped = states(pod_machine)
+        probed(pod, after=settings.MARKET_DATA_GRACE + timedelta(minutes=1))
+
+        mine = {container(pod.public_id): "running", "somebodys": "running"}
+        assert stopped == {**mine, stray: "exited"}
+        assert states(pod_machine) == mine
+        assert not Alert.objects.exists()
+
+    def test_many_without_a_row_are_left_alone_and_operators_are_told(
+        self, pod: Pod, base: Template, pod_machine: EngineMachine, market_node: Node
+    ) -> None:
+        stray = stray_container(pod_machine, base)
+        elsewhere = NodeWatch.objects.create(
+            node=make_node(),
+            next_look_at=FAR_AHEAD,
+            answered_at=clock.now(),
+            unknown_containers=settings.MARKET_MOST_UNKNOWN,
+        )
+
+        probed(pod)
+        left = states(pod_machine)[stray]
+        alert = Alert.objects.get(closed_at=None)
+        NodeWatch.objects.filter(pk=elsewhere.pk).update(unknown_containers=0)
+        probed(pod)
+
+        assert left == "running"
+        assert alert.detail.startswith("4 containers bear the label of this market (test)")
+        assert NodeWatch.objects.get(node=market_node).unknown_containers == 1
+        assert states(pod_machine)[stray] == "exited"
+        assert not Alert.objects.filter(closed_at=None).exists()
+
+    def test_a_container_whose_pod_has_ended_is_removed_at_once(
+        self, pod: Pod, pod_machine: EngineMachine
+    ) -> None:
+        Pod.objects.update(status=PodStatus.REMOVED)
 
         probed(pod)
 
-        names = set(pod_machine.docker("ps", "--all", "--format", "{{.Names}}").split())
-        assert names == {container(pod.public_id), "somebodys"}
-        assert pod.status == PodStatus.RUNNING
+        assert states(pod_machine) == {}
 
     def test_a_stopped_pod_that_runs_all_the_same_is_stopped_again(
         self, pod: Pod, pod_machine: EngineMachine
