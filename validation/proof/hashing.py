@@ -1,0 +1,17 @@
+"""SHA-256 with a domain in front of it, so that no hash of one step can be taken for a hash of another."""
+
+import hashlib
+import struct
+from typing import Final
+
+HASH_BYTES: Final = 32
+DOMAIN: Final = "lium-proof/1/"
+
+
+def tagged_hash(tag: str, *parts: bytes) -> bytes:
+    """Hash the parts, each behind its length (u32), under the tag; 32 bytes."""
+    digest = hashlib.sha256(f"{DOMAIN}{tag}\0".encode())
+    for part in parts:
+        digest.update(struct.pack("<I", len(part)))
+        digest.update(part)
+    return digest.digest()
