@@ -39,6 +39,7 @@ ROLES: Final = {
     ActorKind.ADMIN: "an operator",
     ActorKind.PLATFORM: "the market",
 }
+OF_GPUS: Final = ("gpu_model", "gpu_count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def facts(node: Node) -> list[FactRow]:
     """List the node's facts in the order people ask for them."""
     position = {name: index for index, name in enumerate(LABELS)}
     rows = sorted(node.facts.all(), key=lambda fact: (position.get(fact.name, 99), fact.name))
-    return [_fact_row(fact) for fact in rows]
+    return [_fact_row(fact, simulated=node.simulated) for fact in rows]
 
 
 def events(node: Node, *, own: bool = False, limit: int = 20) -> list[EventRow]:
@@ -79,12 +80,13 @@ def events(node: Node, *, own: bool = False, limit: int = 20) -> list[EventRow]:
     return [_event_row(event, own=own) for event in node.events.order_by("-id")[:limit]]
 
 
-def _fact_row(fact: Fact) -> FactRow:
+def _fact_row(fact: Fact, *, simulated: bool) -> FactRow:
+    label = " (simulated)" if simulated and fact.claimed and fact.name in OF_GPUS else ""
     return FactRow(
         name=fact.name,
         label=LABELS.get(fact.name, fact.name.replace("_", " ").capitalize()),
         unit=fact.unit,
-        claimed=fact.claimed,
+        claimed=f"{fact.claimed}{label}" if label else fact.claimed,
         measured=fact.measured,
         measured_by=fact.measured_by,
         measured_at=fact.measured_at,

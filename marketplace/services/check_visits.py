@@ -28,6 +28,7 @@ from marketplace.checks import (
 )
 from marketplace.machine import MachineUnreachable
 from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, NodeStatus
+from marketplace.selectors.claims import claimed_gpus
 from marketplace.selectors.same_machine import gpus_elsewhere
 from marketplace.services import check_outcomes, check_turns, measurements
 from marketplace.services.host_keys import confirm_host_key, look_at_host_key
@@ -93,9 +94,10 @@ def visit(run: CheckRun, visited: Visited, *, token: UUID) -> None:
 
 def evidence_of(node: Node, *, contact: Contact | None = None) -> Evidence:
     """Give what is known of a machine before a visit."""
+    claimed = claimed_gpus(node)
     claim = Claim(
-        gpu_model=node.gpu_model.name,
-        gpu_count=node.gpu_count,
+        gpu_model=claimed.model.name,
+        gpu_count=claimed.count,
         first_port=node.first_port,
         last_port=node.last_port,
     )

@@ -14,7 +14,7 @@ from core.actors import PLATFORM
 from marketplace.machine import MachineAddress, fingerprint
 from marketplace.machine.keys import load_private_key
 from marketplace.models import GpuModel, Node, NodeStatus, Provider
-from marketplace.services import delisting, machines
+from marketplace.services import delisting, machines, measurements
 from marketplace.transitions import Reason, move, note
 
 # What a machine without GPUs simulates; real ones are what the checks find.
@@ -71,6 +71,9 @@ def register(description: Description, *, now: datetime) -> Node:
         # Whoever describes it holds a key that it lets in, and vouches for the host key.
         node.proven_at = node.proven_at or now
         node.save()
+        if description.gpus:
+            claims = {"gpu_model": ASSUMED_MODEL, "gpu_count": str(description.gpus)}
+            measurements.claim(node, claims, now=now)
         _tell(node, now=now)
     return node
 

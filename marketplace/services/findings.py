@@ -10,6 +10,7 @@ from typing import Final
 from core.actors import PLATFORM
 from marketplace.checks import Found, PortTrial, Speed
 from marketplace.models import Node, NodeGpu
+from marketplace.selectors.claims import claimed_gpus
 from marketplace.services import measurements, reservations
 from marketplace.services.hardware import Hardware
 from marketplace.services.measurements import Figure
@@ -64,7 +65,7 @@ def _whole(mbps: float | None) -> str | None:
 def _correct_claim(node: Node, hardware: Hardware, *, now: datetime) -> None:
     count, model = len(hardware.uuids), hardware.model
     if (node.gpu_count, node.gpu_model_id) != (count, model.pk):
-        detail = f"Found {count} x {model.name}; claimed was {node.gpu_count} x {node.gpu_model}."
+        detail = f"Found {count} x {model.name}; claimed was {claimed_gpus(node)}."
         note(node, reason=Reason.CLAIM_CHANGED, actor=PLATFORM, now=now, detail=detail)
 
 
@@ -95,14 +96,13 @@ def _match_gpus(node: Node, hardware: Hardware, *, now: datetime) -> None:
 
 
 def _figures(found: Found, hardware: Hardware) -> Iterator[Figure]:
-    model, count = hardware.model, str(len(hardware.uuids))
+    label = " (simulated)" if hardware.simulated else ""
+    if found.gpus:
+        yield Figure(name="gpu_model", measured=f"{hardware.model.name}{label}")
+        yield Figure(name="gpu_count", measured=f"{len(hardware.uuids)}{label}")
     if hardware.simulated:
-        yield Figure(name="gpu_model", claimed=f"{model.name} (simulated)", tried=False)
-        yield Figure(name="gpu_count", claimed=f"{count} (simulated)", tried=False)
         yield Figure(name="driver", claimed=hardware.driver, tried=False)
     else:
-        yield Figure(name="gpu_model", measured=model.name)
-        yield Figure(name="gpu_count", measured=count)
         yield Figure(name="gpu_memory", unit="MiB", measured=_text(found.gpus[0].memory_mib))
         yield Figure(name="driver", measured=found.driver_version)
         yield Figure(name="cuda", measured=_text(found.cuda_version))

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from marketplace.checks import Found
 from marketplace.models import GpuAccess, GpuModel, Node
+from marketplace.selectors.claims import claimed_gpus
 from marketplace.simulated import SIMULATED_DRIVER, gpus_tsv, is_simulated, uuids
 
 LOCAL_CHAIN: Final = "local"
@@ -56,7 +57,8 @@ def _real(found: Found) -> Hardware | None:
 def _simulated(node: Node) -> Hardware:
     # The same machine always gets the same GPUs.
     seed = int.from_bytes(sha256(node.host_key.encode()).digest()[:3])
-    table = gpus_tsv(model=node.gpu_model.name, count=node.gpu_count, seed=seed)
+    claimed = claimed_gpus(node)
+    table = gpus_tsv(model=claimed.model.name, count=claimed.count, seed=seed)
     return Hardware(
-        node.gpu_model, uuids(table), GpuAccess.SIMULATED, SIMULATED_DRIVER, simulated=True
+        claimed.model, uuids(table), GpuAccess.SIMULATED, SIMULATED_DRIVER, simulated=True
     )

@@ -12,7 +12,6 @@ from core.errors import Invalid
 from marketplace import selectors
 from marketplace.models import GpuModel, Node, NodeStatus
 from marketplace.services import delisting, measurements
-from marketplace.services.measurements import Figure
 from marketplace.transitions import Reason, move, note
 
 
@@ -176,8 +175,7 @@ def change_claim(
         node.next_checks_at = now
         node.save(update_fields=["next_checks_at", "updated_at"])
         claims = {"gpu_model": model.name, "gpu_count": str(gpu_count)}
-        figures = [Figure(name=name, claimed=claims[name], tried=False) for name in claims]
-        measurements.record(node, figures, by="", now=now)
+        measurements.claim(node, claims, now=now)
         detail = f"The provider says: {gpu_count} x {model.short_name}. It is checked again."
         note(node, reason=Reason.CLAIM_CHANGED, actor=actor, now=now, detail=detail)
     return node

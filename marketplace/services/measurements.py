@@ -1,6 +1,6 @@
 """Writing facts: each figure with who measured it, when, and how often that failed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -14,13 +14,22 @@ TYPICAL_OF: Final = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """A figure of one look; ``measured`` None means that it was tried and could not be read."""
+    """A figure of one look; ``measured`` None means that it was tried and could not be read.
+
+    ``claimed`` None leaves the claim that stands: only who made it takes it back.
+    """
 
     name: str
     unit: str = ""
     claimed: str | None = None
     measured: str | None = None
     tried: bool = True
+
+
+def claim(node: Node, claims: Mapping[str, str], *, now: datetime) -> None:
+    """Write down what a provider says of a node; measurements stay beside it. The caller holds the row lock."""
+    figures = [Figure(name=name, claimed=said, tried=False) for name, said in claims.items()]
+    record(node, figures, by="", now=now)
 
 
 def record(node: Node, figures: Sequence[Figure], *, by: str, now: datetime) -> None:
@@ -62,7 +71,9 @@ def typical(node: Node, name: str, *, also: float | None = None) -> float | None
 
 def _updated(fact: Fact | None, node: Node, figure: Figure, by: str, now: datetime) -> Fact:
     fact = fact or Fact(node=node, name=figure.name)
-    fact.unit, fact.claimed = figure.unit, figure.claimed
+    fact.unit = figure.unit
+    if figure.claimed is not None:
+        fact.claimed = figure.claimed
     if not figure.tried:
         return fact
     if figure.measured is None:

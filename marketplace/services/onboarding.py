@@ -14,7 +14,7 @@ from marketplace import limits
 from marketplace.checks.install_key import STATE_DIR, USER
 from marketplace.models import CheckRun, GpuModel, Node, NodeStatus, Outcome, Provider, Trigger
 from marketplace.selectors import UnknownGpu, find, short_names
-from marketplace.services import addresses, checking, listing, proofs
+from marketplace.services import addresses, checking, listing, measurements, proofs
 from marketplace.services.host_keys import confirm_host_key, look_at_host_key
 from marketplace.transitions import Reason, note
 
@@ -89,6 +89,8 @@ def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Nod
     try:
         with transaction.atomic():
             node.save(force_insert=True)
+            claims = {"gpu_model": model.name, "gpu_count": str(claim.gpu_count)}
+            measurements.claim(node, claims, now=now)
             detail = f"Claimed: {node.gpu_count} x {model.name}."
             note(node, reason=Reason.ADDED, actor=actor, now=now, detail=detail)
     except IntegrityError as error:

@@ -140,7 +140,7 @@ class TestFindings:
         assert (facts["cpus"].measured, facts["cpus"].measured_at) == ("4", NOON)
         assert facts["cpus"].measured_by
         assert facts["gpu_model"].measured is None
-        assert "simulated" in facts["gpu_model"].claimed
+        assert facts["gpu_model"].claimed == "NVIDIA GeForce RTX 4090"
 
     def test_again_touches_no_reservation(self, description: Description) -> None:
         node = found_on(description, SEEN)
