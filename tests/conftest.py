@@ -2,11 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Generator
 
 import pytest
 import pytest_socket
 
 from tests.machines import why_no_engine
+from tests.skips import judged
 
 # One market for the session, shared by every folder of tests that wants one; Alice, Bob and Charlie.
 pytest_plugins = ["tests.market", "tests.cast", "tests.serving"]
@@ -37,14 +39,28 @@ def _group(item: pytest.Item) -> str | None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Block the network, and skip what this machine cannot run; in CI nothing may be missing."""
+    """Block the network, and skip what this machine cannot run."""
     pytest_socket.socket_allow_hosts(THIS_MACHINE, allow_unix_socket=True)
     for marker, why_not in (("engine", why_no_engine), ("browser", why_no_browser)):
         reason = why_not() if item.get_closest_marker(marker) else None
-        if reason and os.environ.get("CI"):
-            pytest.fail(f"CI must be able to run this: {reason}", pytrace=False)
         if reason:
             pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail in CI for a test that may not be left out there."""
+    return judged((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail in CI for a whole module that may not be left out there."""
+    return judged((yield))
 
 
 def pytest_runtest_teardown() -> None:
