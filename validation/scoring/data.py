@@ -1,0 +1,169 @@
+"""What scores are computed from, as it is published: anybody can recompute them from this alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal, InvalidOperation
+from hashlib import sha256
+from typing import Any, Final
+
+FORMAT: Final = 1
+# More than any subnet holds; a hostile file ends here.
+MOST_MACHINES: Final = 100_000
+MOST_BYTES: Final = 64 << 20
+
+
+class NotData(ValueError):
+    """The text is no published data of scores; the message says where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """One machine over the window.
+
+    ``online_seconds`` is how long it stood on the market and answered its probes: our own word, not provable.
+    ``passed`` and ``failed`` count its proofs that ended so; unknown and not_run are in neither. ``gpu_count`` is what
+    its newest passed proof showed, 0 if none did or a failed one is newer. ``bundles`` are the SHA-256 of the proofs
+    counted, so that each can be checked; ``paid_usd`` is what renters paid for ``rented_gpu_seconds``.
+    """
+
+    node: str
+    hotkey: str
+    gpu_model: str
+    gpu_count: int
+    price_per_gpu_usd: Decimal
+    online_seconds: int
+    passed: int
+    failed: int
+    rented_gpu_seconds: int
+    paid_usd: Decimal
+    bundles: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the operator sets, published with every vector.
+
+    ``idle_rate`` is what a proven idle GPU earns as a part of a rented one; ``burn_share`` of the emission goes to
+    nobody; both in 0..1.
+    """
+
+    idle_rate: Decimal
+    burn_share: Decimal
+    burn_uid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """Everything that a vector follows from.
+
+    ``emission_usd`` is what miners as a whole are given in the window, in USD; ``reference_prices`` are USD per GPU
+    and hour by model; ``uids`` are the places of the hotkeys on the subnet.
+    """
+
+    netuid: int
+    block: int
+    block_hash: str
+    window_seconds: int
+    emission_usd: Decimal
+    terms: Terms
+    reference_prices: Mapping[str, Decimal]
+    uids: Mapping[str, int]
+    machines: Sequence[Machine]
+
+
+def encode(data: Data) -> bytes:
+    """Write the data canonically: sorted keys, no spaces, decimals as plain strings."""
+    body = {"format": FORMAT, **asdict(data)}
+    body["machines"] = sorted(body["machines"], key=lambda machine: str(machine["node"]))
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), default=_plain).encode()
+
+
+def digest(data: Data) -> str:
+    """Give the SHA-256 of the canonical form, as hex."""
+    return sha256(encode(data)).hexdigest()
+
+
+def decode(raw: bytes) -> Data:
+    """Read what `encode` wrote.
+
+    :raises NotData: it is not that, or larger than any market.
+    """
+    if len(raw) > MOST_BYTES:
+        raise NotData(f"{len(raw)} bytes are more than {MOST_BYTES}.")
+    try:
+        body = json.loads(raw)
+        return _data(body)
+    except (ValueError, KeyError, TypeError, InvalidOperation, RecursionError) as error:
+        raise NotData(
+            f"Not the published data of scores: {type(error).__name__} {error}"
+        ) from error
+
+
+def _data(body: Mapping[str, Any]) -> Data:
+    if body["format"] != FORMAT:
+        raise NotData(f"Format {body['format']!r} is not {FORMAT}; another version wrote it.")
+    if len(body["machines"]) > MOST_MACHINES:
+        raise NotData(f"{len(body['machines'])} machines are more than {MOST_MACHINES}.")
+    terms = body["terms"]
+    return Data(
+        netuid=_natural(body["netuid"]),
+        block=_natural(body["block"]),
+        block_hash=str(body["block_hash"]),
+        window_seconds=_natural(body["window_seconds"]),
+        emission_usd=_decimal(body["emission_usd"]),
+        terms=Terms(
+            idle_rate=_share(terms["idle_rate"]),
+            burn_share=_share(terms["burn_share"]),
+            burn_uid=_natural(terms["burn_uid"]),
+        ),
+        reference_prices={
+            str(model): _decimal(price) for model, price in body["reference_prices"].items()
+        },
+        uids={str(hotkey): _natural(uid) for hotkey, uid in body["uids"].items()},
+        machines=[_machine(machine) for machine in body["machines"]],
+    )
+
+
+def _machine(body: Mapping[str, Any]) -> Machine:
+    return Machine(
+        node=str(body["node"]),
+        hotkey=str(body["hotkey"]),
+        gpu_model=str(body["gpu_model"]),
+        gpu_count=_natural(body["gpu_count"]),
+        price_per_gpu_usd=_decimal(body["price_per_gpu_usd"]),
+        online_seconds=_natural(body["online_seconds"]),
+        passed=_natural(body["passed"]),
+        failed=_natural(body["failed"]),
+        rented_gpu_seconds=_natural(body["rented_gpu_seconds"]),
+        paid_usd=_decimal(body["paid_usd"]),
+        bundles=tuple(str(one) for one in body["bundles"]),
+    )
+
+
+def _natural(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise NotData(f"{value!r} is no natural number.")
+    return value
+
+
+def _decimal(value: object) -> Decimal:
+    number = Decimal(value) if isinstance(value, str) and len(value) <= 64 else None
+    if number is None or not number.is_finite() or not 0 <= number < 10**21:
+        raise NotData(f"{value!r} is no amount: a plain decimal in a string, zero or more.")
+    return number
+
+
+def _share(value: object) -> Decimal:
+    number = _decimal(value)
+    if number > 1:
+        raise NotData(f"{value!r} is no share: it lies between 0 and 1.")
+    return number
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    raise TypeError(f"{type(value).__name__} is not published")
