@@ -15,6 +15,8 @@ TEST: Final = "test"
 KINDS: Final[Mapping[str, str]] = {
     "machine.checks_passed": "A machine passed its checks and is on the market",
     "machine.checks_failed": "A check failed; the machine is off the market",
+    "machine.proof_failed": "A proof of its GPUs failed; the machine is off the market",
+    "machine.proof_passed": "Its GPUs are proven again",
     "machine.verification_expired": "A machine passed no checks for too long; it is off the market",
     "machine.not_answering": "A machine does not answer",
     "machine.answers_again": "A machine answers again",

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     CHECKS_FAILED = "checks_failed"
     CHECKS_WANTED = "checks_wanted"
     VERIFICATION_EXPIRED = "verification_expired"
+    PROOF_FAILED = "proof_failed"
+    PROOF_PASSED = "proof_passed"
     HOST_KEY_CONFIRMED = "host_key_confirmed"
     LISTING_WANTED = "listing_wanted"
     NOT_ANSWERING = "not_answering"

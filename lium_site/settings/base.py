@@ -247,6 +247,21 @@ MARKET_MIN_PORTS_A_GPU = env.integer("MARKET_MIN_PORTS_A_GPU", 3)
 MARKET_MIN_DOWNLOAD_MBPS = env.integer("MARKET_MIN_DOWNLOAD_MBPS", 20 if _TRIAL else 100)
 MARKET_MIN_UPLOAD_MBPS = env.integer("MARKET_MIN_UPLOAD_MBPS", 10 if _TRIAL else 20)
 # Illustrations on the first page of an almost empty market; marked, never in the API or in any figure.
+# Proofs of GPU (docs/proof-of-gpu.md): how often each idle machine is proven, how large, and by whom they are signed.
+MARKET_PROOF_INTERVAL = timedelta(minutes=env.integer("MARKET_PROOF_INTERVAL_MINUTES", 60))
+MARKET_PROOF_TRIES = env.integer("MARKET_PROOF_TRIES", 3)
+MARKET_PROOF_N = env.integer("MARKET_PROOF_N", 16_384)
+MARKET_PROOF_SWEEPS = env.integer("MARKET_PROOF_SWEEPS", 20)
+MARKET_PROOF_OPENINGS = env.integer("MARKET_PROOF_OPENINGS", 64)
+# A simulated card is a CPU: small, so that a proof takes about a second.
+MARKET_PROOF_SIMULATED_N = env.integer("MARKET_PROOF_SIMULATED_N", 512)
+MARKET_PROOF_SIMULATED_PRODUCTS = env.integer("MARKET_PROOF_SIMULATED_PRODUCTS", 2)
+# What the prover runs in on real GPUs, by digest; without one, real machines are not proven, and say so.
+MARKET_PROVER_IMAGE = env.text("MARKET_PROVER_IMAGE", "")
+# A hotkey file as btcli writes them; on the local chain it is made at the first proof.
+MARKET_VALIDATOR_KEY = Path(env.text("MARKET_VALIDATOR_KEY", str(STATE_DIR / "validator.json")))
+MARKET_BAND_MIN_MACHINES = env.integer("MARKET_BAND_MIN_MACHINES", 3)
+MARKET_BAND_MIN_SAMPLES = env.integer("MARKET_BAND_MIN_SAMPLES", 20)
 MARKET_SAMPLES = env.boolean("MARKET_SAMPLES", True)
 # Local chain: blocks by clock, finality this many blocks behind the head.
 LOCALCHAIN_BLOCK_SECONDS = env.integer("LOCALCHAIN_BLOCK_SECONDS", 1)

@@ -5,7 +5,15 @@ from marketplace.models.check import CheckResult, CheckRun, CheckStatus, Outcome
 from marketplace.models.fact import Fact, FactSample
 from marketplace.models.gpu_model import GpuModel
 from marketplace.models.machine_request import MachineRequest
-from marketplace.models.node import GpuAccess, Node, NodeGpu, NodeStatus, PortReservation, Tier
+from marketplace.models.node import (
+    GpuAccess,
+    Node,
+    NodeGpu,
+    NodeStatus,
+    PortReservation,
+    ProofVerdict,
+    Tier,
+)
 from marketplace.models.node_event import NodeEvent
 from marketplace.models.notice import Notice
 from marketplace.models.provider import Provider
@@ -31,6 +39,7 @@ __all__ = [
     "Notice",
     "Outcome",
     "PortReservation",
+    "ProofVerdict",
     "Provider",
     "StartOutcome",
     "Tier",

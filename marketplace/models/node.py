@@ -41,12 +41,23 @@ class GpuAccess(models.TextChoices):
     GPUS = "gpus"
 
 
+class ProofVerdict(models.TextChoices):
+    """What stands of the latest proof of a node's GPUs; what could not be told changes nothing."""
+
+    PASS = "pass", "Passed"
+    FAIL = "fail", "Failed"
+
+
 class NodeQuerySet(models.QuerySet["Node"]):
     """Read predicates over nodes."""
 
     def listed(self) -> "NodeQuerySet":
         """Keep the nodes that renters may see."""
         return self.filter(status=NodeStatus.AVAILABLE, delisted_at=None, frozen_at=None)
+
+    def idle(self) -> "NodeQuerySet":
+        """Keep the listed nodes none of whose GPUs a pod holds."""
+        return self.listed().filter(free_gpu_count=F("gpu_count"))
 
     def rentable(self) -> "NodeQuerySet":
         """Keep the listed nodes with a free GPU."""
@@ -121,6 +132,16 @@ class Node(models.Model):
         null=True, blank=True, help_text="we logged in over its host key; empty while it is a claim"
     )
     last_verified_at = models.DateTimeField(null=True, blank=True)
+    proof_verdict = models.CharField(
+        max_length=10,
+        choices=ProofVerdict.choices,
+        blank=True,
+        help_text="of the latest proof of its GPUs that passed or failed; empty before the first",
+    )
+    proof_at = models.DateTimeField(null=True, blank=True, help_text="when it was told")
+    proof_id: "models.UUIDField[UUID | None, UUID | None]" = models.UUIDField(
+        null=True, blank=True, help_text="the proof's public id"
+    )
     last_seen_at = models.DateTimeField(null=True, blank=True)
     boot_id = models.CharField(max_length=40, blank=True)
     next_probe_at = models.DateTimeField(null=True, blank=True, help_text="heartbeat; null is now")
@@ -181,6 +202,10 @@ class Node(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(gpu_access__in=["", *GpuAccess.values]), name="node_gpu_access_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(proof_verdict__in=["", *ProofVerdict.values]),
+                name="node_proof_verdict_known",
             ),
             models.CheckConstraint(
                 condition=Q(price_per_gpu_usd__gt=0), name="node_price_positive"

@@ -11,8 +11,16 @@ from django.db import IntegrityError, transaction
 
 from core.actors import PLATFORM
 from marketplace.checks import BY_ID, Evidence
-from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, NodeStatus, Outcome
-from marketplace.services import findings, listing, outage, proofs
+from marketplace.models import (
+    CheckResult,
+    CheckRun,
+    CheckStatus,
+    Node,
+    NodeStatus,
+    Outcome,
+    ProofVerdict,
+)
+from marketplace.services import findings, gpu_proofs, listing, outage, proofs
 from marketplace.services.check_turns import WAY_THERE, RunLost
 from marketplace.services.hardware import hardware_of
 from marketplace.transitions import Reason, move
@@ -132,7 +140,9 @@ def _move(node: Node, results: list[CheckResult], outcome: Outcome, *, now: date
 def _passed(node: Node, *, now: datetime) -> None:
     node.last_verified_at = now
     node.save(update_fields=["last_verified_at", "updated_at"])
-    if node.listing_wanted_at is not None:
+    if node.proof_verdict == ProofVerdict.FAIL:
+        listing.reject(node_id=node.pk, why=gpu_proofs.NOT_PROVEN, now=now)
+    elif node.listing_wanted_at is not None:
         listing.admit(node_id=node.pk, now=now)
     elif node.status == NodeStatus.VALIDATION_PENDING:
         node.status_reason = "Its checks passed; it is listed once its provider says so."

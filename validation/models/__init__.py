@@ -1,0 +1,27 @@
+"""Proofs of GPU, what they measured, and the bands that times are held against."""
+
+from validation.models.band import Band
+from validation.models.proof import (
+    CheckStatus,
+    Proof,
+    ProofCheck,
+    ProofEvent,
+    ProofStatus,
+    Purpose,
+    Verdict,
+)
+from validation.models.round import Round
+from validation.models.sample import CardSample
+
+__all__ = [
+    "Band",
+    "CardSample",
+    "CheckStatus",
+    "Proof",
+    "ProofCheck",
+    "ProofEvent",
+    "ProofStatus",
+    "Purpose",
+    "Round",
+    "Verdict",
+]

@@ -1,0 +1,1 @@
+"""Reads of validation, shaped for pages and API."""

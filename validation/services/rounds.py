@@ -1,0 +1,102 @@
+"""When machines are proven: in rounds at one beacon block, when GPUs change hands, and again after a vain try."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+
+from billing.chain.port import ChainUnavailable
+from core import leases
+from marketplace.models import HandOver, Node, NodeStatus, ProofVerdict
+from validation import dispatch
+from validation.models import Proof, ProofStatus, Purpose, Round
+from validation.services import beacons, wanting
+from validation.services.beacons import Beacon
+
+log = structlog.get_logger(__name__)
+BATCH: Final = 200
+# A hand-over that nobody looked at for so long tells nothing any more.
+FRESH: Final = timedelta(minutes=30)
+PURPOSES: Final = {
+    HandOver.Direction.TO_RENTER: Purpose.HAND_OVER,
+    HandOver.Direction.TO_MARKET: Purpose.RETURN,
+}
+
+
+def sweep(now: datetime) -> int:
+    """Start what is due, and ring again for what nobody works on; give how many were rung for."""
+    follow_hand_overs(now)
+    begin_round(now)
+    return ring_due(now)
+
+
+def begin_round(now: datetime) -> Round | None:
+    """Challenge every idle machine at one beacon block, when a round is due."""
+    latest = Round.objects.order_by("-id").first()
+    if latest is not None and latest.next_at > now:
+        return None
+    nodes = list(_to_prove().values_list("pk", flat=True))
+    if not nodes:
+        return None
+    try:
+        beacon = beacons.newest()
+    except ChainUnavailable as error:
+        log.warning("proof.no_beacon", error=str(error))
+        return None
+    return _begin(beacon, nodes, now=now)
+
+
+def follow_hand_overs(now: datetime) -> int:
+    """Want a proof for each time that GPUs changed hands of late; give how many."""
+    fresh = HandOver.objects.filter(occurred_at__gt=now - FRESH, proof=None, node__delisted_at=None)
+    followed = 0
+    for fact in fresh.order_by("pk")[:BATCH]:
+        purpose = PURPOSES[HandOver.Direction(fact.direction)]
+        proof = wanting.want(node_id=fact.node_id, purpose=purpose, hand_over=fact, now=now)
+        followed += proof.hand_over_id == fact.pk
+    return followed
+
+
+def ring_due(now: datetime) -> int:
+    """Nudge workers for the proofs whose time has come."""
+    due = Proof.objects.filter(~Q(status=ProofStatus.DONE), leases.free(now), next_try_at__lte=now)
+    with transaction.atomic():
+        ids = list(due.order_by("next_try_at").values_list("pk", flat=True)[:BATCH])
+        for proof_id in ids:
+            dispatch.prove(proof_id)
+    return len(ids)
+
+
+def next_round_at(now: datetime) -> datetime:
+    """Say when the next round is due: the interval, give or take a fifth."""
+    return now + settings.MARKET_PROOF_INTERVAL * random.uniform(0.8, 1.2)  # noqa: S311  # jitter
+
+
+def _begin(beacon: Beacon, nodes: list[int], *, now: datetime) -> Round | None:
+    try:
+        with transaction.atomic():
+            begun = Round.objects.create(
+                chain=beacon.chain,
+                beacon_number=beacon.number,
+                beacon_hash=beacon.hash,
+                machine_count=len(nodes),
+                started_at=now,
+                next_at=next_round_at(now),
+            )
+    except IntegrityError:
+        # Another worker has begun the round of this block.
+        return None
+    for node_id in nodes:
+        wanting.want(node_id=node_id, purpose=Purpose.SWEEP, round=begun, now=now)
+    return begun
+
+
+def _to_prove() -> QuerySet[Node]:
+    """Select the idle machines on the market, and those that only a failed proof keeps off it."""
+    failed = Q(status=NodeStatus.VALIDATION_FAILED, proof_verdict=ProofVerdict.FAIL)
+    kept_off = Node.objects.filter(failed, delisted_at=None, free_gpu_count=F("gpu_count"))
+    return (Node.objects.idle() | kept_off).order_by("pk")

@@ -1,0 +1,1 @@
+"""Celery tasks of validation: thin, named, safe to repeat."""
