@@ -22,6 +22,12 @@ HELD: Final[Words] = (
     "A transfer waits for us",
     "It could not be credited by itself; an administrator looks at it. Nothing is lost.",
 )
+UNDERPAID_AND_ENDED: Final[Words] = (
+    "warn",
+    "Less than asked has arrived, and this invoice has ended",
+    "What came is credited: {credited}. The rate is not held any more: make another invoice for the rest. "
+    "What still comes here is credited at the rate of its arrival.",
+)
 NOTICES: Final[Mapping[InvoiceStatus, Words]] = {
     InvoiceStatus.UNDERPAID: (
         "warn",
@@ -63,7 +69,7 @@ def context(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
         "payable": payable,
         "qr_svg": qr(invoice.address) if payable else "",
         "amount_exact": f"{rao_to_tao(rao):f}",
-        "notice": notice(invoice, deposits),
+        "notice": notice(invoice, deposits, payable=payable),
         "steps": steps(deposits, cursor),
         "deposits": deposits,
         "chain": {"height": cursor.best, "finalized_height": cursor.number} if cursor else None,
@@ -80,16 +86,17 @@ def qr(address: str) -> SafeString:
     return mark_safe(code.svg_inline(border=0, omitsize=True, svgclass=None, lineclass=None))  # noqa: S308
 
 
-def notice(invoice: Invoice, deposits: Sequence[Deposit]) -> dict[str, str] | None:
+def notice(
+    invoice: Invoice, deposits: Sequence[Deposit], *, payable: bool
+) -> dict[str, str] | None:
     """Say in words what an invoice's state means for who pays; None while there is nothing to say."""
-    held = any(deposit.status in WAITING for deposit in deposits)
-    found = HELD if held else NOTICES.get(InvoiceStatus(invoice.status))
+    found = _words(invoice, deposits, payable=payable)
     if found is None:
         return None
     kind, title, text = found
     credited = sum((deposit.credited_usd or Decimal(0) for deposit in deposits), Decimal(0))
     words = text.format(credited=f"${credited:.2f}", missing=f"{rao_to_tao(invoice.missing_rao):f}")
-    again = invoice.status == InvoiceStatus.EXPIRED
+    again = found in (UNDERPAID_AND_ENDED, NOTICES[InvoiceStatus.EXPIRED])
     return {
         "kind": kind,
         "title": title,
@@ -121,6 +128,14 @@ def steps(deposits: Sequence[Deposit], cursor: ChainCursor | None) -> list[dict[
         else _step("Credited", "done", newest.finalized_at, f"${newest.credited_usd:.2f}")
     )
     return [seen, final, last]
+
+
+def _words(invoice: Invoice, deposits: Sequence[Deposit], *, payable: bool) -> Words | None:
+    if any(deposit.status in WAITING for deposit in deposits):
+        return HELD
+    if invoice.status == InvoiceStatus.UNDERPAID and not payable:
+        return UNDERPAID_AND_ENDED
+    return NOTICES.get(InvoiceStatus(invoice.status))
 
 
 def _wallet(workspace: Workspace) -> dict[str, Decimal | None]:

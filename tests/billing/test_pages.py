@@ -139,6 +139,21 @@ class TestInvoicePage:
 
         assert words in live(client, invoice)
 
+    def test_leads_on_from_what_was_paid_in_part_and_has_ended(
+        self, client: Client, alice: Workspace
+    ) -> None:
+        invoice = make_invoice(alice)
+        LocalWallet().pay(invoice.address, invoice.tao_amount_rao // 2)
+        blocks(3)
+        assert "Make another" not in live(client, invoice)
+        Invoice.objects.update(expires_at=clock.now())
+
+        page = live(client, invoice)
+
+        assert "The rate is not held any more" in page
+        assert "are missing" not in page
+        assert "Make another" in page
+
     def test_explains_a_held_transfer(self, client: Client, alice: Workspace) -> None:
         invoice = make_invoice(alice)
         LocalWallet().pay(invoice.address, node.FEE_RAO)
