@@ -18,8 +18,6 @@ MAX_WORD_LENGTH: Final = 100
 MAX_INTEGER: Final = 2**31 - 1
 MAX_NUMBER: Final = Decimal(10) ** 12
 QUANTUM: Final = Decimal("1e-9")
-# A reply of the whole market; more is read in pages.
-MAX_LIMIT: Final = 10_000
 
 
 class Unreadable(ValueError):
@@ -32,7 +30,7 @@ class OfferQuery:
 
     filters: OfferFilters = field(default_factory=OfferFilters)
     order: Order = field(default_factory=Order)
-    limit: int = MAX_LIMIT
+    limit: int | None = None
     offset: int = 0
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -64,9 +62,9 @@ def parse(params: QueryDict) -> OfferQuery:
                 if value is not None:
                     values[parameter.target] = value
     order = values.pop("order", Order())
-    limit, offset = values.pop("limit", MAX_LIMIT), values.pop("offset", 0)
+    limit, offset = values.pop("limit", None), values.pop("offset", 0)
     _place(values, problems, order)
-    return OfferQuery(OfferFilters(**values), order, min(limit, MAX_LIMIT), offset, problems)
+    return OfferQuery(OfferFilters(**values), order, limit, offset, problems)
 
 
 @lru_cache(maxsize=1024)
@@ -235,6 +233,6 @@ PARAMETERS: Final[dict[str, Parameter]] = {
     "lon": Parameter("longitude", real(-180, 180), "degrees, with lat"),
     "max_distance_mile": Parameter("max_miles", real(), "miles from lat and lon"),
     "sort": Parameter("order", order, f"{', '.join(SORTS)}; - in front turns it round"),
-    "limit": Parameter("limit", whole(1), f"rows, at most {MAX_LIMIT:,}; all without it"),
+    "limit": Parameter("limit", whole(1), "rows, at most; all without it"),
     "offset": Parameter("offset", whole(0), "rows to skip"),
 }

@@ -48,9 +48,14 @@ def offers(filters: OfferFilters, order: Order | None = None) -> QuerySet[Node]:
 
 
 def offers_json(
-    filters: OfferFilters, order: Order, *, limit: int, offset: int = 0, api_key: str = ""
+    filters: OfferFilters,
+    order: Order,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+    api_key: str = "",
 ) -> OfferList:
-    """Select as `offers` does and give the API's array, built by the database in one query."""
+    """Select as `offers` does and give the API's array, built by the database in one query; all rows without a limit."""
     sql, values = _statement(filters, order, bool(api_key))
     key = (digest(api_key),) if api_key else ()
     # Prepared on the server: planning would cost as much as running. Django's own cursor cannot.

@@ -108,6 +108,10 @@ class TestListed:
         assert ids() == []
         assert not offers(OfferFilters()).exists()
 
+    def test_all_are_given_unless_a_limit_is_sent(self) -> None:
+        assert parse(QueryDict("")).limit is None
+        assert parse(QueryDict("limit=20000")).limit == 20_000
+
     def test_an_empty_market_is_an_empty_array(self) -> None:
         assert offers_json(OfferFilters(), Order(), limit=5).body == b"[]"
 
