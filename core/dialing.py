@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+import time
 from collections.abc import Collection
 from typing import Final
 
@@ -37,10 +38,11 @@ def dial(
 
     :raises AddressRefused: it leads into a network that is not public. :raises OSError: nobody answers there.
     """
-    refusal = OSError(f"the name {host} has no address")
+    refusal, ends = OSError(f"the name {host} has no address"), time.monotonic() + timeout
     for address in look_up(host, port, allowed=allowed):
         try:
-            return socket.create_connection((address, port), timeout=timeout)
+            left = max(0.001, ends - time.monotonic())
+            return socket.create_connection((address, port), timeout=left)
         except OSError as error:
             refusal = error
     raise refusal

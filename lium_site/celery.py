@@ -14,7 +14,17 @@ from django.db import connections
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lium_site.settings.base")
 
 APPS_WITH_TASKS: Final = ("accounts", "billing", "marketplace", "rentals", "validation")
-QUEUES: Final = ("provision", "probe", "validate", "checks", "sweep", "chain", "metering", "mail", "celery")
+QUEUES: Final = (
+    "provision",
+    "probe",
+    "validate",
+    "checks",
+    "sweep",
+    "chain",
+    "metering",
+    "mail",
+    "celery",
+)
 
 app = Celery("lium_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")

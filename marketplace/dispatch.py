@@ -8,16 +8,18 @@ PROBE: Final = "marketplace.tasks.probe_node"
 ANSWER: Final = "marketplace.tasks.mail_answer"
 CHECK: Final = "marketplace.tasks.check_node"
 DELIVER: Final = "marketplace.tasks.deliver_event"
+LISTED: Final = "validate"
+UNLISTED: Final = "checks"
 
 
-def probe_node(node_id: int) -> None:
-    """Have a worker look whether a node answers."""
-    doorbell.ring(PROBE, queue="validate", node_id=node_id)
+def probe_node(node_id: int, *, listed: bool = True) -> None:
+    """Have a worker look whether a node answers; what is not on the market holds up only what is not."""
+    doorbell.ring(PROBE, queue=LISTED if listed else UNLISTED, node_id=node_id, listed=listed)
 
 
 def check_node(run_id: int) -> None:
-    """Have a worker go through a run's checks; they take minutes, so not beside the probes."""
-    doorbell.ring(CHECK, queue="provision", run_id=run_id)
+    """Have a worker go through a run's checks: they take minutes, so neither probes nor starts wait for them."""
+    doorbell.ring(CHECK, queue=UNLISTED, run_id=run_id)
 
 
 def deliver_event(delivery_id: int) -> None:

@@ -4,9 +4,11 @@ from typing import Final
 
 from accounts.models import Workspace
 from core import ratelimit
-from marketplace.models import Provider
+from marketplace.models import Node, Provider
 
 ADDRESSES_PER_PROVIDER: Final = "120/hour"
+RUNS_PER_MACHINE: Final = "20/hour"
+RUNS_PER_PROVIDER: Final = "240/hour"
 REQUESTS_PER_WORKSPACE: Final = "60/hour"
 
 
@@ -16,6 +18,15 @@ def reaching(provider: Provider) -> None:
     :raises RateLimited: too many of this provider.
     """
     ratelimit.check("reaching", str(provider.public_id), ADDRESSES_PER_PROVIDER)
+
+
+def checking(node: Node) -> None:
+    """Count a run of checks that a provider wants: each takes a worker for a minute or more.
+
+    :raises RateLimited: too many of this machine, or of this provider.
+    """
+    ratelimit.check("checking", str(node.public_id), RUNS_PER_MACHINE)
+    ratelimit.check("checking-all", str(node.provider.public_id), RUNS_PER_PROVIDER)
 
 
 def asking(workspace: Workspace) -> None:

@@ -1,19 +1,33 @@
-"""Celery tasks of marketplace: thin, named, safe to repeat."""
+"""Celery tasks of marketplace: thin, named, safe to repeat.
 
+Time limits hold only where a process works on a task; what waits for machines runs in threads, and its service ends it.
+"""
+
+from functools import partial
 from smtplib import SMTPException
 from typing import Final
 
 from celery import shared_task
 
 from core import clock
-from marketplace.services import announcing, checking, heartbeat, notices, proofs, requests, silence
+from marketplace import dispatch
+from marketplace.services import (
+    announcing,
+    checking,
+    heartbeat,
+    notices,
+    proofs,
+    requests,
+    shares,
+    silence,
+)
 
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
-    "sweep-nodes": ("marketplace.tasks.sweep_nodes", 5.0, "validate"),
+    "sweep-nodes": ("marketplace.tasks.sweep_nodes", 5.0, "sweep"),
     "judge-silence": ("marketplace.tasks.judge_silence", 10.0, "metering"),
-    "sweep-checks": ("marketplace.tasks.sweep_checks", 15.0, "validate"),
-    "drop-claims": ("marketplace.tasks.drop_claims", 600.0, "validate"),
-    "sweep-notices": ("marketplace.tasks.sweep_notices", 10.0, "validate"),
+    "sweep-checks": ("marketplace.tasks.sweep_checks", 15.0, "sweep"),
+    "drop-claims": ("marketplace.tasks.drop_claims", 600.0, "sweep"),
+    "sweep-notices": ("marketplace.tasks.sweep_notices", 10.0, "sweep"),
     "answer-requests": ("marketplace.tasks.answer_requests", 60.0, "mail"),
     "sweep-deliveries": ("marketplace.tasks.sweep_deliveries", 15.0, "mail"),
     "forget-deliveries": ("marketplace.tasks.forget_deliveries", 3600.0, "mail"),
@@ -26,10 +40,13 @@ def sweep_nodes(**_: object) -> None:
     heartbeat.sweep(clock.now())
 
 
-@shared_task(soft_time_limit=60, time_limit=90)
-def probe_node(*, node_id: int, **_: object) -> None:
+@shared_task
+def probe_node(*, node_id: int, listed: bool = True, **_: object) -> None:
     """Look whether one node answers."""
-    heartbeat.probe(node_id=node_id, now=clock.now())
+    ring = partial(dispatch.probe_node, node_id, listed=listed)
+    with shares.look(node_id=node_id, kind="heartbeat", ring=ring) as admitted:
+        if admitted:
+            heartbeat.probe(node_id=node_id, now=clock.now())
 
 
 @shared_task(soft_time_limit=30, time_limit=60)
@@ -50,25 +67,25 @@ def drop_claims(**_: object) -> None:
     proofs.drop_claims(clock.now())
 
 
-@shared_task(acks_late=True, soft_time_limit=1500, time_limit=1530)
+@shared_task(acks_late=True)
 def check_node(*, run_id: int, **_: object) -> None:
-    """Go through one run's checks; the long limit is the first preparation of a machine."""
+    """Go through one run's checks."""
     checking.run(run_id=run_id, now=clock.now())
 
 
-@shared_task(soft_time_limit=30, time_limit=60)
+@shared_task
 def sweep_deliveries(**_: object) -> None:
     """Ring for what providers are to be told and whose nudge was lost, or whose turn it is again."""
     announcing.sweep(clock.now())
 
 
-@shared_task(soft_time_limit=30, time_limit=60)
+@shared_task
 def deliver_event(*, delivery_id: int, **_: object) -> None:
     """Try one delivery to a provider."""
     announcing.deliver(delivery_id=delivery_id, now=clock.now())
 
 
-@shared_task(soft_time_limit=60, time_limit=90)
+@shared_task
 def forget_deliveries(**_: object) -> None:
     """Delete deliveries of more than a month ago."""
     announcing.forget_old(clock.now())
@@ -80,7 +97,7 @@ def sweep_notices(**_: object) -> None:
     notices.sweep(clock.now())
 
 
-@shared_task(soft_time_limit=60, time_limit=90)
+@shared_task
 def answer_requests(**_: object) -> None:
     """Tell who waits for a machine that is there by now."""
     requests.sweep(clock.now())
@@ -88,8 +105,6 @@ def answer_requests(**_: object) -> None:
 
 @shared_task(
     acks_late=True,
-    soft_time_limit=60,
-    time_limit=90,
     autoretry_for=(SMTPException, OSError),
     retry_backoff=30,
     max_retries=8,

@@ -1,5 +1,9 @@
-"""Celery tasks of rentals: thin, named, safe to repeat."""
+"""Celery tasks of rentals: thin, named, safe to repeat.
 
+Time limits hold only where a process works on a task; what waits for machines runs in threads, and its service ends it.
+"""
+
+from functools import partial
 from smtplib import SMTPException
 from typing import Final
 from uuid import UUID
@@ -8,7 +12,8 @@ from celery import shared_task
 from django.conf import settings
 
 from core import clock
-from rentals import idempotency
+from marketplace.services import shares
+from rentals import dispatch, idempotency
 from rentals.services import (
     announcements,
     budgets,
@@ -26,8 +31,8 @@ from rentals.services import (
 
 # Seconds between rings; the roof gives them to beat.
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
-    "rentals.sweep": ("rentals.tasks.sweep", 2.0, "probe"),
-    "rentals.watched": ("rentals.tasks.sample_watched", 5.0, "probe"),
+    "rentals.sweep": ("rentals.tasks.sweep", 2.0, "sweep"),
+    "rentals.watched": ("rentals.tasks.sample_watched", 5.0, "sweep"),
     "rentals.meter": ("rentals.tasks.tick_meters", settings.MARKET_METERING_SECONDS, "metering"),
     "rentals.ladder": ("rentals.tasks.walk_ladder", 30.0, "metering"),
     "rentals.budgets": ("rentals.tasks.enforce_budgets", 60.0, "metering"),
@@ -37,19 +42,22 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
 }
 
 
-@shared_task(acks_late=True, soft_time_limit=2100, time_limit=2130)
+@shared_task(acks_late=True)
 def reconcile_pod(*, pod_id: str, **_: object) -> None:
-    """Take one pod as far as it goes now; the long limit is an image's pull."""
+    """Take one pod as far as it goes now."""
     provisioning.reconcile(pod_id=UUID(pod_id))
 
 
-@shared_task(acks_late=True, soft_time_limit=120, time_limit=150)
+@shared_task(acks_late=True)
 def probe_node(*, node_id: int, **_: object) -> None:
     """Look at all running pods of one node."""
-    probing.probe(node_id=node_id)
+    ring = partial(dispatch.probe, node_id=node_id)
+    with shares.look(node_id=node_id, kind="pods", ring=ring) as admitted:
+        if admitted:
+            probing.probe(node_id=node_id)
 
 
-@shared_task(acks_late=True, soft_time_limit=1800, time_limit=1830)
+@shared_task(acks_late=True)
 def prepare_node(*, node_id: int, **_: object) -> None:
     """Make one node ready for pods."""
     preparation.prepare(node_id=node_id)
@@ -67,10 +75,13 @@ def sample_watched(**_: object) -> None:
     metrics.ring_watched()
 
 
-@shared_task(acks_late=True, soft_time_limit=60, time_limit=75)
+@shared_task(acks_late=True)
 def sample_node(*, node_id: int, **_: object) -> None:
     """Sample the running pods of one node."""
-    metrics.sample(node_id=node_id)
+    ring = partial(dispatch.sample, node_id=node_id)
+    with shares.look(node_id=node_id, kind="samples", ring=ring) as admitted:
+        if admitted:
+            metrics.sample(node_id=node_id)
 
 
 @shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
@@ -85,7 +96,7 @@ def walk_ladder(**_: object) -> None:
     ladder.walk(now=clock.now())
 
 
-@shared_task(acks_late=True, soft_time_limit=120, time_limit=150)
+@shared_task(acks_late=True)
 def send_runway_warnings(**_: object) -> None:
     """Send the warnings that are due."""
     runway_mail.send_due(now=clock.now())
@@ -113,8 +124,6 @@ def sweep_announcements(**_: object) -> None:
 
 @shared_task(
     acks_late=True,
-    soft_time_limit=60,
-    time_limit=90,
     autoretry_for=(SMTPException, OSError),
     retry_backoff=30,
     max_retries=8,

@@ -24,6 +24,10 @@ WORK_SECONDS: Final = 60.0
 BANNER_SECONDS: Final = 5.0
 PROBE_BANNER_SECONDS: Final = 3.0
 CONNECT_SECONDS: Final = 10.0
+# For all that a look at a node's pods asks of its engine.
+PROBE_SECONDS: Final = 30.0
+# For all of a machine's preparation, two images' copies included.
+PREPARATION_SECONDS: Final = 900.0
 
 PROBE_INTERVAL: Final = timedelta(seconds=settings.MARKET_PROBE_SECONDS)
 DOUBT_INTERVAL: Final = timedelta(seconds=settings.MARKET_DOUBT_SECONDS)

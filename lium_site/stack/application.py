@@ -13,7 +13,7 @@ from lium_site.stack.paths import ROOT, State
 from lium_site.stack.process import Program, run_to_end
 from lium_site.stack.supervisor import Supervisor
 
-COMPUTING = "metering,celery"
+COMPUTING = "metering,sweep,celery"
 READY_SECONDS = 60.0
 
 
@@ -55,13 +55,15 @@ def web(environment: Mapping[str, str], *, port: int) -> Program:
 def workers(environment: Mapping[str, str], *, signing: Mapping[str, str]) -> tuple[Program, ...]:
     """Describe the Celery workers; ``signing`` reaches only the one that sweeps deposits.
 
-    What computes runs in a process with enforced time limits. What waits for machines or the chain runs in threads,
-    which share SSH connections; probes have their own, so that slow image pulls never starve them.
+    What computes runs in processes with enforced time limits; the sweeps that ring for all else are among it. What waits
+    for machines or the chain runs in threads, which share SSH connections. Probes have their own, so that slow image
+    pulls never starve them; so have checks, so that machines that nobody rents yet starve neither.
     """
     return (
-        _celery("worker", environment, "--queues", COMPUTING, "--concurrency", "1"),
+        _celery("worker", environment, "--queues", COMPUTING, "--concurrency", "2"),
         _threads("provisioner", environment, queues="provision", count=16),
-        _threads("prober", environment, queues="probe,validate", count=8),
+        _threads("prober", environment, queues="probe,validate", count=16),
+        _threads("checker", environment, queues="checks", count=16),
         # Receivers of webhooks are slow, or mean to be: they hold up nothing but each other.
         _threads("courier", environment, queues="mail", count=4),
         _threads("chain", {**environment, **signing}, queues="chain", count=2),

@@ -35,7 +35,7 @@ from marketplace.checks.gpus import (
 from marketplace.checks.install_key import install_command
 from marketplace.checks.network import judge_exposure, judge_ports, judge_speed
 from marketplace.checks.readiness import judge_preparation
-from marketplace.checks.verdict import Verdict, skipped
+from marketplace.checks.verdict import Verdict, skipped, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,4 +165,5 @@ __all__ = [
     "judge",
     "listed_already",
     "skipped",
+    "unknown",
 ]

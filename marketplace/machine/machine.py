@@ -1,5 +1,7 @@
 """An open SSH connection to a machine: commands, streams and files."""
 
+import copy
+import math
 import shlex
 import threading
 import time
@@ -11,6 +13,7 @@ import paramiko
 
 from marketplace.machine.address import MachineAddress
 from marketplace.machine.command import CommandResult, execute
+from marketplace.machine.conversation import Conversation
 from marketplace.machine.errors import (
     CommandFailed,
     CommandTimeout,
@@ -43,6 +46,13 @@ class Machine:
         self.address = address
         self._transport = transport
         self._slots = threading.BoundedSemaphore(MAX_CHANNELS)
+        self._ends = math.inf
+
+    def until(self, ends: float) -> "Machine":
+        """Give the same connection for work that is over at a moment of the monotonic clock, however many commands."""
+        bounded = copy.copy(self)
+        bounded._ends = min(ends, self._ends)
+        return bounded
 
     @property
     def alive(self) -> bool:
@@ -67,8 +77,8 @@ class Machine:
         :raises MachineUnreachable: when it could not be sent at all.
         """
         command = shlex.join(argv)
-        deadline = time.monotonic() + timeout
-        with self._channel(timeout=timeout) as channel:
+        deadline = min(time.monotonic() + timeout, self._ends)
+        with self._channel(deadline=deadline) as channel:
             try:
                 return execute(
                     channel, command, deadline=deadline, stdin=stdin, max_output=max_output
@@ -112,7 +122,8 @@ class Machine:
 
         :raises CommandTimeout: while iterating, after `idle_timeout` seconds of silence.
         """
-        with self._channel(timeout=CHANNEL_OPEN_SECONDS) as channel:
+        deadline = min(time.monotonic() + CHANNEL_OPEN_SECONDS, self._ends)
+        with self._channel(deadline=deadline) as channel:
             channel.set_combine_stderr(True)
             channel.settimeout(idle_timeout)
             try:
@@ -120,6 +131,21 @@ class Machine:
             except (paramiko.SSHException, OSError, EOFError) as error:
                 raise MachineUnreachable(where=str(self), why=str(error)) from error
             yield Stream(channel, where=str(self), command=_shown(argv))
+
+    @contextmanager
+    def converse(self, argv: Sequence[str]) -> Iterator[Conversation]:
+        """Talk with a command line by line; it reads the end of its input when the block is left.
+
+        :raises MachineUnreachable: when it could not be started.
+        """
+        deadline = min(time.monotonic() + CHANNEL_OPEN_SECONDS, self._ends)
+        with self._channel(deadline=deadline) as channel:
+            channel.settimeout(CHANNEL_OPEN_SECONDS)
+            try:
+                channel.exec_command(shlex.join(argv))
+            except (paramiko.SSHException, OSError, EOFError) as error:
+                raise MachineUnreachable(where=str(self), why=str(error)) from error
+            yield Conversation(channel, where=str(self), command=_shown(argv))
 
     def put(self, path: str, data: bytes, *, mode: int = 0o600, timeout: float = 60.0) -> None:
         """Write a whole file or leave the old one: readers never see half of it.
@@ -145,12 +171,13 @@ class Machine:
         return str(self.address)
 
     @contextmanager
-    def _channel(self, *, timeout: float) -> Iterator[paramiko.Channel]:
-        if not self._slots.acquire(timeout=timeout):
+    def _channel(self, *, deadline: float) -> Iterator[paramiko.Channel]:
+        if not self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
             why = f"all {MAX_CHANNELS} channels of the connection are busy"
             raise MachineUnreachable(where=str(self), why=why)
         try:
-            channel = self._open_channel(min(timeout, CHANNEL_OPEN_SECONDS))
+            left = max(0.001, deadline - time.monotonic())
+            channel = self._open_channel(min(left, CHANNEL_OPEN_SECONDS))
             try:
                 yield channel
             finally:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from marketplace.machine.address import MachineAddress
+from marketplace.machine.errors import MachineUnreachable
 from marketplace.machine.machine import Machine
 from marketplace.machine.transport import TRIES, open_transport
 
@@ -53,7 +54,7 @@ class Sessions:
         """
         entry = self._borrow((address, lane))
         try:
-            with entry.connecting:
+            with _turn(entry, address, timeout):
                 machine = entry.machine
                 if machine is None or not machine.alive:
                     transport = open_transport(address, timeout=timeout, tries=tries)
@@ -100,6 +101,18 @@ class Sessions:
         for machine in closing:
             if machine is not None:
                 machine.close()
+
+
+@contextmanager
+def _turn(entry: _Entry, address: MachineAddress, timeout: float) -> Iterator[None]:
+    """Wait for whoever connects already, but not for as long as they may try."""
+    if not entry.connecting.acquire(timeout=timeout):
+        why = f"another connection to it was not made within {timeout:g} seconds"
+        raise MachineUnreachable(where=str(address), why=why)
+    try:
+        yield
+    finally:
+        entry.connecting.release()
 
 
 _shared = Sessions()

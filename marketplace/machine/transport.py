@@ -29,7 +29,7 @@ NEVER_REKEY = 1 << 40
 def open_transport(
     address: MachineAddress, *, timeout: float, tries: int = TRIES
 ) -> paramiko.Transport:
-    """Connect, check the pinned host key, authenticate; try transient faults again."""
+    """Connect, check the pinned host key, authenticate; try transient faults again, each time within `timeout`."""
     key = load_private_key(address.private_key)
     for attempt in range(1, tries + 1):
         try:
@@ -43,16 +43,17 @@ def open_transport(
 
 
 def handshake(host: str, port: int, *, timeout: float) -> paramiko.Transport:
-    """Connect and exchange keys, without authenticating; the server's key must be ed25519."""
-    where = f"{host}:{port}"
+    """Connect and exchange keys within `timeout`, without authenticating; the server's key must be ed25519."""
+    where, ends = f"{host}:{port}", time.monotonic() + timeout
     try:
         sock = dial(host, port, timeout=timeout)
     except OSError as error:
         raise MachineUnreachable(where=where, why=_reason(error)) from error
     _watch(sock)
-    transport = _prepare(sock, timeout)
+    left = _left(ends)
+    transport = _prepare(sock, left)
     try:
-        transport.start_client(timeout=timeout)
+        transport.start_client(timeout=left)
         transport.get_remote_server_key()
     except (paramiko.SSHException, OSError, EOFError) as error:
         transport.close()
@@ -69,9 +70,11 @@ def presented_key(transport: paramiko.Transport) -> str:
 def _open_once(
     address: MachineAddress, key: paramiko.PKey, *, timeout: float
 ) -> paramiko.Transport:
+    ends = time.monotonic() + timeout
     transport = handshake(address.host, address.port, timeout=timeout)
     try:
         _check_pin(address, transport)
+        transport.auth_timeout = _left(ends)
         _authenticate(address, transport, key)
     except BaseException:
         transport.close()
@@ -114,6 +117,11 @@ def _prepare(sock: socket.socket, timeout: float) -> paramiko.Transport:
     options.key_types = ("ssh-ed25519",)
     options.ciphers = tuple(sorted(options.ciphers, key=lambda name: "gcm" not in name))
     return transport
+
+
+def _left(ends: float) -> float:
+    """Give what is left of a time, and never nothing: no time would mean no limit."""
+    return max(0.001, ends - time.monotonic())
 
 
 def _watch(sock: socket.socket) -> None:

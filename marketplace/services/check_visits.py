@@ -25,6 +25,7 @@ from marketplace.checks import (
     judge,
     listed_already,
     skipped,
+    unknown,
 )
 from marketplace.machine import MachineUnreachable
 from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, NodeStatus
@@ -55,6 +56,7 @@ PARTS: Final = {
     "preparation": ("found",),
 }
 
+BEGIN_WITHIN_SECONDS: Final = 600.0
 HURTS_RENTERS: Final = ("speed", "gpu_access")
 
 
@@ -140,7 +142,10 @@ def _try(
     began = visited.began if check.id == "contact" else time.monotonic()
     _set(result, token, status=CheckStatus.RUNNING, started_at=visited.moment())
     verdict = (
-        _lacking(check, results) or _sparing(check, node) or _judged(check, there, node, visited)
+        _lacking(check, results)
+        or _sparing(check, node)
+        or _too_late(visited)
+        or _judged(check, there, node, visited)
     )
     if check.id == "key" and verdict.status == CheckStatus.PASSED:
         ours = check_outcomes.reached(node_id=node.pk, now=visited.moment())
@@ -184,6 +189,14 @@ def _sparing(check: Check, node: Node) -> Verdict | None:
     if check.id in HURTS_RENTERS and node.gpus.filter(holder__isnull=False).exists():
         return skipped("Left out while it is rented: it would be at its renters' cost.")
     return None
+
+
+def _too_late(visited: Visited) -> Verdict | None:
+    """Begin nothing more on a machine that takes its time: others wait for the worker."""
+    if time.monotonic() - visited.began < BEGIN_WITHIN_SECONDS:
+        return None
+    minutes = int(BEGIN_WITHIN_SECONDS // 60)
+    return unknown(f"Not tried: the checks before it took more than {minutes} minutes.")
 
 
 def _elsewhere(node: Node, evidence: Evidence) -> tuple[str, ...]:

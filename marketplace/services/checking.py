@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from core.errors import Conflict, NotFound
-from marketplace import dispatch
+from marketplace import dispatch, limits
 from marketplace.checks import BY_ID, CHECKS
 from marketplace.models import (
     CheckResult,
@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 BATCH: Final = 50
 # Every machine that answers at all does so twice within this time.
 ANSWERED_OF_LATE: Final = timedelta(minutes=1)
+BY_ITS_PROVIDER: Final = (Trigger.WIZARD, Trigger.PROVIDER)
 NOT_WHILE: Final = (NodeStatus.RECLAIMING, NodeStatus.OFFLINE)
 
 
@@ -36,7 +37,14 @@ def start(*, node_id: int, trigger: Trigger, now: datetime) -> CheckRun:
     """Have a machine checked; the run that is under way, if there is one.
 
     :raises Conflict: its host key was neither confirmed nor may be trusted at first contact.
+    :raises RateLimited: its provider has it checked too often.
     """
+    if trigger in BY_ITS_PROVIDER:
+        limits.checking(Node.objects.select_related("provider").get(pk=node_id))
+    return _begin(node_id, trigger, now=now)
+
+
+def _begin(node_id: int, trigger: Trigger, *, now: datetime) -> CheckRun:
     with transaction.atomic():
         node = _lock(node_id)
         if not node.host_key and node.listing_wanted_at is None:
@@ -61,19 +69,20 @@ def run_now(*, node_id: int, trigger: Trigger, now: datetime) -> CheckRun:
 def run_one(*, node_id: int, check_id: str, now: datetime) -> CheckRun:
     """Have one check tried again, with those that were waiting for it; the others keep their results.
 
-    :raises NotFound: there is no such check.
+    :raises NotFound: there is no such check. :raises RateLimited: its provider has it checked too often.
     """
     if check_id not in BY_ID:
         raise NotFound(
             f"There is no check {check_id[:40]!r}.", hint="The machine's page lists them."
         )
+    limits.checking(Node.objects.select_related("provider").get(pk=node_id))
     with transaction.atomic():
         node = _lock(node_id)
         run = CheckRun.objects.filter(node=node).order_by("-id").first()
         if run is not None and run.finished_at is not None:
             _reopen(run, check_id, now=now)
             check_outcomes.begin(node, now=now)
-    return start(node_id=node_id, trigger=Trigger.PROVIDER, now=now)
+    return _begin(node_id, Trigger.PROVIDER, now=now)
 
 
 def run(*, run_id: int, now: datetime) -> None:

@@ -5,6 +5,7 @@ back by itself. Pods are not touched here: what runs on a node that does not ans
 """
 
 import random
+import time
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,13 +34,15 @@ PROBE_EVERY: Final = timedelta(seconds=30)
 # What is off the market is looked for now and then, so that it comes back without anybody's help.
 SLOW_EVERY: Final = timedelta(minutes=10)
 SLOW: Final = (NodeStatus.VALIDATION_FAILED, NodeStatus.NOT_DETECTED)
+# What is on the market, or will be as soon as it answers; no others can hold up its probes.
+LISTED: Final = (NodeStatus.AVAILABLE, NodeStatus.RECLAIMING, NodeStatus.OFFLINE)
 # An answer is no news for these.
 QUIET: Final = (NodeStatus.AVAILABLE, NodeStatus.RECLAIMING, NodeStatus.VALIDATION_PENDING)
 # So that nodes that were added together are not asked together for ever.
 JITTER: Final = 0.2
 BATCH: Final = 1000
-CONNECT_SECONDS: Final = 10.0
-COMMAND_SECONDS: Final = 10.0
+# For all of a probe: a machine that lets us wait at every step is no better than one that does not answer.
+PROBE_SECONDS: Final = 12.0
 MOST_MISSES: Final = 30_000
 # A probe is asked of every machine twice a minute: it reads the way there and nothing else.
 NEEDED: Final = (
@@ -60,11 +63,11 @@ def sweep(now: datetime) -> int:
     with transaction.atomic():
         # Without a pinned host key there is nobody to ask.
         rows = due.filter(delisted_at=None).exclude(host_key="").order_by("next_probe_at")
-        ids = list(rows.select_for_update(skip_locked=True, no_key=True).values_list("pk")[:BATCH])
-        found = [pk for (pk,) in ids]
+        locked = rows.select_for_update(skip_locked=True, no_key=True)
+        found = dict(locked.values_list("pk", "status")[:BATCH])
         Node.objects.filter(pk__in=found).update(next_probe_at=_next_probe(now))
-        for pk in found:
-            dispatch.probe_node(pk)
+        for pk, status in found.items():
+            dispatch.probe_node(pk, listed=status in LISTED)
     return len(found)
 
 
@@ -89,8 +92,9 @@ def ask(address: MachineAddress) -> str:
 
     :raises MachineError: it did not answer.
     """
-    with session(address, timeout=CONNECT_SECONDS, tries=1) as machine:
-        return _one_line(machine.check(BOOT_ID, timeout=COMMAND_SECONDS))
+    ends = time.monotonic() + PROBE_SECONDS
+    with session(address, timeout=PROBE_SECONDS, tries=1) as machine:
+        return _one_line(machine.until(ends).check(BOOT_ID, timeout=PROBE_SECONDS))
 
 
 def record_seen(*, node_id: int, boot_id: str = "", now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Making a node ready for pods: runtime, network, firewall and base image; may be repeated."""
 
+import time
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,7 @@ def prepare(*, node_id: int) -> NodeFacts:
     node = Node.objects.select_related("provider", "gpu_model").get(pk=node_id)
     made = artifacts(cache_folder())
     with session(machine_address(node), timeout=terms.CONNECT_SECONDS) as machine:
-        facts = put(machine, node, made)
+        facts = put(machine.until(time.monotonic() + terms.PREPARATION_SECONDS), node, made)
         cached = _cached_images(machine)
     _write(node, facts, cached)
     log.info("node.prepared", node=str(node.public_id), base_image=facts.base_image)

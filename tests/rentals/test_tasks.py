@@ -36,8 +36,8 @@ class TestQueues:
         assert rung == dict.fromkeys(STEPS, "provision") | dict.fromkeys(LOOKS, "probe")
 
     @pytest.mark.parametrize("title", ["rentals.sweep", "rentals.watched"])
-    def test_what_rings_for_the_probes_waits_for_no_pull(self, title: str) -> None:
-        assert tasks.SCHEDULE[title][2] == "probe"
+    def test_what_rings_for_the_probes_waits_for_no_machine(self, title: str) -> None:
+        assert tasks.SCHEDULE[title][2] == "sweep"
 
     def test_each_periodic_task_exists_and_has_a_queue_that_is_worked_on(self) -> None:
         for task, _, queue in tasks.SCHEDULE.values():
