@@ -14,6 +14,11 @@ from marketplace import (
 urlpatterns: list[URLPattern | URLResolver] = [
     path("machines", views.machines, name="machines"),
     path("machines/requests", request_views.machine_request, name="machine_request"),
+    path(
+        "machines/requests/<uuid:wish_id>/withdraw",
+        request_views.machine_request_withdraw,
+        name="machine_request_withdraw",
+    ),
     path("machines/<uuid:public_id>", views.machine, name="machine"),
     path("provide", provide_views.provide, name="provide"),
     path("provide/machines/add", setup_views.add, name="provider_add"),

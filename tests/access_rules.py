@@ -96,6 +96,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "provide/coldkey"): Rule(PAGE),
     ("POST", "provide/coldkey"): Rule(PAGE),
     ("GET", "machines"): Rule(ANYONE),
+    ("GET", "machines/requests"): Rule(PAGE),
+    ("POST", "machines/requests/<wish_id>/withdraw"): mine(PAGE),
     ("POST", "machines/requests"): Rule(PAGE, {"gpu": "H100", "gpus": "8"}),
     ("GET", "machines/<public_id>"): Rule(ANYONE),
     ("GET", "provide"): Rule(ANYONE),

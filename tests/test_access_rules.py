@@ -85,6 +85,9 @@ class World:
         wish = request_machine(
             workspace=charlie.workspace, machine_name="H100", gpu_count=1, now=clock.now()
         )
+        own_wish = request_machine(
+            workspace=alice.workspace, machine_name="H100", gpu_count=2, now=clock.now()
+        )
         key = ssh_keys.add(
             principal=alice.principal,
             name="",
@@ -108,6 +111,7 @@ class World:
             "provide/machines/<public_id>": hosted.public_id,
             "<step>": "access",
             "<own_host>": hosted.host,
+            "<wish_id>": own_wish.request.public_id,
             "<request_id>": wish.request.public_id,
             "<node_id>": node.public_id,
             "<public_id>": node.public_id,

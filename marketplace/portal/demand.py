@@ -83,7 +83,10 @@ def _readable(request: HttpRequest, request_id: UUID | None) -> MachineRequest:
     known = MachineRequest.objects.filter(public_id=request_id) if request_id else None
     row = known.first() if known is not None else None
     if row is None:
-        raise NotFound("There is no such machine request.", hint="It may have been withdrawn.")
+        raise NotFound(
+            "There is no such machine request.",
+            hint="It may have been withdrawn, or have waited for too long.",
+        )
     return row
 
 

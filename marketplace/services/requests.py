@@ -1,17 +1,19 @@
 """Demand that found no machine: providers hear of it, and who asked is told once when there is one."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
 from accounts.models import Workspace
 from core.actors import Actor
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid, NotFound
 from marketplace import dispatch, outbox
 from marketplace.models import GpuModel, MachineRequest, Node, Provider
 from marketplace.models.node import NodeQuerySet
@@ -19,6 +21,8 @@ from marketplace.selectors import resolve
 
 ASKED: Final = "machine_request"
 BATCH: Final = 500
+# Who still waits after that asks again: old wishes would tell providers of demand that is none.
+KEPT: Final = timedelta(days=30)
 
 
 class DoesNotFit(Conflict):
@@ -67,22 +71,33 @@ def answer(*, node: Node, request: MachineRequest, actor: Actor, now: datetime) 
 
     :raises DoesNotFit: it is not what they asked for, or it cannot be rented now.
     """
-    if not _fitting(request).filter(pk=node.pk).exists():
+    fitting = _fitting(gpu_model=request.gpu_model, gpu_count=request.gpu_count)
+    if not fitting.filter(pk=node.pk).exists():
         raise DoesNotFit(
             f"{node.huid} does not answer this request now.",
             hint=f"Wanted: {request.gpu_count} x {request.machine_name}, listed and free.",
         )
-    _tell(request, node, now=now)
+    _tell(request, node.pk, now=now)
+
+
+def withdraw(*, workspace: Workspace, public_id: UUID) -> None:
+    """Take a wish back.
+
+    :raises NotFound: there is none, or it is somebody else's.
+    """
+    mine = MachineRequest.objects.filter(workspace=workspace, public_id=public_id)
+    if not mine.delete()[0]:
+        raise NotFound("There is no such request of yours.", hint="It may be over already.")
 
 
 def sweep(now: datetime) -> int:
-    """Tell everyone who waits for a machine that is there by now; give how many."""
-    waiting = MachineRequest.objects.filter(answered_at=None, gpu_model__isnull=False)
-    told = 0
-    for request in waiting.order_by("requested_at")[:BATCH]:
-        if node := _fitting(request).order_by("price_per_gpu_usd", "pk").first():
-            told += _tell(request, node, now=now)
-    return told
+    """Tell everyone who waits for a machine that is there by now, and forget old wishes; give how many were told."""
+    MachineRequest.objects.filter(requested_at__lte=now - KEPT).delete()
+    fitting = _fitting(gpu_model=OuterRef("gpu_model"), gpu_count=OuterRef("gpu_count"))
+    cheapest = fitting.order_by("price_per_gpu_usd", "pk").values("pk")[:1]
+    waiting = MachineRequest.objects.filter(answered_at=None).annotate(found=Subquery(cheapest))
+    answerable = waiting.filter(found__isnull=False).order_by("requested_at")[:BATCH]
+    return sum(_tell(request, request.found, now=now) for request in answerable)
 
 
 def mail_answer(*, request_id: int, node_id: int) -> None:
@@ -133,20 +148,19 @@ def _ask_providers(request: MachineRequest, model: GpuModel, *, now: datetime) -
     return len(asked)
 
 
-def _fitting(request: MachineRequest) -> NodeQuerySet:
+def _fitting(*, gpu_model: Any, gpu_count: Any) -> NodeQuerySet:
+    """Select what answers a wish; given values, or references to the wish's columns."""
     return Node.objects.rentable().filter(
-        gpu_model=request.gpu_model,
-        min_gpu_count__lte=request.gpu_count,
-        free_gpu_count__gte=request.gpu_count,
+        gpu_model=gpu_model, min_gpu_count__lte=gpu_count, free_gpu_count__gte=gpu_count
     )
 
 
-def _tell(request: MachineRequest, node: Node, *, now: datetime) -> bool:
+def _tell(request: MachineRequest, node_id: int, *, now: datetime) -> bool:
     with transaction.atomic():
         mine = MachineRequest.objects.filter(pk=request.pk, answered_at=None)
         if not mine.update(answered_at=now):
             return False
-        dispatch.mail_answer(request_id=request.pk, node_id=node.pk)
+        dispatch.mail_answer(request_id=request.pk, node_id=node_id)
     return True
 
 

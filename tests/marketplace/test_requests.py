@@ -1,5 +1,7 @@
 """Sold out: who asked is told once when there is a machine, and subscribed providers hear what is wanted."""
 
+from datetime import timedelta
+
 import pytest
 from django.core import mail
 
@@ -79,3 +81,37 @@ def test_a_provider_answers_with_a_machine_that_fits_only(alice: Person) -> None
 
     request.refresh_from_db()
     assert request.answered_at == NOON
+
+
+def test_wishes_that_nobody_can_answer_hold_nobody_up(
+    alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "BATCH", 2)
+    for gpu_count in (60, 61, 62):
+        ask(alice, gpu_count)
+    ask(bob)
+    make_node()
+
+    assert requests.sweep(NOON) == 1
+    assert MachineRequest.objects.get(workspace=bob.workspace).answered_at == NOON
+
+
+def test_a_wish_is_forgotten_after_a_month(alice: Person) -> None:
+    ask(alice, 60)
+
+    requests.sweep(NOON + requests.KEPT - timedelta(seconds=1))
+    assert MachineRequest.objects.exists()
+    requests.sweep(NOON + requests.KEPT)
+    assert not MachineRequest.objects.exists()
+
+
+def test_a_renter_sees_and_withdraws_their_own_wishes(alice: Person, bob: Person) -> None:
+    mine, other = ask(alice, 60), ask(bob, 61)
+    page = alice.browser.get("/machines/requests").content.decode()
+    assert f"/machines/requests/{mine.public_id}/withdraw" in page
+    assert str(other.public_id) not in page
+
+    taken = alice.browser.post(f"/machines/requests/{other.public_id}/withdraw")
+    assert taken.status_code == 404
+    assert alice.browser.post(f"/machines/requests/{mine.public_id}/withdraw").status_code == 302
+    assert list(MachineRequest.objects.all()) == [other]
