@@ -11,6 +11,7 @@ from django.conf import settings
 
 from rentals import terms
 from rentals.engine import Observed
+from rentals.keeping import kept_for
 from rentals.models import Phase, PodStatus
 from rentals.observations import (
     Contact,
@@ -177,13 +178,19 @@ def _removing(pod: Subject, seen: Seen, now: datetime) -> Step:
     return _try_later(pod, seen) if _is_blind(seen) else Step(action=Action.REMOVE)
 
 
-def _given_up(pod: Subject, seen: Seen, now: datetime) -> Step:
-    """Keep the files for a while and nothing else: what is not charged must not compute."""
-    left = pod.status_since + settings.MARKET_DATA_GRACE - now
+def _stopped(pod: Subject, seen: Seen, now: datetime) -> Step:
+    """Keep the files for a while: they hold ports and disk that nobody pays for."""
+    left = pod.status_since + (kept_for(pod.status) or timedelta()) - now
     if left <= timedelta():
         return _move(PodStatus.REMOVING, Reason.REMOVED_DATA_GRACE)
-    if not pod.holds_gpus:
-        return _wait(min(left, terms.FAR))
+    return _wait(min(left, terms.FAR))
+
+
+def _given_up(pod: Subject, seen: Seen, now: datetime) -> Step:
+    """Keep the files as of a stopped pod and nothing else: what is not charged must not compute."""
+    rest = _stopped(pod, seen, now)
+    if rest.to or not pod.holds_gpus:
+        return rest
     if seen.container and not seen.container.running:
         return Step(action=Action.GIVE_BACK)
     return _try_later(pod, seen) if _is_blind(seen) else Step(action=Action.STOP)
@@ -201,7 +208,7 @@ def _failed(pod: Subject, seen: Seen, now: datetime) -> Step:
     return _try_later(pod, seen) if _is_blind(seen) else Step(action=Action.REMOVE)
 
 
-def _resting(pod: Subject, seen: Seen, now: datetime) -> Step:
+def _removed(pod: Subject, seen: Seen, now: datetime) -> Step:
     return _wait(terms.FAR)
 
 
@@ -212,12 +219,12 @@ _DECIDERS: Final[Mapping[PodStatus, Callable[[Subject, Seen, datetime], Step]]] 
     PodStatus.REBOOTING: _rebooting,
     PodStatus.REBOOT_FAILED: _given_up,
     PodStatus.STOPPING: _stopping,
-    PodStatus.STOPPED: _resting,
+    PodStatus.STOPPED: _stopped,
     PodStatus.STARTING: _starting,
     PodStatus.LOST: _given_up,
     PodStatus.FAILED: _failed,
     PodStatus.REMOVING: _removing,
-    PodStatus.REMOVED: _resting,
+    PodStatus.REMOVED: _removed,
 }
 _NO_ANSWER: Final = frozenset({Contact.SILENT, Contact.REFUSED, Contact.ENGINE_SILENT})
 _ENDED: Final = frozenset({PodStatus.FAILED, PodStatus.REMOVING, PodStatus.REMOVED})

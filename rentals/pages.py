@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from django.conf import settings
 from django.urls import reverse
 
 from accounts.models import Workspace
 from billing.selectors import balance_usd
 from marketplace.machine import fingerprint
 from rentals import notice_page, selectors
+from rentals.keeping import kept_until
 from rentals.models import Phase, Pod, PodEvent, PodMeter, PodStatus
 from rentals.plots import series_of
 from rentals.reasons import Reason
@@ -70,6 +72,7 @@ def pod_row(pod: Pod, *, now: datetime) -> dict[str, Any]:
         "ssh_command": ssh_command(pod),
         "receipt_url": receipt_url(pod),
         "told": notice_page.announced(pod, now=now),
+        "kept_until": kept_until(pod),
     }
 
 
@@ -78,12 +81,16 @@ def pod_page(pod: Pod, *, now: datetime) -> dict[str, Any]:
     status = S(pod.status)
     tail = metrics.log_tail(pod)
     wallet = _wallet(pod.workspace)
+    kept = kept_until(pod)
     return {
         "pod": pod,
         "actions": {name: status in states for name, states in ACTIONS.items()},
         "reason_kind": "bad" if status in BAD else "warn" if status in WARN else "",
         "reason_hint": _hint(pod),
         "told": notice_page.announcement(pod, now=now),
+        "ends_at": min(filter(None, [pod.removal_scheduled_at, kept]), default=None),
+        "kept_until": kept,
+        "stopped_kept": settings.MARKET_STOPPED_KEPT,
         "receipt_url": receipt_url(pod),
         "cost": _cost(pod, wallet, now=now),
         "wallet": wallet,

@@ -92,7 +92,11 @@ class Reason(StrEnum):
     PROVEN = "proven", "SSH answered with the pod's own host key, and its GPUs were counted."
     RECOVERED = "recovered", "The pod is reachable again."
     CONTAINER_GONE_AS_ASKED = "container_gone", "The machine shows that nothing of the pod is left."
-    COMPUTE_STOPPED = "compute_stopped", "The container is stopped; its files are kept."
+    COMPUTE_STOPPED = (
+        "compute_stopped",
+        "The container is stopped; its files are kept.",
+        "Start it again, or copy them, before they are deleted.",
+    )
     ENDED_UNSTARTED = "ended_unstarted", "The failed start is no longer listed."
     GIVEN_BACK = (
         "given_back",

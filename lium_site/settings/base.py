@@ -224,6 +224,7 @@ MARKET_QUOTE_LIFE = timedelta(minutes=env.integer("MARKET_QUOTE_MINUTES", 15))
 MARKET_INVOICE_LIFE = timedelta(minutes=env.integer("MARKET_INVOICE_MINUTES", 30))
 MARKET_UNPAID_GRACE = timedelta(minutes=env.integer("MARKET_UNPAID_GRACE_MINUTES", 10))
 MARKET_DATA_GRACE = timedelta(hours=env.integer("MARKET_DATA_GRACE_HOURS", 72))
+MARKET_STOPPED_KEPT = timedelta(days=env.integer("MARKET_STOPPED_DAYS", 7))
 MARKET_METERING_SECONDS = env.integer("MARKET_METERING_SECONDS", 60)
 MARKET_LOST_AFTER = timedelta(minutes=env.integer("MARKET_LOST_AFTER_MINUTES", 30))
 MARKET_FAILED_SHOWN = timedelta(minutes=env.integer("MARKET_FAILED_SHOWN_MINUTES", 5))
@@ -246,7 +247,6 @@ MARKET_MIN_DISK_GIB = env.integer("MARKET_MIN_DISK_GIB", 4 if _TRIAL else 100)
 MARKET_MIN_PORTS_A_GPU = env.integer("MARKET_MIN_PORTS_A_GPU", 3)
 MARKET_MIN_DOWNLOAD_MBPS = env.integer("MARKET_MIN_DOWNLOAD_MBPS", 20 if _TRIAL else 100)
 MARKET_MIN_UPLOAD_MBPS = env.integer("MARKET_MIN_UPLOAD_MBPS", 10 if _TRIAL else 20)
-# Illustrations on the first page of an almost empty market; marked, never in the API or in any figure.
 # Proofs of GPU (docs/proof-of-gpu.md): how often each idle machine is proven, how large, and by whom they are signed.
 MARKET_PROOF_INTERVAL = timedelta(minutes=env.integer("MARKET_PROOF_INTERVAL_MINUTES", 60))
 MARKET_PROOF_TRIES = env.integer("MARKET_PROOF_TRIES", 3)
@@ -262,6 +262,7 @@ MARKET_PROVER_IMAGE = env.text("MARKET_PROVER_IMAGE", "")
 MARKET_VALIDATOR_KEY = Path(env.text("MARKET_VALIDATOR_KEY", str(STATE_DIR / "validator.json")))
 MARKET_BAND_MIN_MACHINES = env.integer("MARKET_BAND_MIN_MACHINES", 3)
 MARKET_BAND_MIN_SAMPLES = env.integer("MARKET_BAND_MIN_SAMPLES", 20)
+# Illustrations on the first page of an almost empty market; marked, never in the API or in any figure.
 MARKET_SAMPLES = env.boolean("MARKET_SAMPLES", True)
 # Local chain: blocks by clock, finality this many blocks behind the head.
 LOCALCHAIN_BLOCK_SECONDS = env.integer("LOCALCHAIN_BLOCK_SECONDS", 1)

@@ -85,7 +85,7 @@ def reboot(request: HttpRequest, pod_id: UUID) -> dict[str, str]:
 
 @router.post("/pods/{uuid:pod_id}/stop", response=Message)
 def stop(request: HttpRequest, pod_id: UUID) -> dict[str, str]:
-    """Stop a pod: its files are kept, its GPUs go back to the market, nothing is charged."""
+    """Stop a pod: its files are kept for some days, its GPUs go back to the market, nothing is charged."""
     pod = lifecycle.stop(principal=caller(request), pod_id=pod_id, now=clock.now())
     return {"message": f"{pod.name} is stopping."}
 

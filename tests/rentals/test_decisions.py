@@ -58,6 +58,7 @@ LATE = {"deadline_at": NOW - timedelta(seconds=1)}
 LONG_AGO = {"status_since": NOW - timedelta(hours=2)}
 JUST_LOST_SIGHT = {"status_since": NOW - timedelta(minutes=1)}
 DAYS_AGO = {"status_since": NOW - timedelta(days=4)}
+WEEKS_AGO = {"status_since": NOW - timedelta(days=8)}
 FREE = {"holds_gpus": False}
 GONE_ALREADY = {"is_gone": True}
 DOUBTED = {"attempt": terms.SILENT_LOOKS - 1}
@@ -173,6 +174,9 @@ TABLE = [
     ("silent", F, {}, SILENT, (A.WAIT,)),
     ("shown long enough", F, {**GONE_ALREADY, **LONG_AGO}, UNSEEN, (A.MOVE, RD, Reason.ENDED_UNSTARTED)),
     ("shown long enough, not cleared away", F, LONG_AGO, SILENT, (A.MOVE, RG, Reason.ENDED_UNSTARTED)),
+    # Stopped: kept for some days, whatever the machine shows.
+    ("for days", SD, {**FREE, **DAYS_AGO}, UNSEEN, (A.WAIT,)),
+    ("for a week", SD, {**FREE, **WEEKS_AGO}, SILENT, (A.MOVE, RG, Reason.REMOVED_DATA_GRACE)),
     # Given up: stopped until the machine shows it, the files kept for a while.
     *[
         row
