@@ -2,6 +2,7 @@
 
 from marketplace.machine.address import MachineAddress
 from marketplace.machine.command import CommandResult
+from marketplace.machine.conversation import Conversation
 from marketplace.machine.errors import (
     AccessDenied,
     BadKey,
@@ -27,6 +28,7 @@ __all__ = [
     "CommandFailed",
     "CommandResult",
     "CommandTimeout",
+    "Conversation",
     "HostKeyChanged",
     "Machine",
     "MachineAddress",

@@ -1,0 +1,208 @@
+"""One proof from the first question to the last answer: state, fill, sweep, open.
+
+Whatever the prover sends enters what is sent next, so nothing can be changed afterwards. Only our own clock counts.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from validation.challenge.dialogue import (
+    MOST_BYTES,
+    Commitments,
+    Line,
+    Opened,
+    ProverFault,
+    ReadyCard,
+    Swept,
+    ask,
+    cards_of,
+    read,
+)
+from validation.proof.bundle import transcript
+from validation.proof.bundle.codec import to_json
+from validation.proof.bundle.records import (
+    Bands,
+    Block,
+    Card,
+    Commitment,
+    Machine,
+    Purpose,
+    Residency,
+    Reveal,
+    Statement,
+    Transcript,
+)
+from validation.proof.hashing import Hash
+from validation.proof.parameters import VERSION, Parameters
+from validation.proof.seeds import Nonces, nonces_from
+
+ECHOES: Final = 20
+ECHO_SECONDS: Final = 10.0
+NOTHING_BEFORE: Final = bytes(32)
+
+
+class Clock:
+    """Whole microseconds since 1970 that never run backwards: the wall's time at the start, and what passed since."""
+
+    def __init__(self) -> None:
+        """Read both clocks once."""
+        self._offset = time.time_ns() - time.monotonic_ns()
+
+    def __call__(self) -> int:
+        """Give the present moment."""
+        return (self._offset + time.monotonic_ns()) // 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Seconds that each answer may take. Getting ready is not timed: it compiles and loads."""
+
+    ready: float
+    fill: float
+    sweep: float
+    open: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Which machine is asked, and for what."""
+
+    purpose: Purpose
+    machine: Machine
+    parameters: Parameters
+    bands: Bands | None = None
+    previous: Hash = NOTHING_BEFORE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coins:
+    """Where blocks come from: the one of the beginning, and one that is later than another."""
+
+    first: Block
+    later_than: Callable[[Block], Block]
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """A conversation with one prover; ``go_on`` is asked between phases and raises to end it."""
+
+    line: Line
+    patience: Patience
+    go_on: Callable[[], None] = lambda: None
+    clock: Callable[[], int] = field(default_factory=Clock)
+    nonces: Nonces = field(default_factory=lambda: nonces_from(secrets.token_bytes(32)))
+
+    def prove(self, subject: Subject, coins: Coins) -> Transcript:
+        """Ask for a whole proof and give all that was said.
+
+        :raises ProverFault: it did not answer as it should.
+        """
+        statement = self._state(subject, coins.first)
+        self.go_on()
+        commitment = self._fill(statement)
+        self.go_on()
+        nonce, residency = self._sweep(statement, commitment)
+        self.go_on()
+        reveal = self._open(nonce, residency, coins.later_than(coins.first))
+        self.line.send(b'{"type":"bye"}', seconds=self.patience.open)
+        try:
+            return Transcript(
+                statement=statement, commitment=commitment, residency=residency, reveal=reveal
+            )
+        except ValueError as error:
+            raise ProverFault(f"It did not answer all that was asked: {error}.") from error
+
+    def _state(self, subject: Subject, beacon: Block) -> Statement:
+        hello = {"type": "hello", "version": VERSION}
+        ready = ask(self.line, hello, expect="ready", seconds=self.patience.ready)
+        listed = cards_of(ready)
+        _demand_kind(listed, simulated=subject.machine.simulated)
+        round_trip_us = min(self._echo() for _ in range(ECHOES))
+        cards = (_card(card, subject.parameters) for card in listed)
+        try:
+            return Statement(
+                version=VERSION,
+                purpose=subject.purpose,
+                machine=subject.machine,
+                previous=subject.previous,
+                beacon=beacon,
+                nonce=self.nonces.statement,
+                cards=tuple(cards),
+                bands=subject.bands,
+                facts=_facts(ready),
+                round_trip_us=round_trip_us,
+                sent_at=self.clock(),
+            )
+        except ValueError as error:
+            raise ProverFault(f"It cannot be asked: {error}.") from error
+
+    def _echo(self) -> int:
+        token, sent = secrets.token_hex(8), self.clock()
+        answer = ask(
+            self.line, {"type": "echo", "token": token}, expect="echo", seconds=ECHO_SECONDS
+        )
+        if answer.get("token") != token:
+            raise ProverFault("It did not send back what it was sent.")
+        return self.clock() - sent
+
+    def _fill(self, statement: Statement) -> Commitment:
+        seeds = transcript.card_seeds(statement)
+        cards = [
+            {"uuid": card.uuid, "seed": seed.hex(), "parameters": to_json(card.parameters)}
+            for card, seed in zip(statement.cards, seeds, strict=True)
+        ]
+        answer = ask(
+            self.line,
+            {"type": "fill", "cards": cards},
+            expect="commitment",
+            seconds=self.patience.fill,
+        )
+        received_at = self.clock()
+        given = read(Commitments, {"roots": answer.get("roots")})
+        return Commitment(received_at=received_at, roots=given.roots)
+
+    def _sweep(self, statement: Statement, commitment: Commitment) -> tuple[Hash, Residency]:
+        nonce, sent_at = self.nonces.residency, self.clock()
+        sent = transcript.sweep_nonce(statement, commitment, nonce=nonce, sent_at=sent_at)
+        message = {"type": "sweep", "nonce": sent.hex()}
+        answer = ask(self.line, message, expect="swept", seconds=self.patience.sweep)
+        answered_at = self.clock()
+        given = read(Swept, {"tops": answer.get("roots")})
+        residency = Residency(
+            nonce=nonce, sent_at=sent_at, answered_at=answered_at, tops=given.tops
+        )
+        return sent, residency
+
+    def _open(self, nonce_of_sweeps: Hash, residency: Residency, beacon: Block) -> Reveal:
+        nonce, drawn_at = self.nonces.opening, self.clock()
+        coins = transcript.coins(
+            nonce_of_sweeps, residency, nonce=nonce, beacon=beacon, drawn_at=drawn_at
+        )
+        message = {"type": "open", "coins": [coin.hex() for coin in coins]}
+        seconds = self.patience.open
+        answer = ask(self.line, message, expect="openings", seconds=seconds, most=MOST_BYTES)
+        given = read(Opened, {"openings": answer.get("cards")})
+        return Reveal(nonce=nonce, beacon=beacon, drawn_at=drawn_at, openings=given.openings)
+
+
+def _demand_kind(cards: Sequence[ReadyCard], *, simulated: bool) -> None:
+    expected = "simulated" if simulated else "gpu"
+    if any(card.kind != expected for card in cards):
+        raise ProverFault(f"It lists cards that are not of the kind {expected}.")
+
+
+def _card(card: ReadyCard, parameters: Parameters) -> Card:
+    return Card(
+        uuid=card.uuid, name=card.name, memory_bytes=card.memory_bytes, parameters=parameters
+    )
+
+
+def _facts(ready: dict[str, Any]) -> dict[str, str]:
+    """Keep what it says of its software: short texts, never believed."""
+    versions = ready.get("versions")
+    if not isinstance(versions, dict):
+        return {}
+    return {str(name)[:40]: str(value)[:100] for name, value in list(versions.items())[:20]}
