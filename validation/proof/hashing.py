@@ -2,13 +2,14 @@
 
 import hashlib
 import struct
-from typing import Final
+from typing import Annotated, Final
 
 HASH_BYTES: Final = 32
+Hash = Annotated[bytes, HASH_BYTES]
 DOMAIN: Final = "lium-proof/1/"
 
 
-def tagged_hash(tag: str, *parts: bytes) -> bytes:
+def tagged_hash(tag: str, *parts: bytes) -> Hash:
     """Hash the parts, each behind its length (u32), under the tag; 32 bytes."""
     digest = hashlib.sha256(f"{DOMAIN}{tag}\0".encode())
     for part in parts:

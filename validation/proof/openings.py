@@ -8,6 +8,7 @@ import numpy as np
 
 from validation.proof import digests, merkle, products, seeds, sweeps
 from validation.proof.drawing import Position
+from validation.proof.hashing import Hash
 from validation.proof.parameters import Parameters
 
 
@@ -15,8 +16,8 @@ from validation.proof.parameters import Parameters
 class Opening:
     """A tile's siblings in the committed tree and in the drawn sweep's, each from bottom to top."""
 
-    tile: tuple[bytes, ...]
-    sweep: tuple[bytes, ...]
+    tile: tuple[Hash, ...]
+    sweep: tuple[Hash, ...]
 
 
 class Mismatch(Enum):

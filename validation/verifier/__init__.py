@@ -1,1 +1,1 @@
-"""Re-checks a bundle on a CPU, without a database, an account or a network."""
+"""Re-checks a bundle on a CPU: without a GPU, a database, an account or a network."""

@@ -1,1 +1,1 @@
-"""The record of a proof: canonical, capped, signed."""
+"""The record of a proof: what was sent and answered, in order, as canonical JSON that a validator signed."""
