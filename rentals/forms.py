@@ -5,10 +5,9 @@ from uuid import UUID
 
 from django import forms
 
+from accounts import ssh_public_key
 from accounts.models import SshKey
-from accounts.principal import Principal
-from accounts.services import ssh_keys
-from core import clock
+from core.errors import DomainError
 from marketplace.models import Node
 from rentals.models import Template
 from rentals.services.renting import MAX_HOURS, MAX_NAME, RentRequest
@@ -53,26 +52,30 @@ class RentForm(forms.Form):
         ]
         self.keys = {str(key.public_id): key for key in keys}
 
-    def public_keys(self, principal: Principal) -> tuple[str, ...]:
-        """Give the chosen keys; a new one is kept for the next time.
+    def clean_new_ssh_key(self) -> str:
+        """Give the line that goes into authorized_keys.
 
-        :raises Invalid: the new one is not a public key.
+        :raises ValidationError: it is no public key.
         """
-        chosen = [self.keys[name].public_key for name in self.cleaned_data["ssh_keys"]]
-        if new := self.cleaned_data["new_ssh_key"].strip():
-            kept = ssh_keys.add(principal=principal, name="", public_key=new, now=clock.now())
-            chosen.append(kept.public_key)
-        return tuple(chosen)
+        sent: str = self.cleaned_data["new_ssh_key"].strip()
+        try:
+            return ssh_public_key.parse(sent).line if sent else ""
+        except DomainError as error:
+            raise forms.ValidationError(f"{error.message} {error.hint}") from error
 
-    def request(
-        self, principal: Principal, *, node: Node, quote_id: UUID | None, pod_id: UUID
-    ) -> RentRequest:
+    def public_keys(self) -> tuple[str, ...]:
+        """Give the chosen keys and the new one."""
+        chosen = [self.keys[name].public_key for name in self.cleaned_data["ssh_keys"]]
+        new = self.cleaned_data["new_ssh_key"]
+        return (*chosen, new) if new else tuple(chosen)
+
+    def request(self, *, node: Node, quote_id: UUID | None, pod_id: UUID) -> RentRequest:
         """Give the rent that was asked for."""
         data = self.cleaned_data
         return RentRequest(
             node_id=node.public_id,
             name=data["pod_name"],
-            public_keys=self.public_keys(principal),
+            public_keys=self.public_keys(),
             gpu_count=data["gpu_count"],
             template_id=None if data["image"] else data["template"],
             image=data["image"],

@@ -21,11 +21,13 @@ def add(*, principal: Principal, name: str, public_key: str, now: datetime) -> S
     :raises Conflict: the workspace holds as many keys as it may.
     :raises RateLimited: too many new keys.
     """
-    limits.key_creation(principal.user.pk)
     key = ssh_public_key.parse(public_key)
     name = _checked_name(name.strip() or key.comment or "key")
     existing = SshKey.objects.filter(workspace=principal.workspace)
-    if existing.count() >= MAX_KEYS and not existing.filter(fingerprint=key.fingerprint).exists():
+    if known := existing.filter(fingerprint=key.fingerprint).first():
+        return known
+    limits.key_creation(principal.user.pk)
+    if existing.count() >= MAX_KEYS:
         raise Conflict(
             f"This workspace has {MAX_KEYS} SSH keys, the most it may have.",
             hint="Delete keys that are not used.",

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
@@ -20,10 +21,12 @@ from django.views.decorators.cache import never_cache
 from accounts.access import principal_of
 from accounts.models import SshKey
 from accounts.principal import Principal
+from accounts.services import ssh_keys
 from billing.selectors import balance_usd
 from core import clock
 from core.errors import DomainError
 from marketplace.models import Node
+from marketplace.offer_rows import in_rao, tao_rate
 from marketplace.selectors import open_notice
 from rentals import limits
 from rentals.forms import RentForm, selectable
@@ -43,6 +46,7 @@ class Screen:
     principal: Principal | None
     quote: Quote | None = None
     refusal: DomainError | None = None
+    status: int = 200
     equivalents: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -73,6 +77,8 @@ class RentView(View):
                 )
             elif screen.form.is_valid():
                 return redirect("pod", _rent(request, screen).public_id)
+            else:
+                screen.status, screen.quote = 422, _held_quote(request, screen)
         except DomainError as refusal:
             _refuse(request, screen, refusal)
         return _render(request, screen, fragment="review" if action != "rent" else "")
@@ -104,13 +110,24 @@ def _rent(request: HttpRequest, screen: Screen) -> Pod:
         return pod
     quote = request.POST.get("quote")
     wish = screen.form.request(
-        principal, node=screen.node, quote_id=_uuid(quote) if quote else None, pod_id=pod_id
+        node=screen.node, quote_id=_uuid(quote) if quote else None, pod_id=pod_id
     )
     try:
-        return renting.rent(principal=principal, request=wish, now=clock.now())
+        pod = renting.rent(principal=principal, request=wish, now=clock.now())
     except IntegrityError:
         # The same form, sent twice at once: the other one has rented.
         return made.get()
+    _keep_new_key(request, screen)
+    return pod
+
+
+def _keep_new_key(request: HttpRequest, screen: Screen) -> None:
+    """Keep the key for the next time; the pod has it in any case."""
+    if new := screen.form.cleaned_data["new_ssh_key"]:
+        try:
+            ssh_keys.add(principal=_of(screen), name="", public_key=new, now=clock.now())
+        except DomainError as refusal:
+            messages.warning(request, f"The new SSH key was not kept: {refusal.message}")
 
 
 def _lock_price(screen: Screen, gpu_count: int) -> None:
@@ -128,20 +145,23 @@ def _lock_price(screen: Screen, gpu_count: int) -> None:
 
 
 def _refuse(request: HttpRequest, screen: Screen, refusal: DomainError) -> None:
-    screen.refusal = refusal
+    screen.refusal, screen.status = refusal, refusal.status
     if isinstance(refusal, NodeTaken):
         count = _wanted(request, screen.node)
         screen.equivalents = [_offer(node, count) for node in refusal.nodes]
-    if quote := request.POST.get("quote"):
-        found = Quote.objects.filter(workspace=_of(screen).workspace, public_id=_uuid(quote))
-        screen.quote = found.filter(expires_at__gt=clock.now()).first()
+    screen.quote = _held_quote(request, screen)
+
+
+def _held_quote(request: HttpRequest, screen: Screen) -> Quote | None:
+    """Give the price that the form holds, while it is held."""
+    held = Quote.objects.filter(workspace=_of(screen).workspace, expires_at__gt=clock.now())
+    return held.filter(public_id=_uuid(request.POST.get("quote"))).first()
 
 
 def _render(request: HttpRequest, screen: Screen, *, fragment: str = "") -> HttpResponse:
     whole = not request.headers.get("HX-Request") or not fragment or screen.refusal
     template = "rentals/rent.html" if whole else f"rentals/rent.html#{fragment}"
-    status = screen.refusal.status if screen.refusal else 200
-    return render(request, template, _context(screen), status=status)
+    return render(request, template, _context(screen), status=screen.status)
 
 
 def _context(screen: Screen) -> dict[str, Any]:
@@ -179,7 +199,7 @@ def _priced(screen: Screen, quote: Quote) -> dict[str, Any]:
     return {
         "quote_total_usd": sum(amounts, Decimal(0)),
         "quote_total_label": f"For {quote.hours.normalize():f} h",
-        "hourly_price_rao": None,
+        "hourly_price_rao": in_rao(hourly, tao_rate(clock.now())),
         "price_per_day_usd": hourly * 24,
         "price_per_month_usd": hourly * 720,
         "runs_until": clock.now() + runs if runs < timedelta(days=3650) else None,

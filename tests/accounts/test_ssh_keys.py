@@ -27,6 +27,11 @@ class TestAdd:
         assert first.json() == second.json()
         assert AuditEvent.objects.filter(action="ssh_key.create").count() == 1
 
+    def test_a_known_key_may_be_sent_as_often_as_one_rents(self, alice: Person) -> None:
+        answers = [add(alice) for _ in range(62)]
+
+        assert {answer.status_code for answer in answers} == {200}
+
     def test_is_each_workspaces_own(self, alice: Person, bob: Person) -> None:
         assert add(alice).json()["id"] != add(bob).json()["id"]
 

@@ -11,6 +11,7 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.models import SshKey
 from accounts.principal import Principal
 from core import clock
 from core.actors import PLATFORM
@@ -99,9 +100,34 @@ class TestRentPage:
         )
 
         assert answer.status_code == 422
+        assert answer.context["form"].errors["new_ssh_key"]
         assert b"nonsense" in answer.content
         assert b'value="kept"' in answer.content
         assert not Pod.objects.exists()
+
+    def test_a_form_that_does_not_fit_keeps_the_price(self, page: Client, offer: Node) -> None:
+        address = reverse("rent", args=[offer.public_id])
+        held = page.get(address).context["quote"]
+
+        answer = page.post(address, form(pod_name="x" * 101, quote=str(held.public_id)))
+
+        assert answer.status_code == 422
+        assert answer.context["form"].errors["pod_name"]
+        assert answer.context["quote"] == held
+        assert b"Rent for $" in answer.content
+
+    def test_a_new_key_is_kept_with_the_rent_and_not_without(
+        self, page: Client, offer: Node
+    ) -> None:
+        address = reverse("rent", args=[offer.public_id])
+
+        refused = page.post(address, form(quote=str(uuid4())))
+        kept_before = SshKey.objects.count()
+        page.post(address, form())
+
+        assert refused.status_code != 302
+        assert kept_before == 0
+        assert SshKey.objects.get().public_key == ALICE_KEY
 
     def test_a_machine_that_was_taken_offers_the_nearest(
         self, page: Client, renter: Principal, offer: Node
