@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from accounts.consumers import LiveConsumer
 from core import clock
 from core.errors import NotFound
-from marketplace.access import node_for_provider, nodes_of
+from marketplace.access import nodes_of, record_for_provider
 from marketplace.console import pages
 from marketplace.models import Node, Provider
 from marketplace.services.providers import find_provider
@@ -53,7 +53,7 @@ class MachineConsumer(LiveConsumer):
 
         :raises NotFound: it is somebody else's.
         """
-        return [f"node:{node_for_provider(self.principal, self._id()).public_id}"]
+        return [f"node:{record_for_provider(self.principal, self._id()).public_id}"]
 
     def subject(self) -> Hashable:
         """Name the machine."""

@@ -1,7 +1,7 @@
 """The list of one's machines, and the page of each with what can be done to it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -29,7 +29,9 @@ from marketplace.services import addresses, checking, listing, notices, reclaimi
 from marketplace.services.providers import find_provider
 
 PAGE = "provide/machine.html"
+FORMER_SHOWN: Final = 50
 Act = Callable[[Node, dict[str, Any], Principal], object]
+Door = Callable[[Principal, UUID], Node]
 
 
 @never_cache
@@ -53,7 +55,7 @@ def machines_live(request: HttpRequest) -> HttpResponse:
 @require_safe
 def machine(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     """Show one machine, live."""
-    return _page(request, access.node_for_provider(doors.principal(request), machine_id))
+    return _page(request, access.record_for_provider(doors.principal(request), machine_id))
 
 
 @never_cache
@@ -61,7 +63,7 @@ def machine(request: HttpRequest, machine_id: UUID) -> HttpResponse:
 @require_safe
 def machine_live(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     """Give the parts of the page that change, for a page whose socket is away."""
-    node = access.node_for_provider(doors.principal(request), machine_id)
+    node = access.record_for_provider(doors.principal(request), machine_id)
     return render(request, f"{PAGE}#push", pages.machine_page(node, now=clock.now()))
 
 
@@ -115,7 +117,7 @@ def machine_notice(request: HttpRequest, machine_id: UUID) -> HttpResponse:
         return notices.give(node_id=node.pk, **data, actor=by.actor(), now=clock.now())
 
     said = "Announced. Who rents there reads it now, with a countdown."
-    return _change(request, machine_id, "notice_form", act, said)
+    return _change(request, machine_id, "notice_form", act, said, door=access.node_to_announce)
 
 
 @login_required
@@ -123,7 +125,7 @@ def machine_notice(request: HttpRequest, machine_id: UUID) -> HttpResponse:
 def machine_notice_cancel(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     """Take a notice back."""
     asking = doors.principal(request)
-    node = access.node_for_provider(asking, machine_id)
+    node = access.node_to_announce(asking, machine_id)
     notices.cancel(node_id=node.pk, actor=asking.actor(), now=clock.now())
     messages.success(request, "The notice was taken back.")
     return redirect("provider_node", machine_id)
@@ -140,7 +142,7 @@ def machine_reclaim(request: HttpRequest, machine_id: UUID) -> HttpResponse:
         )
 
     said = "Renters were told, and it takes no new ones."
-    return _change(request, machine_id, "reclaim_form", act, said)
+    return _change(request, machine_id, "reclaim_form", act, said, door=access.node_to_announce)
 
 
 @login_required
@@ -170,15 +172,28 @@ def machine_remove(request: HttpRequest, machine_id: UUID) -> HttpResponse:
 
 def _list(request: HttpRequest) -> dict[str, Any]:
     provider = find_provider(doors.principal(request))
-    nodes = access.nodes_of(provider) if provider else ()
-    rows = pages.machine_rows(provider, nodes, now=clock.now()) if provider else []
-    return {"rows": rows, "socket_path": "/ws/provide/machines"}
+    if provider is None:
+        return {"rows": []}
+    now, former = clock.now(), access.former_nodes_of(provider)[:FORMER_SHOWN]
+    return {
+        "rows": pages.machine_rows(provider, access.nodes_of(provider), now=now),
+        "former": pages.machine_rows(provider, former, now=now),
+        "socket_path": "/ws/provide/machines",
+    }
 
 
-def _change(request: HttpRequest, machine_id: UUID, name: str, act: Act, said: str) -> HttpResponse:
+def _change(
+    request: HttpRequest,
+    machine_id: UUID,
+    name: str,
+    act: Act,
+    said: str,
+    *,
+    door: Door = access.node_for_provider,
+) -> HttpResponse:
     """Do what a form asks for; a refusal shows the page again with the words beside the form."""
     asking = doors.principal(request)
-    node = access.node_for_provider(asking, machine_id)
+    node = door(asking, machine_id)
     form, status = _forms(node, request.POST, only=name)[name], 422
     if form.is_valid():
         data = form.notice() if isinstance(form, NoticeForm) else form.cleaned_data

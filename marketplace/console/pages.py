@@ -46,6 +46,10 @@ def rented_gpus(node: Node) -> int | None:
     return node.gpu_count - node.free_gpu_count if node.first_listed_at else None
 
 
+def _can_check(node: Node) -> bool:
+    return node.delisted_at is None and node.status in RECHECKABLE and bool(node.host_key)
+
+
 def machine_page(node: Node, *, now: datetime) -> dict[str, Any]:
     """Give what the page of a machine shows and what its live pushes show again."""
     pods = hooks.pods_on([node.pk]).get(node.pk, ())
@@ -61,7 +65,7 @@ def machine_page(node: Node, *, now: datetime) -> dict[str, Any]:
         "earned_usd": hosting.earned_by_node(node.provider, since=now - RECENT).get(node.pk),
         "verification": verification,
         "gpus": node.gpus.order_by("position"),
-        "can_check": node.status in RECHECKABLE and bool(node.host_key),
+        "can_check": _can_check(node),
         "rentals": rentals,
         "notice": selectors.open_notice(node),
         "events": selectors.events(node, own=True),

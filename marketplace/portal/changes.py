@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from core import clock
-from marketplace.access import node_for_provider
+from marketplace.access import node_for_provider, node_to_announce
 from marketplace.models import Node
 from marketplace.portal.auth import PortalAuth, caller
 from marketplace.portal.schemas import nodes
@@ -87,7 +87,7 @@ def clear_smallest_pod(request: HttpRequest, node_id: UUID) -> dict[str, str]:
 def give_notice(request: HttpRequest, node_id: UUID, payload: nodes.NoticeIn) -> dict[str, str]:
     """Announce a maintenance or a removal; a notice that stands is replaced."""
     notice = notices.give(
-        node_id=_mine(request, node_id).pk,
+        node_id=node_to_announce(caller(request), node_id).pk,
         starts_at=payload.starting_at,
         minutes=payload.period_in_minute,
         permanent=payload.permanent_removal,
@@ -102,9 +102,8 @@ def give_notice(request: HttpRequest, node_id: UUID, payload: nodes.NoticeIn) ->
 @router.delete("/executors/{uuid:node_id}/notice-period", response=Message, auth=PortalAuth())
 def cancel_notice(request: HttpRequest, node_id: UUID) -> dict[str, str]:
     """Take a notice back."""
-    notices.cancel(
-        node_id=_mine(request, node_id).pk, actor=caller(request).actor(), now=clock.now()
-    )
+    row = node_to_announce(caller(request), node_id)
+    notices.cancel(node_id=row.pk, actor=caller(request).actor(), now=clock.now())
     return {"message": "No notice stands any more."}
 
 

@@ -124,9 +124,7 @@ def _give_way(before: Notice, notice: Notice, node: Node, *, actor: Actor, now: 
 def _carry_out(node: Node, notice: Notice, *, now: datetime) -> None:
     if notice.ends_at and notice.ends_at <= now:
         _close(notice, node, actor=PLATFORM, now=now, cancelled=False)
-    elif overdue(notice, now=now) and (
-        not _in_use(node) or now - notice.starts_at > PATIENCE or node.delisted_at
-    ):
+    elif overdue(notice, now=now) and (not _in_use(node) or now - notice.starts_at > PATIENCE):
         _remove(node, notice, now=now)
     else:
         _bring_about(node, notice, actor=PLATFORM, now=now)

@@ -15,6 +15,7 @@ from django.urls import reverse
 from accounts.consumers import NOT_FOUND, SIGN_IN
 from core import clock
 from core.actors import PLATFORM
+from marketplace import selectors
 from marketplace.checks import CHECKS
 from marketplace.models import (
     CheckResult,
@@ -28,7 +29,7 @@ from marketplace.models import (
     Trigger,
     Webhook,
 )
-from marketplace.services import notices, usage
+from marketplace.services import listing, notices, usage
 from marketplace.transitions import Reason, move
 from tests.factories.accounts import Person
 from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
@@ -251,7 +252,35 @@ def test_an_unused_machine_is_removed(bob: Person, node: Node) -> None:
 
     node.refresh_from_db()
     assert node.delisted_at
-    assert bob.browser.get(page_of(node)).status_code == 404
+    text = bob.browser.get(page_of(node)).content.decode()
+    assert "its record stays" in text
+    assert "Set the price" not in text
+    assert "Announce" not in text
+    assert post_to(bob, node, "provider_price", price_per_gpu_usd="2.60")[0] == 404
+    listed = bob.browser.get(reverse("provider")).content.decode()
+    assert "Taken off the market" in listed
+    assert page_of(node) in listed
+
+
+def test_pods_that_go_on_after_a_delisting_are_seen_and_ended_with_notice(
+    bob: Person, charlie: Person, node: Node
+) -> None:
+    pod = make_pod(node=node)
+    node.gpus.filter(position=0).update(holder=pod.public_id)
+    listing.delist(node_id=node.pk, why="fraud", actor=PLATFORM, now=clock.now())
+    text = bob.browser.get(page_of(node)).content.decode()
+    assert "1 pod there goes on" in text
+    when = clock.now() + timedelta(hours=50)
+    given = {"kind": "removal", "reason": "sold", "starts_at": in_utc(when)}
+
+    assert post_to(charlie, node, "provider_notice", **given)[0] == 404
+    assert post_to(bob, node, "provider_notice", **given)[0] == 302
+
+    notices.sweep(when + timedelta(minutes=1))
+    assert selectors.open_notice(node), "it stands until its pods are ended"
+    node.gpus.update(holder=None)
+    notices.sweep(when + timedelta(minutes=2))
+    assert selectors.open_notice(node) is None
 
 
 def test_an_address_where_nobody_answers_is_not_taken(bob: Person, node: Node) -> None:
