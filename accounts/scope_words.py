@@ -31,7 +31,7 @@ WORDS: Final[dict[str, tuple[str, str, list[str], list[str]]]] = {
     ),
     Scope.PROVIDE: (
         "Provide",
-        "Run the workspace's machines on the market (LIUM_PROVIDER_TOKEN); such a key reaches no pod and holds no other scope.",
+        "Run your machines on the market (LIUM_PROVIDER_TOKEN), from your personal workspace; such a key reaches no pod and holds no other scope.",
         ["add, change and remove machines", "give notice", "read earnings"],
         ["/portal"],
     ),

@@ -57,10 +57,11 @@ def mint(
 
     Joins the caller's transaction, hence asks no rate limit: people come through `create`.
 
-    :raises Invalid: name, scopes, visibility or budgets will not do.
+    :raises Invalid: name, scopes, visibility or budgets will not do, or a team would provide.
     :raises Conflict: the workspace holds as many keys as it may.
     """
     scopes = check_scopes(request.scopes)
+    _refuse_providing_team(workspace, scopes)
     name = _checked_name(request.name)
     budgets = _checked_budgets(dict.fromkeys(BUDGET_FIELDS) | dict(request.budgets))
     secret = new_token("lpk" if scopes == [Scope.PROVIDE] else "sk")
@@ -135,6 +136,14 @@ def check_scopes(scopes: Collection[str]) -> list[str]:
             hint=f"Make a second key for '{alone[0]}'.",
         )
     return [scope for scope in Scope.values if scope in scopes]
+
+
+def _refuse_providing_team(workspace: Workspace, scopes: Collection[str]) -> None:
+    if Scope.PROVIDE in scopes and not workspace.is_personal:
+        raise Invalid(
+            "Machines are provided from a personal workspace: a team has no pages for them and no payout.",
+            hint="Make the key in your personal workspace.",
+        )
 
 
 def _checked_name(name: str) -> str:

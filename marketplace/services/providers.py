@@ -7,7 +7,7 @@ from uuid import uuid4
 from django.db import IntegrityError, transaction
 
 from accounts import limits
-from accounts.models import Hotkey, Workspace
+from accounts.models import Hotkey
 from accounts.principal import Principal
 from accounts.services import audit, challenges
 from core.errors import Conflict, NotFound
@@ -24,7 +24,10 @@ def find_provider(principal: Principal) -> Provider | None:
 
 
 def provider_of(principal: Principal, *, now: datetime) -> Provider:
-    """Give the provider of the caller's workspace; at first, make it with a key pair of the platform's own."""
+    """Give the provider of the caller's workspace; at first, make it with a key pair of the platform's own.
+
+    :raises Conflict: the workspace is a team's: console, payout and mail are a person's.
+    """
     provider = find_provider(principal) or _create(principal, now=now)
     if provider.hotkey is None:
         _take_hotkey(provider)
@@ -99,11 +102,17 @@ def subscribe(
 
 
 def _create(principal: Principal, *, now: datetime) -> Provider:
+    if not principal.workspace.is_personal:
+        raise Conflict(
+            "Machines are provided from a personal workspace, not from a team's.",
+            hint="Use a provider key of your personal workspace.",
+        )
     private, public = generate_keypair()
     public_id = uuid4()
     provider = Provider(
         public_id=public_id,
-        name=_name(principal.workspace, principal) or huid(public_id),
+        # A name that was chosen to be seen: an e-mail address is not told in parts either.
+        name=principal.user.name or huid(public_id),
         workspace=principal.workspace,
         ssh_public_key=public,
     )
@@ -128,11 +137,6 @@ def _take_hotkey(provider: Provider) -> None:
     if hotkey is not None:
         provider.hotkey = hotkey.address
         provider.save(update_fields=["hotkey"])
-
-
-def _name(workspace: Workspace, principal: Principal) -> str:
-    """Give the name that was chosen to be seen, or nothing: an e-mail address is not told in parts either."""
-    return principal.user.name if workspace.is_personal else workspace.name
 
 
 def _record(

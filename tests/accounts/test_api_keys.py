@@ -53,6 +53,22 @@ class TestCreate:
     def test_echoes_a_billing_key_as_billing_alone(self, alice: Person) -> None:
         assert make(alice, scopes=["billing"]).json()["scopes"] == ["billing"]
 
+    def test_a_team_has_no_provider_key(self, alice: Person) -> None:
+        made = alice.session.post(
+            "/api/workspaces", {"name": "Team"}, content_type="application/json"
+        ).json()
+        chosen = {"X-Lium-Workspace-Id": made["id"]}
+
+        answer = alice.session.post(
+            "/api/keys",
+            {"name": "fleet", "scopes": ["provide"]},
+            content_type="application/json",
+            headers=chosen,
+        )
+
+        assert answer.status_code == 422
+        assert "personal workspace" in answer.json()["error"]["message"]
+
     def test_a_provider_key_looks_as_the_client_expects(self, alice: Person) -> None:
         made = make(alice, scopes=["provide"]).json()
 

@@ -1,14 +1,17 @@
 """A workspace's provider: made once, with a key of its own, paid to a coldkey that was proven."""
 
+from dataclasses import replace
+
 import pytest
 from bittensor_core import Keypair
 
-from accounts.models import AuditEvent, Hotkey
+from accounts.models import AuditEvent, Hotkey, Workspace
 from accounts.services import challenges
 from accounts.services.challenges import BadSignature
 from core.errors import Conflict, NotFound
 from core.huid import huid
 from marketplace.machine.keys import load_private_key
+from marketplace.models import Provider
 from marketplace.services import providers
 from marketplace.services.machines import open_key
 from tests.factories.accounts import NOON, Person
@@ -26,6 +29,14 @@ def test_a_provider_is_made_when_it_is_first_needed(bob: Person) -> None:
     assert providers.find_provider(bob.principal) == provider
     assert (provider.name, provider.workspace) == ("Bob", bob.workspace)
     assert AuditEvent.objects.filter(action="provider.create").count() == 1
+
+
+def test_a_team_provides_nothing(bob: Person) -> None:
+    team = Workspace.objects.create(name="Team", owner=bob.user)
+
+    with pytest.raises(Conflict, match="personal workspace"):
+        providers.provider_of(replace(bob.principal, workspace=team), now=NOON)
+    assert not Provider.objects.exists()
 
 
 def test_a_mail_address_is_no_name_for_a_provider(bob: Person) -> None:
