@@ -54,7 +54,8 @@ def probe(*, node_id: int, now: Clock = clock.now) -> None:
 
 def _probe(node_id: int, now: Clock) -> None:
     node = Node.objects.select_related("provider").get(pk=node_id)
-    pods = list(_watched(node))
+    # What answers was there when it was asked; the answers of the others, and judging them, take their time.
+    pods, asked_at = list(_watched(node)), now()
     try:
         with session(machine_address(node), timeout=terms.CONNECT_SECONDS) as machine:
             bounded = machine.until(time.monotonic() + terms.PROBE_SECONDS)
@@ -68,7 +69,8 @@ def _probe(node_id: int, now: Clock) -> None:
     else:
         _note_answer(node, boot, now)
         observed = _observe(pods, found, boot)
-    _conclude(pods, observed, now, ours=suspicion.is_ours(node_id, now=now()))
+    good = _conclude(pods, observed, now, ours=suspicion.is_ours(node_id, now=now()))
+    _keep(good, asked_at)
 
 
 def _watched(node: Node) -> Iterable[Pod]:
@@ -97,8 +99,13 @@ def _banner(pod: Pod) -> str | None:
         return None
 
 
-def _conclude(pods: list[Pod], observed: Mapping[int, Seen], now: Clock, *, ours: bool) -> None:
-    """Act on what was seen; while our own network is suspected, a silence is not held against anybody."""
+def _conclude(
+    pods: list[Pod], observed: Mapping[int, Seen], now: Clock, *, ours: bool
+) -> list[int]:
+    """Act on what was seen to be wrong and give the pods that are well.
+
+    While our own network is suspected, a silence is not held against anybody.
+    """
     good = []
     for pod in pods:
         step = decide(provisioning.subject_of(pod, now=now()), observed[pod.pk], now=now())
@@ -106,12 +113,12 @@ def _conclude(pods: list[Pod], observed: Mapping[int, Seen], now: Clock, *, ours
             good.append(pod.pk)
         elif not (ours and suspicion.is_silence(observed[pod.pk])):
             _take_note(pod, step, observed[pod.pk], now)
-    _keep(good, now())
+    return good
 
 
 @transaction.atomic
-def _keep(pod_ids: list[int], now: datetime) -> None:
-    meter.prove_all(pod_ids, at=now, evidence="container and SSH banner seen by the node's probe")
+def _keep(pod_ids: list[int], at: datetime) -> None:
+    meter.prove_all(pod_ids, at=at, evidence="container and SSH banner seen by the node's probe")
     doubted = Pod.objects.filter(pk__in=pod_ids, status=PodStatus.RUNNING, attempt__gt=0)
     doubted.update(attempt=0, last_error="")
 

@@ -75,6 +75,23 @@ class TestGoodProbe:
         seconds = Decimal(str((pod.last_proof_at - pod.ready_at).total_seconds()))
         assert meter_of(pod).posted_usd == pytest.approx(2 * seconds / 3600, abs=Decimal("1e-8"))
 
+    def test_proves_the_moment_at_which_the_machine_was_asked(
+        self, pod: Pod, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked_at = clock.now() + timedelta(minutes=1)
+        moments = [asked_at]
+
+        def slow(pod: Pod) -> str | None:
+            moments.append(asked_at + timedelta(seconds=20))
+            return banner_of(pod)
+
+        banner_of = probing._banner
+        monkeypatch.setattr(probing, "_banner", slow)
+        probing.probe(node_id=pod.node_id, now=lambda: moments[-1])
+
+        pod.refresh_from_db()
+        assert pod.last_proof_at == asked_at
+
     def test_comes_soon_after_a_pod_is_ready(self, pod: Pod) -> None:
         watch = NodeWatch.objects.get(node=pod.node)
 
