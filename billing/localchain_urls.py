@@ -9,5 +9,11 @@ urlpatterns = [
     path("blocks/<int:number>", views.block, name="localchain_block"),
     path("accounts/<str:address>", views.account, name="localchain_account"),
     path("faucet", views.faucet, name="localchain_faucet"),
+    path("subnets/<int:netuid>/neurons", views.neurons, name="localchain_neurons"),
+    path(
+        "subnets/<int:netuid>/registrations",
+        views.registrations,
+        name="localchain_registrations",
+    ),
     path("transfers", views.transfers, name="localchain_transfers"),
 ]

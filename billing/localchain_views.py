@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from billing.chain.local import node
+from billing.chain.local import node, subnet
 from billing.chain.local.gateway import LocalChainGateway, wish_from
 from billing.models import LocalTransfer
 from core import ratelimit, request_context
@@ -125,6 +125,29 @@ def transfers(request: HttpRequest) -> JsonResponse:
     except (KeyError, ValueError) as error:
         raise _malformed("from, to, amount_rao, nonce and signature (0x hex)") from error
     return _included(node.submit(wish))
+
+
+@require_safe
+@answering
+def neurons(request: HttpRequest, netuid: int) -> JsonResponse:
+    """Give who is on a subnet."""
+    found = gateway.subnet(netuid)
+    rows = [{"uid": one.uid, "hotkey": one.hotkey} for one in found.neurons]
+    return JsonResponse({"netuid": netuid, "tempo": found.tempo, "neurons": rows})
+
+
+@csrf_exempt
+@require_POST
+@answering
+def registrations(request: HttpRequest, netuid: int) -> JsonResponse:
+    """Give a hotkey a place on a subnet, for nothing: this chain is a simulation."""
+    _limit(request, "register", FAUCET_RATE)
+    try:
+        hotkey = str(_body(request)["hotkey"])
+    except KeyError as error:
+        raise _malformed("hotkey (SS58)") from error
+    place = subnet.register(netuid=netuid, hotkey=hotkey)
+    return JsonResponse({"netuid": netuid, "uid": place.uid, "hotkey": hotkey}, status=201)
 
 
 def _included(transfer: LocalTransfer) -> JsonResponse:

@@ -121,10 +121,14 @@ class World:
             "<pod_id>": self.pod().public_id,
             "<invoice_id>": make_invoice(alice.workspace).public_id,
             "<cluster_id>": NOBODY,
+            "<volume_id>": NOBODY,
+            "<config_id>": NOBODY,
+            "<log_id>": NOBODY,
             "<customer_id>": f"cus_{alice.workspace.public_id.hex}",
             "account/hotkeys/<address>": self.hotkey(),
             "<address>": TREASURY,
             "<number>": 1,
+            "<netuid>": 51,
         }
 
     def team(self, *, owner: Person) -> Workspace:

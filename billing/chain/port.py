@@ -82,6 +82,34 @@ class SignedTransfer:
     body: str
 
 
+class WeightsRefused(DomainError):
+    """The chain refused a vector of weights; its own words are the message."""
+
+    code = "weights_refused"
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Neuron:
+    """A hotkey's place on a subnet."""
+
+    uid: int
+    hotkey: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """A subnet as weights need it.
+
+    ``tempo`` is in blocks; ``emission_rao`` is what its miners as a whole are given for a block, in rao.
+    """
+
+    netuid: int
+    tempo: int
+    emission_rao: int
+    neurons: Sequence[Neuron]
+
+
 class Signer(Protocol):
     """A key that can sign; the SDK's key pair is one."""
 
@@ -95,7 +123,7 @@ class Signer(Protocol):
 
 
 class ChainGateway(Protocol):
-    """The one door to a chain. Weights and alpha quotes will be further methods of it."""
+    """The one door to a chain. Alpha quotes will be further methods of it."""
 
     def network(self) -> Network:
         """Say which chain this is."""
@@ -122,4 +150,15 @@ class ChainGateway(Protocol):
         """Send a signed transfer; a repeat is harmless.
 
         :raises TransferRefused: the chain will never take it.
+        """
+
+    def subnet(self, netuid: int) -> Subnet:
+        """Read a subnet and who is on it."""
+
+    def set_weights(
+        self, *, signer: Signer, netuid: int, uids: Sequence[int], weights: Sequence[int]
+    ) -> str:
+        """Set a validator's weights, u16 each, and give the hash of what was taken; the same again is harmless.
+
+        :raises WeightsRefused: the chain does not take it, or not yet.
         """

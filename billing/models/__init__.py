@@ -10,7 +10,14 @@ from billing.models.invoice import (
     PaymentEvent,
 )
 from billing.models.ledger import Account, AccountKind, Entry, Posting
-from billing.models.localchain import LocalAccount, LocalChain, LocalFork, LocalTransfer
+from billing.models.localchain import (
+    LocalAccount,
+    LocalChain,
+    LocalFork,
+    LocalNeuron,
+    LocalTransfer,
+    LocalWeights,
+)
 
 __all__ = [
     "Account",
@@ -25,7 +32,9 @@ __all__ = [
     "LocalAccount",
     "LocalChain",
     "LocalFork",
+    "LocalNeuron",
     "LocalTransfer",
+    "LocalWeights",
     "PaymentEvent",
     "Posting",
     "Sweep",

@@ -1,5 +1,6 @@
 """The local chain's own tables; nothing else of billing reads them (docs/money.md, The local chain)."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -66,3 +67,38 @@ class LocalTransfer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount_rao} rao to {self.destination}"
+
+
+class LocalNeuron(models.Model):
+    """A hotkey's place on a subnet of the local chain."""
+
+    netuid = models.PositiveIntegerField()
+    uid = models.PositiveIntegerField()
+    hotkey = models.CharField(max_length=48)
+    registered_at_block = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["netuid", "uid"], name="local_neuron_place_once"),
+            models.UniqueConstraint(fields=["netuid", "hotkey"], name="local_neuron_hotkey_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hotkey} is {self.uid} on {self.netuid}"
+
+
+class LocalWeights(models.Model):
+    """A vector that the local chain took from a validator; the newest counts."""
+
+    hash = models.CharField(max_length=66, unique=True)
+    netuid = models.PositiveIntegerField()
+    hotkey = models.CharField(max_length=48)
+    block_number = models.BigIntegerField()
+    uids = ArrayField(models.PositiveIntegerField())
+    weights = ArrayField(models.PositiveIntegerField())
+
+    class Meta:
+        verbose_name_plural = "local weights"
+
+    def __str__(self) -> str:
+        return f"{len(self.uids)} weights by {self.hotkey} at {self.block_number}"

@@ -1,11 +1,21 @@
 """The local chain behind the port."""
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from billing.chain import keys
-from billing.chain.local import node, wire
-from billing.chain.port import Block, Heads, Network, Scan, SignedTransfer, Signer, Transfer
+from billing.chain.local import node, subnet, wire
+from billing.chain.port import (
+    Block,
+    Heads,
+    Network,
+    Scan,
+    SignedTransfer,
+    Signer,
+    Subnet,
+    Transfer,
+)
 from billing.models import LocalChain, LocalFork, LocalTransfer
 
 SCAN_BLOCKS: Final = 200
@@ -81,6 +91,30 @@ class LocalChainGateway:
     def submit(self, signed: SignedTransfer) -> None:
         """Send a signed transfer; a repeat is harmless."""
         node.submit(wish_from(json.loads(signed.body)))
+
+    def subnet(self, netuid: int) -> Subnet:
+        """Read a subnet and who is on it."""
+        return subnet.subnet(netuid)
+
+    def set_weights(
+        self, *, signer: Signer, netuid: int, uids: Sequence[int], weights: Sequence[int]
+    ) -> str:
+        """Set a validator's weights, u16 each, and give the hash of what was taken."""
+        state = node.chain()
+        message = wire.weights_payload(
+            state.genesis, netuid=netuid, block=state.head, uids=uids, weights=weights
+        )
+        taken = subnet.submit(
+            subnet.SignedWeights(
+                hotkey=signer.ss58_address,
+                netuid=netuid,
+                block=state.head,
+                uids=tuple(uids),
+                weights=tuple(weights),
+                signature=signer.sign(message),
+            )
+        )
+        return taken.hash
 
 
 def wish_from(body: dict[str, object]) -> node.SignedWish:

@@ -5,6 +5,7 @@ from hashlib import blake2b
 from typing import Final
 
 TRANSFER_DOMAIN: Final = b"lium-localchain:transfer:v1"
+WEIGHTS_DOMAIN: Final = b"lium-localchain:weights:v1"
 BLOCK_DOMAIN: Final = b"lium-localchain:block:v1"
 GENESIS_DOMAIN: Final = b"lium-localchain:genesis:v1"
 U64_BYTES: Final = 8
@@ -25,6 +26,14 @@ def block_hash(genesis: str, *, number: int, fork: int, transfers: Sequence[str]
 def payload(genesis: str, *, nonce: int, destination: bytes, rao: int) -> bytes:
     """Give the bytes that a sender signs."""
     return TRANSFER_DOMAIN + _bytes(genesis) + _u64(nonce) + destination + _u64(rao)
+
+
+def weights_payload(
+    genesis: str, *, netuid: int, block: int, uids: Sequence[int], weights: Sequence[int]
+) -> bytes:
+    """Give the bytes that a validator signs; ``block`` is the height it saw, so that no old vector comes back."""
+    pairs = (number for pair in zip(uids, weights, strict=True) for number in pair)
+    return WEIGHTS_DOMAIN + _bytes(genesis) + b"".join(map(_u64, (netuid, block, *pairs)))
 
 
 def transfer_hash(sender: bytes, signed_payload: bytes) -> str:

@@ -1,0 +1,114 @@
+"""The local chain's subnets: hotkeys in their places, and the weights of validators. Simulated: anybody may register."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Max
+
+from billing.chain import keys
+from billing.chain.local import node, wire
+from billing.chain.port import Neuron, Subnet, WeightsRefused
+from billing.models import LocalNeuron, LocalWeights
+from core.errors import Conflict, Invalid
+
+PLACES: Final = 256
+TEMPO: Final = 360
+# Subtensor asks for a pause as well, of about this many blocks.
+RATE_LIMIT_BLOCKS: Final = 100
+EMISSION_RAO: Final = 100_000
+MOST: Final = 65_535
+# A vector signed over an older height is not taken.
+FRESH_BLOCKS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SignedWeights:
+    """A vector as its validator sends it; ``block`` is the height that it saw."""
+
+    hotkey: str
+    netuid: int
+    block: int
+    uids: Sequence[int]
+    weights: Sequence[int]
+    signature: bytes
+
+
+def subnet(netuid: int) -> Subnet:
+    """Give a subnet; one that nobody joined is empty."""
+    rows = LocalNeuron.objects.filter(netuid=netuid).order_by("uid")
+    neurons = tuple(Neuron(row.uid, row.hotkey) for row in rows)
+    return Subnet(netuid=netuid, tempo=TEMPO, emission_rao=EMISSION_RAO, neurons=neurons)
+
+
+def register(*, netuid: int, hotkey: str) -> LocalNeuron:
+    """Give a hotkey the next place; it keeps the one that it has.
+
+    :raises Invalid: it is no address. :raises Conflict: the subnet is full.
+    """
+    keys.public_key_of(hotkey)
+    with transaction.atomic():
+        state = node.chain()
+        rows = LocalNeuron.objects.filter(netuid=netuid)
+        if known := rows.filter(hotkey=hotkey).first():
+            return known
+        last = rows.aggregate(uid=Max("uid"))["uid"]
+        uid = 0 if last is None else last + 1
+        if uid >= PLACES:
+            raise Conflict(f"Subnet {netuid} is full: it has {PLACES} places.")
+        return LocalNeuron.objects.create(
+            netuid=netuid, uid=uid, hotkey=hotkey, registered_at_block=state.head
+        )
+
+
+def submit(signed: SignedWeights) -> LocalWeights:
+    """Take a validator's weights into the next block; a repeat gives the first one.
+
+    :raises Invalid: the signature is wrong. :raises WeightsRefused: with what this chain demands.
+    """
+    public_key = keys.public_key_of(signed.hotkey)
+    with transaction.atomic():
+        state = node.chain()
+        message = wire.weights_payload(
+            state.genesis,
+            netuid=signed.netuid,
+            block=signed.block,
+            uids=signed.uids,
+            weights=signed.weights,
+        )
+        if not keys.verifies(public_key, message, signed.signature):
+            raise Invalid("The signature is not the validator's over these weights.")
+        digest = wire.transfer_hash(public_key, message)
+        if known := LocalWeights.objects.filter(hash=digest).first():
+            return known
+        _require_acceptable(signed, head=state.head)
+        return LocalWeights.objects.create(
+            hash=digest,
+            netuid=signed.netuid,
+            hotkey=signed.hotkey,
+            block_number=state.head + 1,
+            uids=list(signed.uids),
+            weights=list(signed.weights),
+        )
+
+
+def _require_acceptable(signed: SignedWeights, *, head: int) -> None:
+    places = dict(LocalNeuron.objects.filter(netuid=signed.netuid).values_list("uid", "hotkey"))
+    mine = LocalWeights.objects.filter(netuid=signed.netuid, hotkey=signed.hotkey)
+    last = mine.aggregate(block=Max("block_number"))["block"]
+    refusals = (
+        (signed.hotkey not in places.values(), "NotRegistered: the hotkey has no place here"),
+        (not head - FRESH_BLOCKS <= signed.block <= head, "Stale: signed over another height"),
+        (not signed.uids, "WeightVecIsEmpty: there is no weight"),
+        (len(set(signed.uids)) < len(signed.uids), "DuplicateUids: a place appears twice"),
+        (not set(signed.uids) <= places.keys(), "InvalidUid: a place is empty"),
+        (not all(0 <= one <= MOST for one in signed.weights), "a weight is no u16"),
+        (
+            last is not None and head + 1 - last < RATE_LIMIT_BLOCKS,
+            f"SettingWeightsTooFast: {RATE_LIMIT_BLOCKS} blocks lie between two vectors",
+        ),
+    )
+    for refused, words in refusals:
+        if refused:
+            raise WeightsRefused(words, hint="Nothing was set; the vector before still counts.")
