@@ -18,6 +18,7 @@ from marketplace.services import (
     notices,
     proofs,
     requests,
+    retention,
     shares,
     silence,
 )
@@ -30,6 +31,7 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "sweep-notices": ("marketplace.tasks.sweep_notices", 10.0, "sweep"),
     "answer-requests": ("marketplace.tasks.answer_requests", 60.0, "mail"),
     "sweep-deliveries": ("marketplace.tasks.sweep_deliveries", 15.0, "mail"),
+    "forget-measurements": ("marketplace.tasks.forget_measurements", 3600.0, "metering"),
     "forget-deliveries": ("marketplace.tasks.forget_deliveries", 3600.0, "mail"),
 }
 
@@ -89,6 +91,12 @@ def deliver_event(*, delivery_id: int, **_: object) -> None:
 def forget_deliveries(**_: object) -> None:
     """Delete deliveries of more than a month ago."""
     announcing.forget_old(clock.now())
+
+
+@shared_task(soft_time_limit=120, time_limit=150)
+def forget_measurements(**_: object) -> None:
+    """Delete runs of checks and samples of more than three months ago."""
+    retention.forget(clock.now())
 
 
 @shared_task(soft_time_limit=30, time_limit=60)

@@ -130,7 +130,18 @@ def _move(node_id: int, pinned: str, host: str, port: int, *, actor: Actor, now:
     if node.public_host == node.host:
         node.public_host = host
     node.host, node.ssh_port, node.next_probe_at = host, port, now
-    node.save(update_fields=["host", "ssh_port", "public_host", "next_probe_at", "updated_at"])
+    # Whoever was given up at the old address is looked for at the new one.
+    node.missing_since = now if node.missing_since else None
+    node.save(
+        update_fields=[
+            "host",
+            "ssh_port",
+            "public_host",
+            "next_probe_at",
+            "missing_since",
+            "updated_at",
+        ]
+    )
     # Anyone can read a node's events: the address itself is not for everybody.
     detail = "Its pinned host key answered at the new address." if pinned else "Not reached yet."
     note(node, reason=Reason.ADDRESS_CHANGED, actor=actor, now=now, detail=detail)

@@ -19,6 +19,7 @@ from marketplace.models import (
     NodeStatus,
     Outcome,
     ProofVerdict,
+    Trigger,
 )
 from marketplace.services import findings, gpu_proofs, listing, outage, proofs
 from marketplace.services.check_turns import WAY_THERE, RunLost
@@ -34,8 +35,11 @@ NEXT_CHECKS: Final = {
 # So many runs must have been tried in vain before a listing expires: one may have met a bad minute.
 TRIED_IN_VAIN: Final = 3
 IN_VAIN: Final = (Outcome.FAILED, Outcome.INCOMPLETE)
-# A machine that was not reached may be one that its provider is still setting up.
+# A machine that was not reached may be one that its provider is still setting up, or a stranger's who wants none of us:
+# the wait doubles from try to try, and ends with the tries.
 NOT_REACHED_AGAIN: Final = timedelta(minutes=3)
+NOT_REACHED_SLOWEST: Final = timedelta(hours=6)
+NOT_REACHED_GIVEN_UP: Final = timedelta(days=7)
 
 
 class Visited(Protocol):
@@ -124,8 +128,9 @@ def _outcome(results: list[CheckResult]) -> Outcome:
 def _move(node: Node, results: list[CheckResult], outcome: Outcome, *, now: datetime) -> None:
     wrong = [result for result in results if result.status == CheckStatus.FAILED]
     not_reached = any(result.check_id in WAY_THERE for result in wrong)
-    delay = NOT_REACHED_AGAIN if not_reached else NEXT_CHECKS[outcome]
-    node.next_checks_at = now + delay * random.uniform(0.9, 1.1)  # noqa: S311  # jitter
+    delay = _until_next_try(node, now=now) if not_reached else NEXT_CHECKS[outcome]
+    spread = random.uniform(0.9, 1.1)  # noqa: S311  # jitter
+    node.next_checks_at = now + delay * spread if delay else None
     node.save(update_fields=["next_checks_at", "updated_at"])
     if outcome == Outcome.PASSED:
         _passed(node, now=now)
@@ -135,6 +140,17 @@ def _move(node: Node, results: list[CheckResult], outcome: Outcome, *, now: date
         _not_reached(node, wrong[0], now=now)
     elif outcome == Outcome.FAILED:
         listing.reject(node_id=node.pk, why=_said(wrong), now=now)
+
+
+def _until_next_try(node: Node, *, now: datetime) -> timedelta | None:
+    """Wait as long again as it was tried in vain; None once it was long enough, until its provider asks."""
+    asked = CheckRun.objects.filter(node=node).exclude(trigger=Trigger.SCHEDULE)
+    last_asked = asked.order_by("-id").values_list("started_at", flat=True).first()
+    moments = (node.created_at, node.last_seen_at, last_asked)
+    in_vain = now - max(moment for moment in moments if moment is not None)
+    if in_vain > NOT_REACHED_GIVEN_UP:
+        return None
+    return min(max(in_vain, NOT_REACHED_AGAIN), NOT_REACHED_SLOWEST)
 
 
 def _passed(node: Node, *, now: datetime) -> None:

@@ -11,9 +11,18 @@ from typing import Final
 
 import structlog
 from django.db import transaction
-from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, Value, When
+from django.db.models import (
+    Case,
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Q,
+    Value,
+    When,
+)
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, Least, Random
+from django.db.models.functions import Coalesce, Greatest, Least, Random
 
 from core.actors import PLATFORM
 from marketplace import dispatch
@@ -33,6 +42,9 @@ log = structlog.get_logger(__name__)
 PROBE_EVERY: Final = timedelta(seconds=30)
 # What is off the market is looked for now and then, so that it comes back without anybody's help.
 SLOW_EVERY: Final = timedelta(minutes=10)
+# The longer it is silent the less often, and not for ever: whoever is there by then may want none of us.
+SLOWEST_EVERY: Final = timedelta(hours=1)
+GIVEN_UP_AFTER: Final = timedelta(days=7)
 SLOW: Final = (NodeStatus.VALIDATION_FAILED, NodeStatus.NOT_DETECTED)
 # What is on the market, or will be as soon as it answers; no others can hold up its probes.
 LISTED: Final = (NodeStatus.AVAILABLE, NodeStatus.RECLAIMING, NodeStatus.OFFLINE)
@@ -62,8 +74,8 @@ def sweep(now: datetime) -> int:
     due = Node.objects.filter(Q(next_probe_at=None) | Q(next_probe_at__lte=now))
     with transaction.atomic():
         # Without a pinned host key there is nobody to ask.
-        rows = due.filter(delisted_at=None).exclude(host_key="").order_by("next_probe_at")
-        locked = rows.select_for_update(skip_locked=True, no_key=True)
+        rows = due.filter(delisted_at=None).exclude(host_key="").exclude(_given_up(now))
+        locked = rows.order_by("next_probe_at").select_for_update(skip_locked=True, no_key=True)
         found = dict(locked.values_list("pk", "status")[:BATCH])
         Node.objects.filter(pk__in=found).update(next_probe_at=_next_probe(now))
         for pk, status in found.items():
@@ -166,8 +178,18 @@ def _record_return(node_id: int, boot_id: str, now: datetime) -> None:
         )
 
 
+def _given_up(now: datetime) -> Q:
+    return Q(status=NodeStatus.NOT_DETECTED, missing_since__lt=now - GIVEN_UP_AFTER)
+
+
 def _next_probe(now: datetime) -> Combinable:
-    every = Case(When(status__in=SLOW, then=Value(SLOW_EVERY)), default=Value(PROBE_EVERY))
+    silent_for = Value(now) - Coalesce("missing_since", Value(now))
+    slow = Greatest(Value(SLOW_EVERY), Least(Value(SLOWEST_EVERY), silent_for))
+    every = Case(
+        When(status__in=SLOW, then=slow),
+        default=Value(PROBE_EVERY),
+        output_field=DurationField(),
+    )
     spread = 1 - JITTER / 2 + JITTER * Random()
     return ExpressionWrapper(Value(now) + every * spread, output_field=DateTimeField())
 

@@ -1,6 +1,7 @@
 """A machine's address changes only if its pinned host key answers at the new one."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ from core.actors import PLATFORM
 from lium_site.stack.application import free_port
 from marketplace.machine import generate_keypair
 from marketplace.machine.keys import load_private_key
-from marketplace.models import Node
-from marketplace.services import addresses
+from marketplace.models import Node, NodeStatus
+from marketplace.services import addresses, heartbeat
 from tests.factories.marketplace import NOON, make_node
 from tests.machines import Sshd, loopback_sshd
 
@@ -44,6 +45,16 @@ def test_the_same_machine_is_reached_elsewhere(sshd: Sshd) -> None:
     event = node.events.get()
     assert event.reason_code == "address_changed"
     assert "127.0.20.9" not in event.reason
+
+
+def test_who_was_given_up_is_looked_for_at_the_new_address(sshd: Sshd) -> None:
+    gone = {"status": NodeStatus.NOT_DETECTED, "missing_since": NOON - timedelta(days=30)}
+    node = make_node(host="127.0.20.8", host_key=host_key(sshd), **gone)
+    assert heartbeat.sweep(NOON) == 0
+
+    change(node, "127.0.20.9")
+
+    assert heartbeat.sweep(NOON) == 1
 
 
 def test_another_machine_is_refused_and_the_old_address_stays(sshd: Sshd) -> None:

@@ -33,6 +33,38 @@ def listed(**fields: object) -> Node:
     return make_node(listing_wanted_at=NOON, last_verified_at=NOON, **fields)
 
 
+class TestNotReached:
+    @pytest.mark.parametrize(
+        ("in_vain", "minutes"), [(1, 3), (60, 60), (60 * 24, 60 * 6), (60 * 24 * 8, None)]
+    )
+    def test_is_tried_less_and_less_often_and_not_for_ever(
+        self, in_vain: int, minutes: int | None
+    ) -> None:
+        at = NOON + timedelta(minutes=in_vain)
+        node = make_node(status=NodeStatus.NOT_DETECTED)
+        Node.objects.filter(pk=node.pk).update(created_at=NOON)
+
+        ran(node, at=at, contact=CheckStatus.FAILED)
+
+        if minutes is None:
+            assert node.next_checks_at is None
+        else:
+            assert node.next_checks_at is not None
+            wait = (node.next_checks_at - at).total_seconds() / 60
+            assert minutes * 0.9 <= wait <= minutes * 1.1
+
+    def test_starts_over_when_its_provider_asks(self) -> None:
+        at = NOON + timedelta(days=8)
+        node = make_node(status=NodeStatus.NOT_DETECTED)
+        Node.objects.filter(pk=node.pk).update(created_at=NOON)
+        run = checking.start(node_id=node.pk, trigger=Trigger.PROVIDER, now=at)
+        run.results.update(status=CheckStatus.PASSED)
+
+        ran(node, at=at, contact=CheckStatus.FAILED)
+
+        assert node.next_checks_at is not None
+
+
 class TestExpiry:
     @pytest.mark.parametrize(
         "found", [{"disk": CheckStatus.UNKNOWN}, {"contact": CheckStatus.FAILED}]

@@ -121,6 +121,23 @@ class TestSweep:
         assert heartbeat.sweep(NOON + heartbeat.SLOW_EVERY * 0.8) == 0
         assert heartbeat.sweep(NOON + heartbeat.SLOW_EVERY * 1.2) == 1
 
+    @pytest.mark.parametrize(
+        ("silent_for", "wait"),
+        [(timedelta(minutes=1), 10), (timedelta(minutes=30), 30), (timedelta(days=2), 60)],
+    )
+    def test_the_longer_it_is_silent_the_less_often(self, silent_for: timedelta, wait: int) -> None:
+        make_node(status=NodeStatus.NOT_DETECTED, missing_since=NOON - silent_for)
+
+        assert heartbeat.sweep(NOON) == 1
+        assert heartbeat.sweep(NOON + timedelta(minutes=wait * 0.85)) == 0
+        assert heartbeat.sweep(NOON + timedelta(minutes=wait * 1.15)) == 1
+
+    def test_and_not_for_ever(self) -> None:
+        gone = NOON - heartbeat.GIVEN_UP_AFTER - timedelta(minutes=1)
+        make_node(status=NodeStatus.NOT_DETECTED, missing_since=gone)
+
+        assert heartbeat.sweep(NOON) == 0
+
 
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Sshd]:
