@@ -64,6 +64,7 @@ def machine_page(node: Node, *, now: datetime) -> dict[str, Any]:
         "earned_day_usd": hosting.earned_by_node(node.provider, since=now - DAY).get(node.pk),
         "earned_usd": hosting.earned_by_node(node.provider, since=now - RECENT).get(node.pk),
         "verification": verification,
+        "runs": selectors.check_history(node, limit=20),
         "gpus": node.gpus.order_by("position"),
         "can_check": _can_check(node),
         "rentals": rentals,

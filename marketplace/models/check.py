@@ -64,6 +64,10 @@ class CheckRun(models.Model):
     def __str__(self) -> str:
         return f"checks of {self.node_id} at {self.started_at:%Y-%m-%d %H:%M}"
 
+    def keeps(self, result: "CheckResult") -> bool:
+        """Say whether a result of this run was tried in an earlier one."""
+        return result.started_at is not None and result.started_at < self.started_at
+
 
 class CheckResult(models.Model):
     """One check of a run: what was measured, what is required, why, and how to mend it."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from marketplace.checks import CHECKS
-from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, Outcome
+from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, Outcome, Trigger
 
 TITLES: Final = {check.id: check.title for check in CHECKS}
 WORDS: Final = {
@@ -16,16 +16,25 @@ WORDS: Final = {
     Outcome.BROKEN_OFF: "Broken off by us",
 }
 
+WANTED_BY: Final = {
+    Trigger.WIZARD: "its provider",
+    Trigger.PROVIDER: "its provider",
+    Trigger.SCHEDULE: "the schedule",
+    Trigger.OPERATOR: "an operator",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One finished run; ``failed`` names its failed checks with their codes."""
+    """One finished run; ``failed`` names its failed checks with their codes, ``kept`` counts those of earlier runs."""
 
     at: datetime
+    why: str
     word: str
     outcome: str
     passed: int
     checks: int
+    kept: int
     failed: list[str]
 
 
@@ -39,10 +48,12 @@ def _row(run: CheckRun) -> RunRow:
     results = sorted(run.results.all(), key=lambda result: result.position)
     return RunRow(
         at=run.finished_at or run.started_at,
+        why=WANTED_BY.get(Trigger(run.trigger), run.trigger),
         word=WORDS.get(Outcome(run.outcome), run.outcome) if run.outcome else "",
         outcome=run.outcome,
         passed=_count(results, CheckStatus.PASSED),
         checks=len(results),
+        kept=sum(run.keeps(result) for result in results),
         failed=[
             f"{TITLES.get(result.check_id, result.check_id)} ({result.code})"
             for result in results

@@ -4,7 +4,9 @@ Each result is written as it comes, so that a page shows how far it is. Who work
 `marketplace.services.check_turns`; a message is only a nudge.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -20,6 +22,7 @@ from marketplace.models import (
     CheckStatus,
     Node,
     NodeStatus,
+    Outcome,
     Trigger,
 )
 from marketplace.services import check_outcomes, check_turns, check_visits, outage
@@ -30,6 +33,10 @@ BATCH: Final = 50
 # Every machine that answers at all does so twice within this time.
 ANSWERED_OF_LATE: Final = timedelta(minutes=1)
 BY_ITS_PROVIDER: Final = (Trigger.WIZARD, Trigger.PROVIDER)
+# The way there, and the last step, which puts what was found on the books.
+ALWAYS: Final = (*check_turns.WAY_THERE, "preparation")
+COPIED: Final = ("check_id", "status", "code", "measured", "required", "why", "fix", "fix_command", "started_at")  # fmt: skip
+NOTHING: Final[Mapping[str, CheckResult]] = MappingProxyType({})
 NOT_WHILE: Final = (NodeStatus.RECLAIMING, NodeStatus.OFFLINE)
 
 
@@ -44,12 +51,15 @@ def start(*, node_id: int, trigger: Trigger, now: datetime) -> CheckRun:
     return _begin(node_id, trigger, now=now)
 
 
-def _begin(node_id: int, trigger: Trigger, *, now: datetime) -> CheckRun:
+def _begin(node_id: int, trigger: Trigger, *, now: datetime, again: str = "") -> CheckRun:
     with transaction.atomic():
         node = _lock(node_id)
         if not node.host_key and node.listing_wanted_at is None:
             raise Conflict("Its host key was not confirmed.", hint="Compare and confirm it first.")
-        run = _under_way(node) or _new_run(node, trigger, now=now)
+        run = _under_way(node)
+        if run is None:
+            kept = _kept(node, again, now=now) if again else {}
+            run = _new_run(node, trigger, now=now, kept=kept)
         dispatch.check_node(run.pk)
     return run
 
@@ -67,7 +77,7 @@ def run_now(*, node_id: int, trigger: Trigger, now: datetime) -> CheckRun:
 
 
 def run_one(*, node_id: int, check_id: str, now: datetime) -> CheckRun:
-    """Have one check tried again, with those that were waiting for it; the others keep their results.
+    """Have one check tried again, with what rests on it, in a run that keeps what else passed of late.
 
     :raises NotFound: there is no such check. :raises RateLimited: its provider has it checked too often.
     """
@@ -76,13 +86,7 @@ def run_one(*, node_id: int, check_id: str, now: datetime) -> CheckRun:
             f"There is no check {check_id[:40]!r}.", hint="The machine's page lists them."
         )
     limits.checking(Node.objects.select_related("provider").get(pk=node_id))
-    with transaction.atomic():
-        node = _lock(node_id)
-        run = CheckRun.objects.filter(node=node).order_by("-id").first()
-        if run is not None and run.finished_at is not None:
-            _reopen(run, check_id, now=now)
-            check_outcomes.begin(node, now=now)
-    return _begin(node_id, Trigger.PROVIDER, now=now)
+    return _begin(node_id, Trigger.PROVIDER, now=now, again=check_id)
 
 
 def run(*, run_id: int, now: datetime) -> None:
@@ -130,28 +134,36 @@ def _lock(node_id: int) -> Node:
     return Node.objects.select_for_update(no_key=True).get(pk=node_id)
 
 
-def _new_run(node: Node, trigger: Trigger, *, now: datetime) -> CheckRun:
+def _new_run(
+    node: Node, trigger: Trigger, *, now: datetime, kept: Mapping[str, CheckResult] = NOTHING
+) -> CheckRun:
     run = CheckRun.objects.create(node=node, trigger=trigger, started_at=now)
     CheckResult.objects.bulk_create(
-        CheckResult(run=run, position=position, check_id=check.id, why=check.why)
+        _copy(kept[check.id], run, position)
+        if check.id in kept
+        else CheckResult(run=run, position=position, check_id=check.id, why=check.why)
         for position, check in enumerate(CHECKS)
     )
     check_outcomes.begin(node, now=now)
     return run
 
 
+def _kept(node: Node, again: str, *, now: datetime) -> dict[str, CheckResult]:
+    """Choose what need not be tried again beside one check: what passed in the last run, and not too long ago."""
+    last = CheckRun.objects.filter(node=node).order_by("-id").first()
+    resting = {check.id for check in CHECKS if again in check.needs}
+    results = CheckResult.objects.filter(run=last, status=CheckStatus.PASSED)
+    fresh = results.filter(started_at__gt=now - check_outcomes.NEXT_CHECKS[Outcome.PASSED])
+    return {
+        result.check_id: result for result in fresh.exclude(check_id__in={again, *ALWAYS, *resting})
+    }
+
+
+def _copy(result: CheckResult, run: CheckRun, position: int) -> CheckResult:
+    """Give a result to a later run; it keeps the moment at which it was tried, and counts as no second timing."""
+    copied = {name: getattr(result, name) for name in COPIED}
+    return CheckResult(run=run, position=position, **copied)
+
+
 def _under_way(node: Node) -> CheckRun | None:
     return CheckRun.objects.filter(node=node, finished_at=None).first()
-
-
-def _reopen(run: CheckRun, check_id: str, *, now: datetime) -> None:
-    """Put one check, its way there, and what waited for it back to pending."""
-    again = Q(check_id__in=[check_id, "contact", "key"]) | ~Q(status=CheckStatus.PASSED)
-    run.results.filter(again).update(
-        status=CheckStatus.PENDING,
-        started_at=None,
-        seconds=None,
-        **dict.fromkeys(("code", "measured", "required", "fix", "fix_command"), ""),
-    )
-    run.started_at, run.finished_at, run.outcome, run.attempt = now, None, "", 0
-    run.save(update_fields=["started_at", "finished_at", "outcome", "attempt"])

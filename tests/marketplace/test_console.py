@@ -406,7 +406,7 @@ def test_a_push_holds_no_form(bob: Person, node: Node) -> None:
     assert "machine-checks" in live
     assert "<form" not in live
     assert "<h1" in live
-    assert live.count("<hx-partial") == 4
+    assert live.count("<hx-partial") == 5
 
 
 def silence(node: Node) -> None:
