@@ -16,7 +16,7 @@ from marketplace.filters import OfferFilters
 from marketplace.gpu_names import normalize
 from marketplace.models import Node
 from rentals.models import Pod, Template
-from rentals.services import renting, templates
+from rentals.services import ports, renting, templates
 from rentals.services.equivalents import NodeTaken
 from rentals.services.renting import PriceRose, RentRequest
 
@@ -74,8 +74,8 @@ def rent_by_spec(
     :raises InsufficientBalance, Invalid, NotFound: as `renting.rent`.
     """
     principal.require(Scope.RENT)
-    candidates = _candidates(spec)
     template = templates.resolve(principal=principal, template_id=request.template_id)
+    candidates = _candidates(_with_ports(spec, template, request))
     if dry_run:
         renting.authorized_keys(request.public_keys)
         return _selection(spec, template, candidates, chosen=0, attempts=0)
@@ -89,6 +89,13 @@ def rent_by_spec(
         chosen = _selection(spec, template, candidates, chosen=attempt, attempts=attempt + 1)
         return replace(chosen, pod=pod)
     raise _nothing(spec, tried=len(candidates[:MAX_ATTEMPTS]))
+
+
+def _with_ports(spec: Spec, template: Template, request: SpecRentRequest) -> Spec:
+    """Ask for the ports that the pod will publish, too: a machine without them is no candidate."""
+    published = len(ports.internal_ports(template.internal_ports, request.port_count))
+    least = max(published, spec.filters.min_ports or 0)
+    return replace(spec, filters=replace(spec.filters, min_ports=least))
 
 
 def _candidates(spec: Spec) -> list[Node]:

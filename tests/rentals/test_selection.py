@@ -24,12 +24,17 @@ def alice() -> Principal:
 
 
 def wanted(
-    alice: Principal, *, gpu_count: int = 1, dry_run: bool = False, **filters: object
+    alice: Principal,
+    *,
+    gpu_count: int = 1,
+    port_count: int | None = None,
+    dry_run: bool = False,
+    **filters: object,
 ) -> Selection:
     return selection.rent_by_spec(
         principal=alice,
         spec=Spec(gpu_type="h100", gpu_count=gpu_count, filters=OfferFilters(**filters)),  # type: ignore[arg-type]
-        request=SpecRentRequest(name="p", public_keys=(ALICE_KEY,)),
+        request=SpecRentRequest(name="p", public_keys=(ALICE_KEY,), port_count=port_count),
         dry_run=dry_run,
         now=NOON,
     )
@@ -77,6 +82,17 @@ class TestRentBySpec:
         chosen = wanted(alice)
 
         assert (chosen.node, chosen.attempts) == (second, 2)
+
+    def test_looks_only_at_machines_with_the_ports_that_the_pod_publishes(
+        self, alice: Principal
+    ) -> None:
+        for _ in range(selection.MAX_ATTEMPTS):
+            priced("1", last_port=40006, free_port_count=7)
+        roomy = priced("2")
+
+        chosen = wanted(alice, port_count=8)
+
+        assert (chosen.node, chosen.attempts, chosen.candidates) == (roomy, 1, 1)
 
     def test_a_dry_run_names_it_and_rents_nothing(self, alice: Principal) -> None:
         node = priced("2")
