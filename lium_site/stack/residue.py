@@ -1,5 +1,6 @@
 """What a market leaves on the machine on purpose (pods), and how to remove what it must not leave."""
 
+import shutil
 import subprocess
 
 from lium_site.stack.console import StackError, say
@@ -30,10 +31,11 @@ def clear_network(engine: Engine, state: State) -> None:
 
 
 def remove_pods(engine: Engine, state: State) -> int:
-    """Remove every container that this market made; return how many there were."""
+    """Remove every container that this market made, with its data and its files; return how many there were."""
     pods = engine.labelled("container", state.instance)
     if pods:
-        engine.docker("rm", "--force", *pods)
+        engine.docker("rm", "--force", "--volumes", *pods)
+    shutil.rmtree(state.node / "pods", ignore_errors=True)
     return len(pods)
 
 

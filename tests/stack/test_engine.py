@@ -50,13 +50,17 @@ def story():
         bridge = "com.docker.network.bridge.name=markettest0"
         docker("network", "create", "--label", label, "--opt", bridge, "lium-test")
         pod = ("--name", engine.POD_NAME_PREFIX + "test", "--label", label, "--network", "lium-test")
-        docker("run", "-d", *pod, "tiny", "/bin/sleep", "600")
+        docker("run", "-d", *pod, "--volume", "/data", "tiny", "/bin/sleep", "600")
+        (state.node / "pods" / "test").mkdir(parents=True)
+        (state.node / "pods" / "test" / "host_key").write_text("secret")
         supervisor.at_exit(lambda: residue.clear_network(found, state))
     told["between"] = rules()
     with Supervisor() as supervisor:
         found, docker = find(supervisor)
         told["status"] = docker("ps", "--format", "{{.Status}}")
         told["removed"] = residue.remove_pods(found, state)
+        told["kept"] = docker("volume", "ls", "--quiet").split()
+        told["kept"] += [path.name for path in state.node.iterdir()]
         residue.clear_network(found, state)
     told["after"] = rules()
     told["mounts"] = [line for line in open("/proc/self/mounts") if str(state.folder) in line]
@@ -117,6 +121,7 @@ def test_pods_outlive_the_engine_and_nothing_else_does(story: dict[str, Any]) ->
     assert story["between"] != story["before"]
     assert story["status"].startswith("Up ")
     assert story["removed"] == 1
+    assert story["kept"] == []
     assert story["after"] == story["before"]
     assert story["left"] == story["mounts"] == []
 
