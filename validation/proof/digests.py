@@ -49,7 +49,7 @@ def _outputs(lanes: UInt64, key: UInt64) -> UInt64:
         first = _absorb(first, groups[:, :, lane])
     joined = first
     for step in range(1, OUTPUTS):
-        joined = _absorb(joined, np.roll(first, -step, axis=1))
+        joined = _absorb(joined, first[:, (np.arange(OUTPUTS) + step) % OUTPUTS])
     return joined
 
 

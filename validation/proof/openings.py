@@ -46,7 +46,8 @@ class CardVerifier:
         self._matrix_key = seeds.matrix_key(card.seed)
         self._digest_key = digests.expand_key(seeds.digest_key(card.seed))
         first = sweeps.first_link(card.seed, card.root, card.sweep_nonce)
-        self._sweep_keys = list(sweeps.sweep_keys(first, card.sweep_tops))
+        keys = sweeps.sweep_keys(first, card.sweep_tops)
+        self._sweep_keys = [digests.expand_key(key) for key in keys]
 
     def mismatch(self, position: Position, opening: Opening) -> Mismatch | None:
         """Recompute the tile at this position; name the tree that does not hold it, if any."""
@@ -55,7 +56,7 @@ class CardVerifier:
         top = _top(tile, self._digest_key, position.tile, opening.tile)
         if seeds.card_root(card.seed, top) != card.root:
             return Mismatch.TILE
-        key = digests.expand_key(self._sweep_keys[position.sweep - 1])
+        key = self._sweep_keys[position.sweep - 1]
         if _top(tile, key, position.tile, opening.sweep) != card.sweep_tops[position.sweep - 1]:
             return Mismatch.SWEEP
         return None

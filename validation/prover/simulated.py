@@ -51,7 +51,7 @@ class SimulatedCard:
             matrices.left_rows(key, n=n, product=product, first=0, count=n)
             for product in range(self.parameters.products)
         )
-        return np.concatenate([products.tiles_of(products.multiply(left, right)) for left in lefts])
+        return np.concatenate([products.all_tiles(left, right) for left in lefts])
 
     def sweep_once(self, number: int, key: bytes) -> Tree:
         """Digest everything that is kept, for sweep `number` (from 1)."""
