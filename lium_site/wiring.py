@@ -24,7 +24,7 @@ from rentals.models import Pod, PodMeter
 from rentals.runtime import PackagesUnavailable
 from rentals.services import ladder, preparation
 from rentals.services.budgets import spend_of
-from rentals.services.hosting import pods_on
+from rentals.services.hosting import pods_on, rented_gpu_seconds
 from rentals.services.starts import best_images
 
 
@@ -35,7 +35,12 @@ def install() -> None:
         billing_hooks.Hooks(burn_of=burn_of, subject_url=subject_url, ladder_of=ladder_of)
     )
     marketplace_hooks.install(
-        marketplace_hooks.Hooks(best_images=best_images, prepare_node=prepare_node, pods_on=pods_on)
+        marketplace_hooks.Hooks(
+            best_images=best_images,
+            prepare_node=prepare_node,
+            pods_on=pods_on,
+            rented_gpu_seconds=rented_gpu_seconds,
+        )
     )
     hooks.install(
         hooks.Hooks(

@@ -52,6 +52,8 @@ BestImages = Callable[[str, str], list[ImageChoice]]
 PrepareNode = Callable[[int], None]
 # The live pods of nodes, by the primary key of the node.
 PodsOn = Callable[[Collection[int]], Mapping[int, Sequence[NodePod]]]
+# GPU-seconds between two moments that renters had proven use of, by the primary key of the node.
+RentedGpuSeconds = Callable[[Collection[int], datetime, datetime], Mapping[int, float]]
 
 
 def _no_opinion(gpu_model: str, driver_version: str) -> list[ImageChoice]:
@@ -59,6 +61,10 @@ def _no_opinion(gpu_model: str, driver_version: str) -> list[ImageChoice]:
 
 
 def _no_pods(node_ids: Collection[int]) -> Mapping[int, Sequence[NodePod]]:
+    return {}
+
+
+def _no_use(node_ids: Collection[int], since: datetime, until: datetime) -> Mapping[int, float]:
     return {}
 
 
@@ -73,6 +79,7 @@ class Hooks:
     best_images: BestImages = _no_opinion
     prepare_node: PrepareNode = _nothing_to_put
     pods_on: PodsOn = _no_pods
+    rented_gpu_seconds: RentedGpuSeconds = _no_use
 
 
 _installed: Final[list[Hooks]] = [Hooks()]
@@ -104,3 +111,10 @@ def prepare_node(node_id: int) -> None:
 def pods_on(node_ids: Collection[int]) -> Mapping[int, Sequence[NodePod]]:
     """List the live pods of nodes by the node's primary key; a node without any may be missing."""
     return installed().pods_on(node_ids)
+
+
+def rented_gpu_seconds(
+    node_ids: Collection[int], *, since: datetime, until: datetime
+) -> Mapping[int, float]:
+    """Sum up the proven use of nodes between two moments, rentals that go on included; unused nodes may be missing."""
+    return installed().rented_gpu_seconds(node_ids, since, until)

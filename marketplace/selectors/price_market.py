@@ -5,30 +5,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.db import connection
-
-from marketplace.models import GpuModel
+from marketplace import hooks
+from marketplace.models import GpuModel, Node
 
 WINDOW: Final = timedelta(days=30)
 # Prices so near to each other compete.
 NEAR: Final = Decimal("0.15")
-# GPU-seconds that were paid, over GPU-seconds on the market, both within the window.
-USE: Final = """
-WITH near AS (
-    SELECT id, gpu_count, greatest(first_listed_at, %(since)s) AS since
-    FROM marketplace_node
-    WHERE gpu_model_id = %(model)s AND delisted_at IS NULL AND first_listed_at < %(now)s
-    AND price_per_gpu_usd BETWEEN %(low)s AND %(high)s
-), used AS (
-    SELECT fact.node_id, sum(fact.gpu_count * extract(
-        epoch FROM least(fact.ended_at, %(now)s) - greatest(fact.started_at, %(since)s))) AS seconds
-    FROM marketplace_usagefact fact WHERE fact.ended_at > %(since)s
-    AND fact.node_id IN (SELECT id FROM near) GROUP BY fact.node_id
-)
-SELECT count(*), sum(used.seconds) / nullif(sum(
-    near.gpu_count * extract(epoch FROM %(now)s - near.since)), 0)
-FROM near LEFT JOIN used ON used.node_id = near.id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +22,27 @@ class UseAtPrice:
 
 
 def use_at_price(gpu_model: GpuModel, price_usd: Decimal, *, now: datetime) -> UseAtPrice:
-    """Measure the last month of the machines with this GPU at about this price."""
-    params: dict[str, int | Decimal | datetime] = {
-        "model": gpu_model.pk,
-        "low": price_usd * (1 - NEAR),
-        "high": price_usd * (1 + NEAR),
-        "since": now - WINDOW,
-        "now": now,
+    """Measure the last month of the machines with this GPU at about this price, rentals that go on included."""
+    since = now - WINDOW
+    listed = _listed_gpu_seconds(gpu_model, price_usd, since=since, until=now)
+    if not listed:
+        return UseAtPrice(0, None)
+    used = hooks.rented_gpu_seconds(list(listed), since=since, until=now)
+    return UseAtPrice(len(listed), min(1.0, sum(used.values()) / sum(listed.values())))
+
+
+def _listed_gpu_seconds(
+    gpu_model: GpuModel, price_usd: Decimal, *, since: datetime, until: datetime
+) -> dict[int, float]:
+    band = (price_usd * (1 - NEAR), price_usd * (1 + NEAR))
+    near = Node.objects.filter(
+        gpu_model=gpu_model,
+        delisted_at=None,
+        first_listed_at__lt=until,
+        price_per_gpu_usd__range=band,
+    )
+    rows = near.values_list("pk", "gpu_count", "first_listed_at")
+    return {
+        pk: gpu_count * (until - max(listed_at or until, since)).total_seconds()
+        for pk, gpu_count, listed_at in rows
     }
-    with connection.cursor() as cursor:
-        cursor.execute(USE, params)
-        machines, share = cursor.fetchone()
-    known = min(1.0, float(share or 0)) if machines else None
-    return UseAtPrice(machines, known)

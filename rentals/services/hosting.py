@@ -2,9 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection
 
 from marketplace.hooks import NodePod
 from rentals.models import Pod, PodStatus
+
+# Stretches of proven readiness; an open one goes on.
+USED: Final = """
+SELECT pod.node_id, sum(pod.gpu_count * extract(epoch FROM
+    least(coalesce(ready.ended_at, %(until)s), %(until)s) - greatest(ready.started_at, %(since)s)))::float
+FROM rentals_readyinterval ready JOIN rentals_pod pod ON pod.id = ready.pod_id
+WHERE pod.node_id = ANY(%(nodes)s) AND ready.started_at < %(until)s
+AND coalesce(ready.ended_at, 'infinity') > %(since)s
+GROUP BY pod.node_id
+"""
 
 
 def pods_on(node_ids: Collection[int]) -> Mapping[int, Sequence[NodePod]]:
@@ -14,6 +28,16 @@ def pods_on(node_ids: Collection[int]) -> Mapping[int, Sequence[NodePod]]:
     for pod in rows.order_by("pk"):
         by_node[pod.node_id].append(_told(pod))
     return by_node
+
+
+def rented_gpu_seconds(
+    node_ids: Collection[int], since: datetime, until: datetime
+) -> Mapping[int, float]:
+    """Sum up the GPU-seconds between two moments in which pods were proven ready, by node."""
+    asked: dict[str, Any] = {"nodes": list(node_ids), "since": since, "until": until}
+    with connection.cursor() as cursor:
+        cursor.execute(USED, asked)
+        return dict(cursor.fetchall())
 
 
 def _told(pod: Pod) -> NodePod:
