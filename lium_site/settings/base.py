@@ -262,6 +262,12 @@ MARKET_PROVER_IMAGE = env.text("MARKET_PROVER_IMAGE", "")
 MARKET_VALIDATOR_KEY = Path(env.text("MARKET_VALIDATOR_KEY", str(STATE_DIR / "validator.json")))
 MARKET_BAND_MIN_MACHINES = env.integer("MARKET_BAND_MIN_MACHINES", 3)
 MARKET_BAND_MIN_SAMPLES = env.integer("MARKET_BAND_MIN_SAMPLES", 20)
+# Weights: the subnet, how far scores look back, what idle GPUs earn as a part of rented ones, and what is burnt.
+MARKET_NETUID = env.integer("MARKET_NETUID", 51)
+MARKET_SCORE_WINDOW = timedelta(hours=env.integer("MARKET_SCORE_WINDOW_HOURS", 24))
+MARKET_SCORE_IDLE_RATE = env.decimal("MARKET_SCORE_IDLE_RATE", "0.4")
+MARKET_SCORE_BURN_SHARE = env.decimal("MARKET_SCORE_BURN_SHARE", "0")
+MARKET_SCORE_BURN_UID = env.integer("MARKET_SCORE_BURN_UID", 0)
 # Illustrations on the first page of an almost empty market; marked, never in the API or in any figure.
 MARKET_SAMPLES = env.boolean("MARKET_SAMPLES", True)
 # Local chain: blocks by clock, finality this many blocks behind the head.

@@ -12,6 +12,7 @@ from validation.models.proof import (
 )
 from validation.models.round import Round
 from validation.models.sample import CardSample
+from validation.models.weighing import SubmissionStatus, Weighing, WeightsSubmission
 
 __all__ = [
     "Band",
@@ -23,5 +24,8 @@ __all__ = [
     "ProofStatus",
     "Purpose",
     "Round",
+    "SubmissionStatus",
     "Verdict",
+    "Weighing",
+    "WeightsSubmission",
 ]

@@ -1,0 +1,119 @@
+"""Weighing the market at a block: the data, the vector that follows from it, and the try to set it on chain.
+
+Safe to repeat: a block is weighed once, and a vector that was accepted is not sent again.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from billing import rates
+from billing.chain.gateway import gateway
+from billing.chain.port import Block, ChainGateway, ChainUnavailable, Subnet, WeightsRefused
+from core import clock
+from core.money import rao_to_tao
+from validation.models import SubmissionStatus, Weighing, WeightsSubmission
+from validation.scoring.data import Data, Terms, digest, encode
+from validation.scoring.weights import weigh
+from validation.services import score_data, validator_key
+from validation.services.score_data import Window
+
+log = structlog.get_logger(__name__)
+ANSWER_CHARACTERS: Final = 500
+
+
+def weigh_if_due(*, now: datetime) -> Weighing | None:
+    """Weigh once a tempo, and set what was weighed; None where nothing is due.
+
+    :raises ChainUnavailable: the chain does not answer. :raises RateUnavailable: nobody tells what TAO is worth.
+    """
+    chain = gateway()
+    subnet = chain.subnet(settings.MARKET_NETUID)
+    head = chain.heads().finalized
+    last = Weighing.objects.filter(netuid=subnet.netuid).order_by("-block").first()
+    if last is not None and head < last.block + subnet.tempo:
+        return None
+    weighing = weigh_now(chain, subnet, chain.block(head), now=now)
+    submit(weighing, chain, now=now)
+    return weighing
+
+
+def weigh_now(chain: ChainGateway, subnet: Subnet, block: Block, *, now: datetime) -> Weighing:
+    """Compute and keep the scores of the window that ends at a block; the first result of a block stays."""
+    window = Window(block.at - settings.MARKET_SCORE_WINDOW, block.at)
+    data = _data(chain, subnet, block, window, now=now)
+    vector = weigh(data).vector
+    weighing, _ = Weighing.objects.get_or_create(
+        netuid=subnet.netuid,
+        block=block.number,
+        defaults={
+            "block_hash": block.hash,
+            "simulated": chain.network().simulated,
+            "window_started_at": window.since,
+            "window_ended_at": window.until,
+            "data": encode(data),
+            "data_sha256": digest(data),
+            "uids": list(vector.uids),
+            "weights": list(vector.weights),
+            "made_at": now,
+        },
+    )
+    return weighing
+
+
+def submit(weighing: Weighing, chain: ChainGateway, *, now: datetime) -> WeightsSubmission | None:
+    """Set a weighing's vector on chain and keep the answer; None where it was accepted before."""
+    key = validator_key.validator_key()
+    with transaction.atomic():
+        Weighing.objects.select_for_update().get(pk=weighing.pk)
+        if weighing.submissions.filter(status=SubmissionStatus.ACCEPTED).exists():
+            return None
+        submission = WeightsSubmission.objects.create(
+            weighing=weighing, hotkey=key.address, sent_at=now
+        )
+    submission.status, answer = _sent(weighing, chain, key)
+    submission.answer, submission.answered_at = answer[:ANSWER_CHARACTERS], clock.now()
+    submission.save(update_fields=["status", "answer", "answered_at"])
+    log.info("weights.sent", block=weighing.block, status=submission.status, answer=answer)
+    return submission
+
+
+def _sent(
+    weighing: Weighing, chain: ChainGateway, key: validator_key.ValidatorKey
+) -> tuple[SubmissionStatus, str]:
+    try:
+        taken = chain.set_weights(
+            signer=key, netuid=weighing.netuid, uids=weighing.uids, weights=weighing.weights
+        )
+    except WeightsRefused as error:
+        return SubmissionStatus.REFUSED, error.message
+    except ChainUnavailable as error:
+        return SubmissionStatus.UNKNOWN, error.message
+    return SubmissionStatus.ACCEPTED, taken
+
+
+def _data(
+    chain: ChainGateway, subnet: Subnet, block: Block, window: Window, *, now: datetime
+) -> Data:
+    network = chain.network()
+    blocks = Decimal(window.seconds) / network.block_seconds
+    emission = rao_to_tao(subnet.emission_rao) * blocks * rates.current(now=now).usd_per_tao
+    return Data(
+        netuid=subnet.netuid,
+        block=block.number,
+        block_hash=block.hash,
+        window_seconds=window.seconds,
+        emission_usd=emission.quantize(Decimal("1e-9")),
+        terms=Terms(
+            idle_rate=settings.MARKET_SCORE_IDLE_RATE,
+            burn_share=settings.MARKET_SCORE_BURN_SHARE,
+            burn_uid=settings.MARKET_SCORE_BURN_UID,
+        ),
+        reference_prices=score_data.reference_prices(),
+        uids={one.hotkey: one.uid for one in subnet.neurons},
+        machines=score_data.machines(window, simulated=network.simulated),
+    )
