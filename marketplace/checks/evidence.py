@@ -21,7 +21,10 @@ class FoundGpu:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """What a machine showed; ``limits`` names what the engine can limit, ``root`` that we may act as root."""
+    """What a machine showed; ``limits`` names what the engine can limit, ``root`` that we may act as root.
+
+    ``by_cdi`` are the GPUs that a CDI description names.
+    """
 
     engine_version: str | None
     cgroup_version: str | None
@@ -34,6 +37,7 @@ class Found:
     driver_version: str | None
     cuda_version: Decimal | None
     gpu_access: GpuAccess | None
+    by_cdi: frozenset[str] = frozenset()
     disk_total_gib: int | None = None
     engine_root: str | None = None
     limits: Mapping[str, bool] | None = None
@@ -64,7 +68,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class GpuTrial:
-    """Whether the engine started a container with a GPU; ``accepted`` None means that it could not be told."""
+    """Whether the engine started a container with all GPUs; ``accepted`` None means that it could not be told."""
 
     accepted: bool | None
     said: str = ""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from marketplace.checks.evidence import Evidence, Found, Requirements
+from marketplace.checks.install_gpus import DESCRIBE_GPUS, INSTALL_TOOLKIT, driver_command
 from marketplace.checks.verdict import Verdict, advised, failed, passed, skipped, unknown
 from marketplace.checks.versions import version
 from marketplace.models import GpuAccess
@@ -12,11 +13,7 @@ WAYS: Final = {
     GpuAccess.CDI: "by CDI, each GPU by its UUID",
     GpuAccess.GPUS: "by --gpus, each GPU by its UUID",
 }
-WAY_NEEDED: Final = "CDI or the NVIDIA hook, proven by a container that gets one GPU"
-TOOLKIT: Final = (
-    "sudo apt-get install -y nvidia-container-toolkit "
-    "&& sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker"
-)
+WAY_NEEDED: Final = "CDI or the NVIDIA hook, proven by a container that gets every GPU"
 # Below this share of the data sheet's power a GPU is noticeably slower.
 FULL_POWER: Final = 0.95
 
@@ -73,8 +70,7 @@ def judge_driver(evidence: Evidence, requirements: Requirements) -> Verdict:
             measured=str(found.driver_version),
             required=required,
             fix="Install a newer driver and reboot; pods' CUDA images need it.",
-            command="sudo apt-get update && sudo apt-get install -y nvidia-driver-570-server "
-            "&& sudo reboot",
+            command=driver_command(evidence.claim.gpu_model),
         )
     cuda = f", CUDA {found.cuda_version}" if found.cuda_version else ""
     return passed(f"{found.driver_version}{cuda}", required)
@@ -87,6 +83,14 @@ def judge_gpu_access(evidence: Evidence, _: Requirements) -> Verdict:
         return unknown("The machine could not be looked at.", WAY_NEEDED)
     if not found.gpus:
         return skipped(SIMULATED)
+    if found.by_cdi and (missing := _not_described(found)):
+        return failed(
+            "cdi_out_of_date",
+            measured=f"CDI names {len(found.by_cdi)} of {len(found.gpus)} GPUs; not {missing[0]}.",
+            required=WAY_NEEDED,
+            fix="Have the description written anew: it is older than the GPUs, or than their driver.",
+            command=DESCRIBE_GPUS,
+        )
     if found.gpu_access is None or (trial and trial.accepted is False):
         said = trial.said if trial else "neither CDI devices nor the NVIDIA hook are there"
         return failed(
@@ -94,11 +98,11 @@ def judge_gpu_access(evidence: Evidence, _: Requirements) -> Verdict:
             measured=f"The engine cannot give GPUs to containers: {said}.",
             required=WAY_NEEDED,
             fix="Install the NVIDIA container toolkit, and restart Docker so that it finds it.",
-            command=TOOLKIT,
+            command=INSTALL_TOOLKIT,
         )
     if trial is None or trial.accepted is None:
-        return unknown("A container with a GPU could not be tried.", WAY_NEEDED)
-    return passed(f"A container got a GPU {WAYS[found.gpu_access]}.", WAY_NEEDED)
+        return unknown("A container with GPUs could not be tried.", WAY_NEEDED)
+    return passed(f"A container got all GPUs {WAYS[found.gpu_access]}.", WAY_NEEDED)
 
 
 def judge_power(evidence: Evidence, requirements: Requirements) -> Verdict:
@@ -133,6 +137,13 @@ def judge_interconnect(evidence: Evidence, _: Requirements) -> Verdict:
     return passed("NVLink between GPUs." if linked else "PCIe between GPUs.")
 
 
+def _not_described(found: Found) -> list[str]:
+    """List the GPUs that the way that was chosen does not know."""
+    if found.gpu_access is GpuAccess.GPUS:
+        return []
+    return [gpu.uuid for gpu in found.gpus if gpu.uuid not in found.by_cdi]
+
+
 def _none(evidence: Evidence, requirements: Requirements, required: str) -> Verdict:
     if evidence.claim.gpu_model in requirements.simulated_gpus:
         claim = evidence.claim
@@ -142,7 +153,7 @@ def _none(evidence: Evidence, requirements: Requirements, required: str) -> Verd
         measured="nvidia-smi shows no GPU.",
         required=required,
         fix="Install the NVIDIA driver and reboot; `nvidia-smi -L` must list the GPUs.",
-        command="sudo apt-get install -y nvidia-driver-570-server && sudo reboot",
+        command=driver_command(evidence.claim.gpu_model),
     )
 
 

@@ -37,6 +37,8 @@ def read(output: str) -> Found:
     lines = [_pair(line) for line in output.replace("\x00", "").splitlines()]
     values = {key: value.strip()[:MAX_VALUE] for key, value in lines if value.strip()}
     engine = values.get("engine")
+    gpus = tuple(gpu for key, value in lines if key == "gpu" and (gpu := _gpu(value)))[:MAX_GPUS]
+    by_cdi = frozenset(value.strip() for key, value in lines if key == "cdi")
     return Found(
         engine_version=engine,
         cgroup_version=values.get("cgroup"),
@@ -45,10 +47,11 @@ def read(output: str) -> Found:
         cpu_count=_whole(values.get("cpus")),
         ram_mib=_whole(values.get("ram_mib")),
         disk_gib=_whole(values.get("disk_gib")),
-        gpus=tuple(gpu for key, value in lines if key == "gpu" and (gpu := _gpu(value)))[:MAX_GPUS],
+        gpus=gpus,
+        by_cdi=by_cdi & {gpu.uuid for gpu in gpus},
         driver_version=values.get("driver", "")[:30] or None,
         cuda_version=_decimal(values.get("cuda")),
-        gpu_access=_gpu_access(engine, values),
+        gpu_access=_gpu_access(engine, gpus, by_cdi, hook="nvidia_hook" in values),
         disk_total_gib=_whole(values.get("disk_total_gib")),
         engine_root=dict(lines).get("engine_root", "").strip()[:200] or None,
         limits=_limits(values),
@@ -60,10 +63,14 @@ def read(output: str) -> Found:
     )
 
 
-def _gpu_access(engine: str | None, values: dict[str, str]) -> GpuAccess | None:
-    if "cdi" in values and version(engine) >= CDI_SINCE:
+def _gpu_access(
+    engine: str | None, gpus: tuple[FoundGpu, ...], by_cdi: frozenset[str], *, hook: bool
+) -> GpuAccess | None:
+    """Choose CDI where it names every GPU: a description made before one was added would fail at a rent."""
+    described = bool(gpus) and {gpu.uuid for gpu in gpus} <= by_cdi
+    if described and version(engine) >= CDI_SINCE:
         return GpuAccess.CDI
-    return GpuAccess.GPUS if "nvidia_hook" in values else None
+    return GpuAccess.GPUS if hook else None
 
 
 def _limits(values: dict[str, str]) -> dict[str, bool] | None:

@@ -16,7 +16,7 @@ if [ -n "$version" ]; then
     say limits "$(engine '{{.MemoryLimit}} {{.CPUCfsQuota}} {{.PidsLimit}}')"
     say maps_users "$(engine '{{.SecurityOptions}}' | awk '/name=(userns|rootless)/ {print "yes"; exit} {print "no"}')"
     say nvidia_hook "$(command -v nvidia-container-runtime-hook || engine '{{json .Runtimes}}' | grep -o '"nvidia"' | head -n 1)"
-    say cdi "$(timeout 10 nvidia-ctk cdi list 2>/dev/null | grep -m 1 'nvidia.com/gpu=GPU-')"
+    timeout 10 nvidia-ctk cdi list 2>/dev/null | sed -n 's/^.*nvidia\.com\/gpu=\(GPU-[0-9A-Za-z-]*\).*$/cdi \1/p'
     root=$(engine '{{.DockerRootDir}}')
     say engine_root "$root"
 fi

@@ -131,14 +131,13 @@ def _try_gpu(visit: Visit) -> GpuTrial | None:
     found = visit.evidence.found
     if found is None or not found.gpus or found.gpu_access is None:
         return None
-    uuid = found.gpus[0].uuid
-    option = (
-        ["--device", f"nvidia.com/gpu={uuid}"]
-        if found.gpu_access is GpuAccess.CDI
-        else ["--gpus", f'"device={uuid}"']
-    )
+    uuids = [gpu.uuid for gpu in found.gpus]
+    if found.gpu_access is GpuAccess.CDI:
+        options = [word for uuid in uuids for word in ("--device", f"nvidia.com/gpu={uuid}")]
+    else:
+        options = ["--gpus", f'"device={",".join(uuids)}"']
     script = (SCRIPTS / "gpu_trial.sh").read_bytes()
-    result = visit.open().run(["sh", "-s", "--", *option], timeout=TRIAL_SECONDS, stdin=script)
+    result = visit.open().run(["sh", "-s", "--", *options], timeout=TRIAL_SECONDS, stdin=script)
     said = result.stdout.decode("utf-8", "replace").strip()
     if result.exit_status == 0:
         return GpuTrial(True)
