@@ -3,8 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from accounts import limits
 from accounts.models import ApiSession, User
@@ -18,6 +21,8 @@ from core.tokens import digest, new_token
 
 SESSION_LIFE: Final = timedelta(days=14)
 RECENT: Final = timedelta(minutes=5)
+# How long an ended session of a program can be looked up.
+KEPT: Final = timedelta(days=30)
 
 
 class WrongCredentials(Unauthenticated):
@@ -126,6 +131,17 @@ def end_all(*, user: User, actor: Actor, now: datetime, reason: str = "") -> int
         if ended:
             _audit_end(user, actor=actor, reason=reason, now=now)
     return ended
+
+
+def forget_ended(*, now: datetime) -> int:
+    """Delete the sessions that nobody can use any more, of browsers at once and of programs after a while."""
+    browsers, _ = Session.objects.filter(expire_date__lt=now).delete()
+    alive = Session.objects.filter(session_key=OuterRef("session_key"))
+    # Rows that list browsers on the account page, each of a session above.
+    UserSession.objects.filter(~Exists(alive)).delete()
+    over = Q(expires_at__lt=now - KEPT) | Q(revoked_at__lt=now - KEPT)
+    programs, _ = ApiSession.objects.filter(over).delete()
+    return browsers + programs
 
 
 def note_login(*, user: User, now: datetime) -> None:

@@ -1,12 +1,18 @@
 """Signing in: the same refusal for every wrong pair, limits, and the end of sessions."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 
 from accounts.models import ApiSession, AuditEvent
+from accounts.services import sessions
+from accounts.tasks import forget_ended_sessions
+from core import clock
 from tests.factories.accounts import PASSWORD, Person
 
 
@@ -155,3 +161,25 @@ class TestPasswordReset:
         unknown = Client().post("/accounts/password/reset/", {"email": "nobody@example.com"})
 
         assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
+
+
+class TestForgetting:
+    def test_ended_sessions_go_and_others_stay(self, alice: Person) -> None:
+        for _ in range(2):
+            Client().post("/accounts/login/", {"login": alice.user.email, "password": PASSWORD})
+        over, alive = Session.objects.order_by("session_key")
+        Session.objects.filter(pk=over.pk).update(expire_date=clock.now())
+        kept = ApiSession.objects.get()
+        old = sessions.open_session(user=alice.user, now=clock.now() - timedelta(days=45))
+
+        forget_ended_sessions()
+
+        assert Session.objects.get() == alive
+        assert UserSession.objects.get().session_key == alive.session_key
+        assert ApiSession.objects.get() == kept
+        assert bearer(old).get("/api/users/me").status_code == 401
+
+    def test_what_has_just_ended_can_still_be_looked_up(self, alice: Person) -> None:
+        ApiSession.objects.update(revoked_at=clock.now() - timedelta(days=29))
+
+        assert sessions.forget_ended(now=clock.now()) == 0
