@@ -162,7 +162,8 @@ def default() -> Template:
     template = public.first()
     if template is None:
         raise NotFound(
-            "The market has no templates yet.", hint="Its operator runs `./market manage seed`."
+            "The market has no templates yet.",
+            hint="Its operator runs `./market manage seed_market`.",
         )
     return template
 
