@@ -11,6 +11,7 @@ from accounts.models import Scope
 from core import clock
 from core.errors import NotFound
 from rentals import access, limits, wire
+from rentals.api.refusals import NotOffered
 from rentals.api.schemas import pods as schemas
 from rentals.api.schemas.common import Message
 from rentals.models import PodStatus
@@ -77,9 +78,15 @@ def unschedule(request: HttpRequest, pod_id: UUID) -> dict[str, str]:
 
 
 @router.post("/pods/{uuid:pod_id}/reboot", response=Message)
-def reboot(request: HttpRequest, pod_id: UUID) -> dict[str, str]:
+def reboot(
+    request: HttpRequest, pod_id: UUID, payload: schemas.RebootIn | None = None
+) -> dict[str, str]:
     """Restart a pod's container; files, ports and host key stay. Not charged until it is ready again."""
-    pod = lifecycle.reboot(principal=caller(request), pod_id=pod_id, now=clock.now())
+    principal = caller(request)
+    if payload and payload.volume_id:
+        access.pod_for(principal, pod_id)
+        raise NotOffered("network volumes", instead="Leave it out.", field="volume_id")
+    pod = lifecycle.reboot(principal=principal, pod_id=pod_id, now=clock.now())
     return {"message": f"{pod.name} is rebooting."}
 
 

@@ -16,6 +16,8 @@ from rentals.api.schemas.common import Message, PageOut
 router = Router(tags=["not offered"], auth=KeyOrSession())
 COPY_FILES = "Copy files with `lium scp` or `lium rsync`; a stopped pod keeps its own."
 
+NO_BACKUPS = f"This market does not offer backups. {COPY_FILES}"
+
 
 class ResetNotSupported(NotOffered):
     """The client's own word for a GPU that cannot be reset."""
@@ -50,7 +52,7 @@ def no_logs_of_pod(request: HttpRequest, pod_id: UUID) -> dict[str, Any]:
 def no_backup_config(request: HttpRequest, pod_id: UUID) -> None:
     """Say that a pod has no backup schedule."""
     _own_pod(request, pod_id, Scope.READ)
-    raise NotFound("This pod has no backup schedule.", hint="This market does not offer backups.")
+    raise NotFound("This pod has no backup schedule.", hint=NO_BACKUPS)
 
 
 @router.post("/volumes", response=Message)
@@ -58,6 +60,31 @@ def no_volume(request: HttpRequest) -> None:
     """Refuse a volume."""
     caller(request).require(Scope.RENT)
     raise NotOffered("network volumes", instead=COPY_FILES)
+
+
+@router.api_operation(["GET", "PUT", "DELETE"], "/volumes/{uuid:volume_id}", response=Message)
+def no_such_volume(request: HttpRequest, volume_id: UUID) -> None:
+    """Say that there is no such volume."""
+    raise _none(request, "volume", because=f"This market does not offer volumes. {COPY_FILES}")
+
+
+@router.api_operation(["PUT", "DELETE"], "/backup-configs/{uuid:config_id}", response=Message)
+def no_such_schedule(request: HttpRequest, config_id: UUID) -> None:
+    """Say that there is no such backup schedule."""
+    raise _none(request, "backup schedule", because=NO_BACKUPS)
+
+
+@router.api_operation(["GET", "DELETE"], "/backup-logs/{uuid:log_id}", response=Message)
+@router.post("/backup-logs/{uuid:log_id}/cancel", response=Message)
+def no_such_backup(request: HttpRequest, log_id: UUID) -> None:
+    """Say that there is no such backup."""
+    raise _none(request, "backup", because=NO_BACKUPS)
+
+
+@router.post("/restore-logs/{uuid:log_id}/cancel", response=Message)
+def no_such_restore(request: HttpRequest, log_id: UUID) -> None:
+    """Say that no such backup is being restored."""
+    raise _none(request, "restore", because=NO_BACKUPS)
 
 
 @router.post("/backup-configs", response=Message)
@@ -109,8 +136,7 @@ def no_cluster(request: HttpRequest) -> None:
 @router.delete("/clusters/{uuid:cluster_id}", response=Message)
 def no_such_cluster(request: HttpRequest, cluster_id: UUID) -> None:
     """Say that there is no such cluster."""
-    caller(request).require(Scope.RENT)
-    raise NotFound("There is no such cluster.", hint="This market does not offer clusters.")
+    raise _none(request, "cluster", because="This market does not offer clusters.")
 
 
 @router.post("/build-contexts", response=Message)
@@ -126,3 +152,8 @@ def _own_pod(request: HttpRequest, pod_id: UUID, scope: Scope) -> None:
     principal = caller(request)
     principal.require(scope)
     access.pod_for(principal, pod_id)
+
+
+def _none(request: HttpRequest, thing: str, *, because: str) -> NotFound:
+    caller(request).require(Scope.READ if request.method == "GET" else Scope.RENT)
+    return NotFound(f"There is no such {thing}.", hint=because)

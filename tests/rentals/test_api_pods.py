@@ -202,6 +202,17 @@ def call(client, method, pod, path, **options):
     return getattr(client, method)(f"/api/pods/{pod.public_id}{path}", **data, **options)
 
 
+class TestReboot:
+    def test_refuses_a_volume_and_leaves_the_pod_alone(self, alice, pod):
+        address = f"/api/pods/{pod.public_id}/reboot"
+        answer = alice.api.post(address, {"volume_id": "v1"}, content_type="application/json")
+
+        assert answer.status_code == 400
+        assert answer.json()["error"]["data"] == {"field": "volume_id"}
+        pod.refresh_from_db()
+        assert pod.status == PodStatus.RUNNING
+
+
 class TestRemove:
     def test_takes_the_pod_out_of_the_listing_at_once(self, alice, pod):
         answer = alice.api.delete(f"/api/pods/{pod.public_id}")

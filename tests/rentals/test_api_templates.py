@@ -134,5 +134,23 @@ class TestNotOffered:
         assert answer.json()["error"]["code"] == "not_offered"
         assert answer.json()["error"]["hint"]
 
-    def test_there_is_no_cluster(self, alice):
-        assert alice.api.delete(f"/api/clusters/{uuid4()}").status_code == 404
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("get", "/api/volumes/{}"),
+            ("put", "/api/volumes/{}"),
+            ("delete", "/api/volumes/{}"),
+            ("put", "/api/backup-configs/{}"),
+            ("delete", "/api/backup-configs/{}"),
+            ("get", "/api/backup-logs/{}"),
+            ("delete", "/api/backup-logs/{}"),
+            ("post", "/api/backup-logs/{}/cancel"),
+            ("post", "/api/restore-logs/{}/cancel"),
+            ("delete", "/api/clusters/{}"),
+        ],
+    )
+    def test_there_is_none_because_none_are_offered(self, alice, method, path):
+        answer = getattr(alice.api, method)(path.format(uuid4()))
+
+        assert answer.status_code == 404
+        assert "does not offer" in answer.json()["error"]["hint"]

@@ -106,6 +106,12 @@ class ScheduleIn(Schema):
         return sent if sent.tzinfo else sent.replace(tzinfo=UTC)
 
 
+class RebootIn(Schema):
+    """What a reboot may come with."""
+
+    volume_id: str | None = None
+
+
 class LogQuery(Schema):
     """How much of the log to read; ``follow=true`` streams."""
 
