@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from decimal import Decimal
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -43,25 +43,38 @@ class Clock:
         say(f"{seconds:7.2f} s  {name}{': ' if told else ''}{told}")
 
 
+@dataclass
+class Demo:
+    """What a run has come to, also where it broke off."""
+
+    clock: Clock = field(default_factory=Clock)
+    journey: Journey | None = None
+    error: str = ""
+
+
 def run(*, as_json: bool) -> int:
     """Do the main job; return 0 if every step held."""
-    clock, started = Clock(), time.monotonic()
-    state = open_state()
-    error = ""
-    journey: Journey | None = None
-    with _market(state, clock):
-        try:
-            journey = _open_journey(state)
-            _walk(journey, clock)
-        except StackError as failure:
-            error = str(failure)
-            say(error)
-        finally:
-            _leave_nothing(journey)
-    say(f"{'failed' if error else 'done'} after {time.monotonic() - started:.1f} s")
+    demo, started = Demo(), time.monotonic()
+    try:
+        _do_main_job(demo)
+    except StackError as failure:
+        demo.error = str(failure)
+        say(demo.error)
+    say(f"{'failed' if demo.error else 'done'} after {time.monotonic() - started:.1f} s")
     if as_json:
-        print(json.dumps(_summary(journey, clock, error=error), default=float), flush=True)
-    return 1 if error else 0
+        # Amounts are JSON numbers: nine places are well within what a double gives back.
+        print(json.dumps(_summary(demo), default=float), flush=True)
+    return 1 if demo.error else 0
+
+
+def _do_main_job(demo: Demo) -> None:
+    state = open_state()
+    with _market(state, demo.clock):
+        demo.journey = _open_journey(state)
+        try:
+            _walk(demo.journey, demo.clock)
+        finally:
+            _leave_nothing(demo.journey)
 
 
 @contextmanager
@@ -92,8 +105,17 @@ def _market(state: State, clock: Clock) -> Iterator[None]:
         clock("start the market", lambda: _await_ready(state, process))
         yield
     finally:
-        process.terminate()
+        _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
         process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise StackError(
+            f"the market did not stop within {STOP_SECONDS:.0f} s. Look for it: ./market down"
+        ) from error
 
 
 def _await_ready(state: State, process: "subprocess.Popen[bytes] | None") -> str:
@@ -119,25 +141,25 @@ def _walk(journey: Journey, clock: Clock) -> None:
         clock(name, partial(step, journey))
 
 
-def _leave_nothing(journey: Journey | None) -> None:
+def _leave_nothing(journey: Journey) -> None:
     """Remove the pod of a demo that broke off."""
-    if journey is not None and journey.pod_id and not journey.receipt:
+    if journey.pod_id and not journey.receipt:
         with suppress(StackError):
             demo_steps.remove(journey)
 
 
-def _summary(journey: Journey | None, clock: Clock, *, error: str) -> dict[str, Any]:
-    outcome: dict[str, Any] = {"ok": not error, "steps": clock.steps}
-    if error:
-        outcome["error"] = error
-    if journey is not None:
+def _summary(demo: Demo) -> dict[str, Any]:
+    outcome: dict[str, Any] = {"ok": not demo.error, "steps": demo.clock.steps}
+    if demo.error:
+        outcome["error"] = demo.error
+    if journey := demo.journey:
         outcome |= {
             "invoice": journey.invoice,
-            "paid_usd": format(journey.paid_usd, "f"),
+            "paid_usd": journey.paid_usd,
             "pod_id": journey.pod_id,
             "ssh_output": journey.ssh_output,
             "ready_seconds": journey.receipt.get("ready_seconds"),
-            "charged_usd": format(Decimal(journey.receipt.get("charged_usd", 0)), "f"),
+            "charged_usd": journey.receipt.get("charged_usd", 0),
             "receipt": journey.receipt,
             "trial_balance": journey.trial_balance,
         }

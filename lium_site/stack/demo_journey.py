@@ -24,7 +24,7 @@ class Journey:
     ssh_output: str = ""
     record: dict[str, Any] = field(default_factory=dict)
     receipt: dict[str, Any] = field(default_factory=dict)
-    trial_balance: dict[str, str] = field(default_factory=dict)
+    trial_balance: dict[str, Decimal] = field(default_factory=dict)
 
     def balance(self) -> Decimal:
         """Ask what the account can spend."""

@@ -152,8 +152,9 @@ def check_receipt(journey: Journey) -> str:
 
 def check_books(journey: Journey) -> str:
     """Read the public trial balance: every currency sums to zero."""
-    journey.trial_balance = journey.renter.get("status/ledger")["trial_balance"]
-    crooked = {name: total for name, total in journey.trial_balance.items() if Decimal(total) != 0}
+    told = journey.renter.get("status/ledger")["trial_balance"]
+    journey.trial_balance = {name: Decimal(total) for name, total in told.items()}
+    crooked = {name: total for name, total in journey.trial_balance.items() if total}
     if crooked or not journey.trial_balance:
         raise StackError(f"the ledger does not balance: {crooked or 'it names no currency'}")
     return ", ".join(f"{name} {total}" for name, total in journey.trial_balance.items())

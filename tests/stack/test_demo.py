@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,23 +55,43 @@ def test_it_paid_for_what_it_rented(told: dict[str, Any]) -> None:
     assert told["invoice"]["status"] == "paid"
     assert deposit["status"] == "credited"
     assert deposit["amount_rao"] == told["invoice"]["amount_rao"]
-    assert Decimal(told["paid_usd"]) == deposit["credited_usd"] >= told["invoice"]["amount_usd"]
-    assert Decimal(told["charged_usd"]) < Decimal(told["paid_usd"])
+    assert told["paid_usd"] == deposit["credited_usd"] >= told["invoice"]["amount_usd"]
+    assert told["charged_usd"] < told["paid_usd"]
 
 
 def test_charge_is_price_times_ready_time(told: dict[str, Any]) -> None:
     expected = told["receipt"]["price_per_hour"] * told["ready_seconds"] / 3600
 
-    assert Decimal(told["charged_usd"]) == expected.quantize(Decimal("1e-9")) > 0
+    assert told["charged_usd"] == expected.quantize(Decimal("1e-9")) > 0
 
 
 def test_books_balance(told: dict[str, Any]) -> None:
     assert told["trial_balance"]
-    assert all(Decimal(total) == 0 for total in told["trial_balance"].values())
+    assert set(told["trial_balance"].values()) == {0}
 
 
 def test_its_pod_is_gone(told: dict[str, Any], market: LiveMarket) -> None:
     assert told["pod_id"] not in [pod["id"] for pod in market.api.get("pods")]
+
+
+def test_a_market_that_does_not_start_is_told_in_the_last_line_too(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("in the way")
+    done = subprocess.run(
+        [sys.executable, "-m", "lium_site.stack", "demo", "--json"],
+        cwd=ROOT,
+        env={**os.environ, "MARKET_STATE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 1
+    assert told == {
+        "ok": False,
+        "steps": [],
+        "error": "the market did not start; its words are above",
+    }
 
 
 class Answers(Renter):
