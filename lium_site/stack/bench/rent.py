@@ -96,14 +96,16 @@ def _range(values: list[float]) -> list[float]:
 
 
 def _rented(renter: Renter, identity: SshIdentity) -> float:
+    address, wish = _choose(renter, identity)
     started = time.perf_counter()
-    pod = _await_running(renter, _rent(renter, identity))
+    pod = _await_running(renter, _rent(renter, address, wish))
     seconds = time.perf_counter() - started
     _remove(renter, pod["id"])
     return seconds
 
 
-def _rent(renter: Renter, identity: SshIdentity) -> str:
+def _choose(renter: Renter, identity: SshIdentity) -> tuple[str, dict[str, Any]]:
+    """Give the address to post to and what to post, so that nothing but the rent is timed."""
     node = min(renter.get("executors"), key=lambda row: row["price_per_gpu"], default=None)
     if node is None:
         raise StackError("no machine is free: GET /api/executors is empty")
@@ -113,7 +115,11 @@ def _rent(renter: Renter, identity: SshIdentity) -> str:
         "user_public_key": [identity.public_line],
         "gpu_count": 1,
     }
-    answer = renter.post(f"executors/{node['id']}/rent", wish, idempotency_key=str(uuid4()))
+    return f"executors/{node['id']}/rent", wish
+
+
+def _rent(renter: Renter, address: str, wish: dict[str, Any]) -> str:
+    answer = renter.post(address, wish, idempotency_key=str(uuid4()))
     return str(answer["pod_id"])
 
 
@@ -139,7 +145,7 @@ def _remove(renter: Renter, pod_id: str) -> None:
 
 def _first_pod(renter: Renter, engine: Engine, identity: SshIdentity) -> Sample:
     """Rent once, look at the container that came of it, and remove it."""
-    pod = _await_running(renter, _rent(renter, identity))
+    pod = _await_running(renter, _rent(renter, *_choose(renter, identity)))
     try:
         return _sample_of(engine, UUID(pod["id"]))
     finally:
