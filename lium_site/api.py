@@ -49,15 +49,15 @@ def version(request: HttpRequest) -> dict[str, Any]:
 
 
 class TrialBalance(Schema):
-    """The sum of all postings by currency, exact as text: anything but zero is a fault."""
+    """The sum of all accounts' balances by currency, exact as text: anything but zero is a fault."""
 
     trial_balance: dict[str, str]
 
 
 @api.get("/status/ledger", response=TrialBalance, tags=["market"])
 def trial_balance(request: HttpRequest) -> dict[str, Any]:
-    """Prove in public that the ledger balances."""
-    sums = operations.trial_balance()
+    """Show in public that the accounts balance."""
+    sums = operations.balances_by_currency()
     return {"trial_balance": {currency: f"{total:f}" for currency, total in sums.items()}}
 
 

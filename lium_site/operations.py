@@ -87,10 +87,11 @@ def chain_check(read: Chain | None, *, now: datetime) -> Check:
     return Check("Chain", "ok", f"read to block {read.cursor_height}", read.read_at)
 
 
-def trial_balance() -> dict[str, Decimal]:
+def balances_by_currency() -> dict[str, Decimal]:
     """Give the sum of all account balances by currency: zero, or something is wrong.
 
-    Cheap enough to be asked by anybody; that the balances equal the postings is proven by the hourly check.
+    Cheap enough to be asked by anybody. `ledger.trial_balance` sums the postings themselves, and the hourly check
+    proves that each balance equals its own.
     """
     sums = Account.objects.values_list("currency").annotate(total=Sum("balance"))
     return dict(sums.order_by("currency"))

@@ -30,7 +30,7 @@ def status(request: HttpRequest) -> HttpResponse:
     found += operations.alert_checks(operations.alerts())
     balances = [
         {"currency": currency, "total": total}
-        for currency, total in operations.trial_balance().items()
+        for currency, total in operations.balances_by_currency().items()
     ]
     context = {
         "checks": found,
