@@ -6,6 +6,7 @@ from typing import Final
 
 from core.actors import ActorKind
 from marketplace.models import Fact, Node, NodeEvent, NodeStatus
+from marketplace.selectors.repeated import Spread, spreads
 from marketplace.selectors.standing import status_word
 
 LABELS: Final = {
@@ -44,7 +45,7 @@ OF_GPUS: Final = ("gpu_model", "gpu_count")
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """A fact as the page shows it."""
+    """A fact as the page shows it; ``measured`` of what is measured again and again is what it is listed with."""
 
     name: str
     label: str
@@ -55,6 +56,7 @@ class FactRow:
     measured_at: datetime | None
     samples: int
     failures: int
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def facts(node: Node) -> list[FactRow]:
     """List the node's facts in the order people ask for them."""
     position = {name: index for index, name in enumerate(LABELS)}
     rows = sorted(node.facts.all(), key=lambda fact: (position.get(fact.name, 99), fact.name))
-    return [_fact_row(fact, simulated=node.simulated) for fact in rows]
+    known = spreads(node)
+    return [_fact_row(fact, known.get(fact.name), simulated=node.simulated) for fact in rows]
 
 
 def events(node: Node, *, own: bool = False, limit: int = 20) -> list[EventRow]:
@@ -80,18 +83,19 @@ def events(node: Node, *, own: bool = False, limit: int = 20) -> list[EventRow]:
     return [_event_row(event, own=own) for event in node.events.order_by("-id")[:limit]]
 
 
-def _fact_row(fact: Fact, *, simulated: bool) -> FactRow:
+def _fact_row(fact: Fact, spread: Spread | None, *, simulated: bool) -> FactRow:
     label = " (simulated)" if simulated and fact.claimed and fact.name in OF_GPUS else ""
     return FactRow(
         name=fact.name,
         label=LABELS.get(fact.name, fact.name.replace("_", " ").capitalize()),
         unit=fact.unit,
         claimed=f"{fact.claimed}{label}" if label else fact.claimed,
-        measured=fact.measured,
+        measured=f"{spread.median:.0f}" if spread else fact.measured,
         measured_by=fact.measured_by,
         measured_at=fact.measured_at,
         samples=fact.samples,
         failures=fact.failures,
+        spread=spread,
     )
 
 

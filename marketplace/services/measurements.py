@@ -4,12 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
-from typing import Final
 
 from marketplace.models import Fact, FactSample, Node
-
-# One sample of a network says little.
-TYPICAL_OF: Final = 5
+from marketplace.selectors.repeated import TYPICAL_OF
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

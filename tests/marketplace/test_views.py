@@ -168,6 +168,20 @@ class TestMachine:
         assert "not yet" in text
         assert "Repaired" in text
 
+    def test_shows_the_network_that_it_is_listed_with_and_how_it_varies(
+        self, client: Client
+    ) -> None:
+        node = make_node()
+        for hour, speed in enumerate(["100", "900", "910", "920", "930", "10"]):
+            figure = Figure(name="download", unit="Mbps", measured=speed)
+            measurements.record(node, [figure], by="t", now=NOON + timedelta(hours=hour))
+
+        text = client.get(f"/machines/{node.public_id}").content.decode()
+
+        assert measurements.typical(node, "download") == 910
+        assert "910 Mbps" in text
+        assert "median of the last 5; P10 of 6: 55" in text
+
     @pytest.mark.parametrize(
         ("kind", "role"),
         [
