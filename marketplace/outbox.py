@@ -35,9 +35,11 @@ KINDS: Final[Mapping[str, str]] = {
     "machine.frozen": "Operators hid a machine from new renters",
     "machine.unfrozen": "Operators show a machine again",
     "machine.delisted": "A machine was taken off the market",
+    "rental.started": "A rental of a machine began",
+    "rental.ended": "A rental of a machine ended",
     "machine_request": "Somebody asks for a GPU that you follow",
 }
-# What a mail is worth until the provider chooses: things that they did not do themselves and may have to act on.
+# What a mail is worth until the provider chooses: things that they did not do themselves.
 MAILED: Final = (
     "machine.checks_passed",
     "machine.checks_failed",
@@ -48,6 +50,8 @@ MAILED: Final = (
     "machine.frozen",
     "machine.unfrozen",
     "machine.delisted",
+    "rental.started",
+    "rental.ended",
     "machine_request",
 )
 

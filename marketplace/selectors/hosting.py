@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from marketplace.models import Node, Provider
+from core.huid import huid
+from marketplace.models import HandOver, Node, Provider
 from marketplace.selectors.earnings import earned_by
 
 RENTALS: Final = """
@@ -52,6 +53,13 @@ def rentals(node: Node, *, limit: int = 20) -> list[Rental]:
         Rental(holder, gpu_count, since, until, earned.get(holder, Decimal(0)))
         for holder, gpu_count, since, until in rows
     ]
+
+
+def rental_words(hand_over: HandOver) -> str:
+    """Say that a rental began or ended."""
+    gpus = f"{hand_over.gpu_count} GPU{'s' if hand_over.gpu_count > 1 else ''}"
+    began = hand_over.direction == HandOver.Direction.TO_RENTER
+    return f"{'Rental' if began else 'End of the rental'} of {gpus} by the pod {huid(hand_over.holder)}"
 
 
 def earned_by_node(provider: Provider, *, since: datetime) -> dict[int, Decimal]:

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from core.actors import ActorKind
-from marketplace.models import Fact, Node, NodeEvent, NodeStatus
+from marketplace.models import Fact, HandOver, Node, NodeEvent, NodeStatus
+from marketplace.selectors.hosting import rental_words
 from marketplace.selectors.repeated import Spread, spreads
 from marketplace.selectors.standing import status_word
 
@@ -79,8 +80,15 @@ def facts(node: Node) -> list[FactRow]:
 
 
 def events(node: Node, *, own: bool = False, limit: int = 20) -> list[EventRow]:
-    """List what happened to the node, newest first; only its provider reads names, of their own people."""
-    return [_event_row(event, own=own) for event in node.events.order_by("-id")[:limit]]
+    """List what happened to the node, newest first.
+
+    Only its provider reads of rentals, and names, of their own people.
+    """
+    rows = [_event_row(event, own=own) for event in node.events.order_by("-id")[:limit]]
+    if own:
+        rows += [_rental_row(row) for row in node.hand_overs.order_by("-id")[:limit]]
+        rows.sort(key=lambda row: row.at, reverse=True)
+    return rows[:limit]
 
 
 def _fact_row(fact: Fact, spread: Spread | None, *, simulated: bool) -> FactRow:
@@ -110,4 +118,15 @@ def _event_row(event: NodeEvent, *, own: bool) -> EventRow:
         actor=(event.actor_name if named else "") or role,
         at=event.created_at,
         tone=TONES.get(status, "") if moved else "",
+    )
+
+
+def _rental_row(hand_over: HandOver) -> EventRow:
+    began = hand_over.direction == HandOver.Direction.TO_RENTER
+    return EventRow(
+        title="Rental began" if began else "Rental ended",
+        reason=rental_words(hand_over),
+        actor="its renter",
+        at=hand_over.occurred_at,
+        tone="done" if began else "",
     )

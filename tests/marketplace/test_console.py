@@ -28,6 +28,7 @@ from marketplace.models import (
     Provider,
     Trigger,
     Webhook,
+    WebhookDelivery,
 )
 from marketplace.services import listing, notices, usage
 from marketplace.transitions import Reason, move
@@ -192,6 +193,24 @@ def test_a_pod_that_failed_is_no_rental_and_hears_of_nothing(bob: Person, node: 
 
     assert "Affects 1 pod now" in text, "what is kept of it goes with the machine"
     assert "0 pods" in text
+
+
+def test_their_provider_hears_of_rentals_and_nobody_else(
+    bob: Person, charlie: Person, node: Node, provider: Provider
+) -> None:
+    pod, now = uuid4(), clock.now()
+    for to_renter in (True, False):
+        usage.record_hand_over(
+            node_id=node.pk, holder=pod, to_renter=to_renter, gpu_count=2, now=now
+        )
+
+    text = bob.browser.get(page_of(node)).content.decode()
+    assert "Rental began" in text
+    assert "End of the rental of 2 GPUs" in text
+    assert "Rental began" not in charlie.browser.get(f"/machines/{node.public_id}").content.decode()
+    told = WebhookDelivery.objects.filter(webhook__provider=provider).order_by("pk")
+    assert [row.kind for row in told] == ["rental.started", "rental.ended"]
+    assert told[0].payload["gpu_count"] == 2
 
 
 def test_the_price_is_changed_within_the_corridor(bob: Person, provider: Provider) -> None:
