@@ -7,6 +7,7 @@ from django import forms
 
 from marketplace import outbox
 from marketplace.models import GpuModel, Node
+from marketplace.services.listing import MOST_GPUS
 from marketplace.services.notices import LONGEST_MINUTES
 
 KINDS = [(kind, words) for kind, words in outbox.KINDS.items()]
@@ -47,6 +48,20 @@ class SmallestForm(Prefixed):
         sizes = range(1, node.gpu_count + 1)
         self.fields["min_gpu_count"].choices = [  # type: ignore[attr-defined]
             (size, f"{size} GPU{'s' if size > 1 else ''}") for size in sizes
+        ]
+
+
+class ClaimForm(Prefixed):
+    """Which GPUs are said to be built in."""
+
+    gpu_model = forms.ChoiceField(label="GPU model")
+    gpu_count = forms.IntegerField(label="GPUs", min_value=1, max_value=MOST_GPUS)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        models = GpuModel.objects.order_by("short_name", "name").values_list("name", "short_name")
+        self.fields["gpu_model"].choices = [  # type: ignore[attr-defined]
+            (name, f"{short} ({name})") for name, short in models
         ]
 
 

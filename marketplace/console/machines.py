@@ -19,6 +19,7 @@ from marketplace import access
 from marketplace.console import doors, pages
 from marketplace.console.forms import (
     AddressForm,
+    ClaimForm,
     NoticeForm,
     PriceForm,
     ReclaimForm,
@@ -94,6 +95,18 @@ def machine_smallest(request: HttpRequest, machine_id: UUID) -> HttpResponse:
         )
 
     return _change(request, machine_id, "smallest_form", act, "Saved.")
+
+
+@login_required
+@require_POST
+def machine_claim(request: HttpRequest, machine_id: UUID) -> HttpResponse:
+    """Claim other GPUs."""
+
+    def act(node: Node, data: dict[str, Any], by: Principal) -> object:
+        return listing.change_claim(node_id=node.pk, **data, actor=by.actor(), now=clock.now())
+
+    said = "Noted. It is checked now, and listed with what is found."
+    return _change(request, machine_id, "claim_form", act, said)
 
 
 @login_required
@@ -221,11 +234,19 @@ def _forms(node: Node, data: Any = None, *, only: str = "") -> dict[str, Form]:
 
     address = {"host": node.host, "port": node.ssh_port}
     price = {"price_per_gpu_usd": f"{node.price_per_gpu_usd:.4f}"}
+    claim = {"gpu_model": node.gpu_model.name, "gpu_count": node.gpu_count} | _claimed(node)
     size = {"min_gpu_count": node.min_gpu_count}
     return {
         "price_form": PriceForm(given("price_form"), initial=price),
         "smallest_form": SmallestForm(given("smallest_form"), initial=size, node=node),
+        "claim_form": ClaimForm(given("claim_form"), initial=claim),
         "address_form": AddressForm(given("address_form"), initial=address),
         "notice_form": NoticeForm(given("notice_form")),
         "reclaim_form": ReclaimForm(given("reclaim_form"), node=node),
     }
+
+
+def _claimed(node: Node) -> dict[str, Any]:
+    """Give what is claimed of the GPUs now, where anything is."""
+    facts = node.facts.filter(name__in=("gpu_model", "gpu_count"), claimed__isnull=False)
+    return dict(facts.values_list("name", "claimed"))

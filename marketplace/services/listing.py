@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
@@ -13,6 +14,8 @@ from marketplace import selectors
 from marketplace.models import GpuModel, Node, NodeStatus
 from marketplace.services import delisting, measurements
 from marketplace.transitions import Reason, move, note
+
+MOST_GPUS: Final = 64
 
 
 class OutsideCorridor(Invalid):
@@ -166,8 +169,10 @@ def change_claim(
     :raises UnknownGpu: nothing in the catalogue is called that. :raises Invalid: the claim means nothing.
     """
     model = _one_model(gpu_model)
-    if not 1 <= gpu_count <= 64:
-        raise Invalid("A machine has 1 to 64 GPUs.", hint="Count them: `nvidia-smi -L | wc -l`.")
+    if not 1 <= gpu_count <= MOST_GPUS:
+        raise Invalid(
+            f"A machine has 1 to {MOST_GPUS} GPUs.", hint="Count them: `nvidia-smi -L | wc -l`."
+        )
     with transaction.atomic():
         node = _lock(node_id)
         if not node.gpus.exists():

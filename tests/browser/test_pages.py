@@ -111,6 +111,7 @@ NO_PAGES = {
 ACTIONS = {
     "provider_price",
     "provider_smallest",
+    "provider_claim",
     "provider_address",
     "provider_notice",
     "provider_notice_cancel",

@@ -237,6 +237,19 @@ def test_the_smallest_pod(bob: Person, node: Node) -> None:
     assert node.min_gpu_count == 4
 
 
+def test_other_gpus_are_claimed(bob: Person, node: Node) -> None:
+    other = make_gpu_model("NVIDIA H200", "H200", 143_771)
+
+    assert post_to(bob, node, "provider_claim", gpu_model="GTX 1", gpu_count=1)[0] == 422
+    assert post_to(bob, node, "provider_claim", gpu_model=other.name, gpu_count=4)[0] == 302
+
+    claims = dict(node.facts.values_list("name", "claimed"))
+    assert claims == {"gpu_model": other.name, "gpu_count": "4"}
+    assert (
+        '<option value="NVIDIA H200" selected>' in bob.browser.get(page_of(node)).content.decode()
+    )
+
+
 def test_a_notice_is_given_and_taken_back(bob: Person, node: Node) -> None:
     starts = clock.now() + timedelta(hours=50)
     given = {"kind": "maintenance", "minutes": 30, "reason": "new fans"}
