@@ -1,0 +1,176 @@
+"""The market weighed from its own rows, and its vector set on the (local) chain."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from bittensor_core import Keypair
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from billing.chain.gateway import gateway
+from billing.chain.local import node as localnode
+from billing.chain.local import subnet
+from billing.models import LocalWeights
+from core import clock
+from marketplace.models import Node, NodeEvent
+from marketplace.services import usage
+from tests.factories.marketplace import make_node, make_provider
+from validation.models import Proof, ProofStatus, Purpose, SubmissionStatus, Verdict, Weighing
+from validation.scoring.data import decode
+from validation.scoring.weights import weigh
+from validation.services import score_data, weighing
+from validation.services.score_data import Window
+from validation.services.validator_key import validator_key
+
+pytestmark = pytest.mark.django_db
+HOTKEY = Keypair.create_from_uri("//Bob").ss58_address
+NOW = clock.now()
+WINDOW = Window(NOW - timedelta(hours=24), NOW)
+
+
+@pytest.fixture(autouse=True)
+def validator(settings: Settings, tmp_path: Path) -> None:
+    """Give this market's validator a key of its own and a place on the subnet, and Bob another."""
+    settings.MARKET_VALIDATOR_KEY = tmp_path / "validator.json"
+    for hotkey in (validator_key().address, HOTKEY):
+        subnet.register(netuid=settings.MARKET_NETUID, hotkey=hotkey)
+    localnode.produce(100)
+
+
+def machine(**fields: Any) -> Node:
+    """Make a machine of Bob's that has stood on the market for two days."""
+    provider = fields.pop("provider", None) or make_provider(hotkey=HOTKEY)
+    node = make_node(provider=provider, **fields)
+    stood(node, to="available", ago=timedelta(days=2))
+    return node
+
+
+def stood(node: Node, *, to: str, ago: timedelta) -> None:
+    NodeEvent.objects.create(
+        node=node, from_status="", to_status=to, reason_code="added", created_at=NOW - ago
+    )
+
+
+def prove(node: Node, verdict: Verdict, *, ago: timedelta = timedelta(hours=1)) -> Proof:
+    return Proof.objects.create(
+        node=node,
+        gpu_model=node.gpu_model,
+        gpu_count=node.gpu_count,
+        simulated=True,
+        purpose=Purpose.SWEEP,
+        status=ProofStatus.DONE,
+        verdict=verdict,
+        wanted_at=NOW - ago,
+        finished_at=NOW - ago,
+        bundle_sha256=uuid4().hex * 2,
+    )
+
+
+class TestData:
+    def test_counts_decided_proofs_of_the_window_only(self) -> None:
+        node = machine()
+        counted = [prove(node, Verdict.FAIL, ago=timedelta(hours=3)), prove(node, Verdict.PASS)]
+        prove(node, Verdict.UNKNOWN)
+        prove(node, Verdict.NOT_RUN)
+        prove(node, Verdict.FAIL, ago=timedelta(hours=25))
+
+        (row,) = score_data.machines(WINDOW, simulated=True)
+
+        assert (row.node, row.hotkey) == (str(node.public_id), HOTKEY)
+        assert (row.passed, row.failed, row.gpu_count) == (1, 1, 8)
+        assert list(row.bundles) == [proof.bundle_sha256 for proof in counted]
+
+    def test_a_failed_newest_proof_leaves_no_gpu(self) -> None:
+        node = machine()
+        prove(node, Verdict.PASS, ago=timedelta(hours=3))
+        prove(node, Verdict.FAIL)
+
+        assert score_data.machines(WINDOW, simulated=True)[0].gpu_count == 0
+
+    def test_simulated_proofs_are_worth_nothing_on_a_real_chain(self) -> None:
+        prove(machine(), Verdict.PASS)
+
+        assert score_data.machines(WINDOW, simulated=False) == []
+
+    def test_cuts_rentals_and_time_online_to_the_window(self) -> None:
+        node = machine()
+        stood(node, to="offline", ago=timedelta(hours=6))
+        prove(node, Verdict.PASS, ago=timedelta(hours=8))
+        usage.record_usage(
+            node_id=node.pk,
+            holder=uuid4(),
+            started_at=NOW - timedelta(hours=28),
+            ended_at=NOW - timedelta(hours=20),
+            gpu_count=4,
+            paid_usd=Decimal(8),
+        )
+
+        (row,) = score_data.machines(WINDOW, simulated=True)
+
+        assert row.online_seconds == 18 * 3600
+        assert row.rented_gpu_seconds == 4 * 4 * 3600
+        assert row.paid_usd == Decimal(4)
+
+    def test_is_one_query_however_many_machines(
+        self, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        provider = make_provider(hotkey=HOTKEY)
+        for _ in range(5):
+            prove(machine(provider=provider), Verdict.PASS)
+
+        with django_assert_num_queries(1):
+            assert len(score_data.machines(WINDOW, simulated=True)) == 5
+
+
+class TestWeighing:
+    def test_the_vector_on_chain_follows_from_the_published_data(self) -> None:
+        prove(machine(), Verdict.PASS)
+
+        made = weighing.weigh_if_due(now=NOW)
+
+        assert made is not None
+        taken = LocalWeights.objects.get()
+        vector = weigh(decode(bytes(made.data))).vector
+        assert (taken.uids, taken.weights) == (list(vector.uids), list(vector.weights))
+        assert 1 in taken.uids
+        submission = made.submissions.get()
+        assert (submission.status, submission.answer) == (SubmissionStatus.ACCEPTED, taken.hash)
+
+    def test_once_a_tempo(self) -> None:
+        prove(machine(), Verdict.PASS)
+        weighing.weigh_if_due(now=NOW)
+        localnode.produce(subnet.TEMPO - 2)
+        assert weighing.weigh_if_due(now=NOW) is None
+
+        localnode.produce(2)
+
+        assert weighing.weigh_if_due(now=NOW) is not None
+        assert Weighing.objects.count() == LocalWeights.objects.count() == 2
+
+    def test_a_refusal_is_kept_in_the_chains_words_and_may_be_tried_again(self) -> None:
+        prove(machine(), Verdict.PASS)
+        first = weighing.weigh_if_due(now=NOW)
+        assert first is not None
+        first.submissions.all().delete()
+        chain = gateway()
+        localnode.produce()
+
+        refused = weighing.submit(first, chain, now=NOW)
+        localnode.produce(subnet.RATE_LIMIT_BLOCKS)
+        accepted = weighing.submit(first, chain, now=NOW)
+
+        assert refused
+        assert accepted
+        assert refused.status == SubmissionStatus.REFUSED
+        assert refused.answer.startswith("SettingWeightsTooFast")
+        assert accepted.status == SubmissionStatus.ACCEPTED
+        assert weighing.submit(first, chain, now=NOW) is None
+
+    def test_an_empty_market_burns_everything(self, settings: Settings) -> None:
+        weighing.weigh_if_due(now=NOW)
+
+        taken = LocalWeights.objects.get()
+        assert taken.uids == [settings.MARKET_SCORE_BURN_UID]
