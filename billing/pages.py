@@ -82,7 +82,3 @@ def checkout(workspace: Workspace, *, rate: Rate | None) -> dict[str, Any]:
         "invoice_life": settings.MARKET_INVOICE_LIFE,
         "finality": timedelta(seconds=finality * (settings.LOCALCHAIN_BLOCK_SECONDS or 1)),
     }
-
-
-def _entry(label: str, state: str, at: datetime | None = None, detail: str = "") -> dict[str, Any]:
-    return {"label": label, "state": state, "at": at, "detail": detail}

@@ -7,11 +7,10 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import QuerySet, Sum, Window
 
 from accounts.models import Workspace
-from billing.models import Account, AccountKind, Deposit, DepositStatus, Invoice, Posting
+from billing.models import Account, AccountKind, Deposit, Invoice, Posting
 from core.huid import huid
 from core.money import SECONDS_PER_HOUR, USD
 
@@ -111,17 +110,6 @@ def latest_invoices(workspace: Workspace, *, limit: int) -> QuerySet[Invoice]:
 def deposits_of(invoice: Invoice) -> QuerySet[Deposit]:
     """Give the transfers to an invoice's address, newest first."""
     return invoice.deposits.order_by("-block_number", "-event_index", "-pk")
-
-
-def to_settle() -> QuerySet[Deposit]:
-    """Give the transfers that wait for an administrator."""
-    waiting = (DepositStatus.UNMATCHED, DepositStatus.REFUND_REQUESTED)
-    return Deposit.objects.filter(status__in=waiting).order_by("pk")
-
-
-def is_configured() -> bool:
-    """Say whether this market can give out deposit addresses."""
-    return bool(settings.DEPOSIT_PUBLIC_KEY)
 
 
 def _postings(workspace: Workspace) -> QuerySet[Posting]:

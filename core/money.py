@@ -5,7 +5,6 @@ from typing import Final
 
 PLACES: Final = 9
 QUANTUM: Final = Decimal(1).scaleb(-PLACES)
-RAO_PER_TAO: Final = 10**9
 SECONDS_PER_HOUR: Final = 3600
 USD: Final = "USD"
 TAO: Final = "TAO"
@@ -19,17 +18,6 @@ def quantize(amount: Decimal) -> Decimal:
 def rao_to_tao(rao: int) -> Decimal:
     """Convert integer rao to TAO, exactly."""
     return Decimal(rao).scaleb(-PLACES)
-
-
-def tao_to_rao(tao: Decimal) -> int:
-    """Convert TAO to integer rao.
-
-    :raises ValueError: the amount has more than nine places.
-    """
-    rao = tao.scaleb(PLACES)
-    if rao != rao.to_integral_value():
-        raise ValueError(f"{tao} TAO has more than {PLACES} decimal places")
-    return int(rao)
 
 
 def usd_to_rao(usd: Decimal, *, usd_per_tao: Decimal) -> int:

@@ -10,7 +10,6 @@ from marketplace.filters import OfferFilters
 from marketplace.query import PARAMETERS
 
 PLACE: Final = ("lat", "lon", "max_distance_mile")
-NOT_FILTERS: Final = {"order", "limit", "offset"}
 
 
 @dataclass(frozen=True, slots=True)

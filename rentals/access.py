@@ -5,7 +5,7 @@ from uuid import UUID
 
 from accounts.principal import Principal
 from core.errors import NotFound
-from rentals.models import Pod, Quote, Template
+from rentals.models import Pod, Template
 from rentals.models.pod import PodQuerySet
 
 OWN: Final = "own"
@@ -40,14 +40,3 @@ def template_for(principal: Principal | None, public_id: UUID) -> Template:
     if template is None:
         raise NotFound("There is no such template.", hint="List them with `lium templates`.")
     return template
-
-
-def quote_for(principal: Principal, public_id: UUID) -> Quote:
-    """Find a quote of the caller's workspace.
-
-    :raises NotFound: there is none, or it is somebody else's.
-    """
-    quote = Quote.objects.filter(workspace=principal.workspace, public_id=public_id).first()
-    if quote is None:
-        raise NotFound("There is no such quote.", hint="Ask for the price again.")
-    return quote

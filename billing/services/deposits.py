@@ -27,7 +27,6 @@ from core.actors import PLATFORM
 from core.money import TAO, USD, rao_to_tao, rao_to_usd
 
 SETTLED_WHOLE = frozenset({InvoiceStatus.PAID, InvoiceStatus.OVERPAID, InvoiceStatus.DOUBLE})
-IN_FLIGHT = (DepositStatus.SEEN, DepositStatus.REPLACED)
 
 
 @dataclass(frozen=True, slots=True)

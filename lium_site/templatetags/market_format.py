@@ -68,12 +68,6 @@ def tao(rao: int | None) -> SafeString | str:
 
 
 @register.filter
-def tao_exact(rao: int | None) -> str:
-    """Write rao as TAO with all nine places, to be copied into a wallet."""
-    return UNKNOWN if rao is None else _plain(money.rao_to_tao(rao))
-
-
-@register.filter
 def exact(amount: Decimal | None) -> str:
     """Write an amount with all nine places."""
     return UNKNOWN if amount is None else _plain(amount)

@@ -11,7 +11,6 @@ from django.db import connection
 from django.db.models import Q, Sum
 
 from billing.models import Account, AccountKind, Posting
-from billing.selectors import USAGE
 from core.money import USD
 from marketplace.models import Provider
 
@@ -111,16 +110,6 @@ def earned_by(provider: Provider, subject_ids: Sequence[UUID]) -> dict[UUID, Dec
     rows = Posting.objects.filter(account=account, entry__subject_id__in=subject_ids)
     sums = rows.values_list("entry__subject_id").annotate(total=Sum("amount"))
     return {subject_id: total for subject_id, total in sums if subject_id is not None}
-
-
-def earned_since(provider: Provider, since: datetime) -> Decimal:
-    """Give what ready time earned a provider since a moment, after the fee, in USD."""
-    account = _account(provider)
-    if account is None:
-        return Decimal(0)
-    rows = Posting.objects.filter(account=account, entry__kind=USAGE)
-    total = rows.filter(entry__occurred_at__gte=since).aggregate(total=Sum("amount"))["total"]
-    return total or Decimal(0)
 
 
 def midnight(day: date) -> datetime:
