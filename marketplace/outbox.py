@@ -37,6 +37,7 @@ KINDS: Final[Mapping[str, str]] = {
     "machine.delisted": "A machine was taken off the market",
     "rental.started": "A rental of a machine began",
     "rental.ended": "A rental of a machine ended",
+    "webhook.disabled": "A webhook was switched off because it kept failing",
     "machine_request": "Somebody asks for a GPU that you follow",
 }
 # What a mail is worth until the provider chooses: things that they did not do themselves.
@@ -52,6 +53,7 @@ MAILED: Final = (
     "machine.delisted",
     "rental.started",
     "rental.ended",
+    "webhook.disabled",
     "machine_request",
 )
 

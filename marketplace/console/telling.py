@@ -17,7 +17,7 @@ from marketplace.console import doors
 from marketplace.console.forms import FollowForm, MailForm, WebhookForm
 from marketplace.models import Notice, WebhookDelivery
 from marketplace.selectors import demand
-from marketplace.services import announcing, providers, webhooks
+from marketplace.services import announcing, providers, webhook_health, webhooks
 
 DELIVERIES_SHOWN: Final = 50
 NOTICES_SHOWN: Final = 100
@@ -133,8 +133,11 @@ def _webhooks_page(
 ) -> HttpResponse:
     provider = doors.provider_for(doors.principal(request))
     sent = WebhookDelivery.objects.filter(webhook__provider=provider).select_related("webhook")
+    mine = webhooks.webhooks_of(provider)
     context = {
-        "webhooks": webhooks.webhooks_of(provider),
+        "webhooks": mine,
+        "switched_off": mine.exclude(disabled_why="").exists(),
+        "patience": webhook_health.PATIENCE,
         "deliveries": sent.order_by("-pk")[:DELIVERIES_SHOWN],
         "form": form,
         "kinds": outbox.KINDS,

@@ -19,6 +19,13 @@ class Webhook(models.Model):
     kinds = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     created_at = models.DateTimeField()
     disabled_at = models.DateTimeField(null=True, blank=True)
+    disabled_why = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        help_text="empty where its provider switched it off",
+    )
+    failing_since = models.DateTimeField(null=True, blank=True, help_text="nothing was taken since")
 
     def __str__(self) -> str:
         return self.url

@@ -19,6 +19,7 @@ from typing import Final
 import structlog
 from django.conf import settings
 from django.core.mail import send_mail
+from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
 
@@ -26,6 +27,7 @@ from core import clock, crypto, outbound
 from marketplace import dispatch
 from marketplace.models import Webhook, WebhookDelivery
 from marketplace.outbox import KINDS, OWNER_MAIL, announce
+from marketplace.services import webhook_health
 
 log = structlog.get_logger(__name__)
 
@@ -172,7 +174,12 @@ def _note(delivery: WebhookDelivery, sent: Sent, *, now: datetime) -> None:
     delivery.delivered_at = None if sent.error else now
     over = not sent.error or sent.over or delivery.attempts >= TRIES
     delivery.next_try_at = None if over else now + pause(delivery.attempts)
-    delivery.save(update_fields=["status_code", "error", "delivered_at", "next_try_at"])
+    with transaction.atomic():
+        delivery.save(update_fields=["status_code", "error", "delivered_at", "next_try_at"])
+        if sent.error:
+            webhook_health.missed(delivery.webhook_id, error=sent.error, given_up=over, now=now)
+        else:
+            webhook_health.took(delivery.webhook_id)
     if sent.error:
         log.info("delivery.failed", delivery=delivery.pk, error=sent.error, over=over)
 

@@ -48,7 +48,8 @@ def set_enabled(*, principal: Principal, webhook: Webhook, enabled: bool, now: d
     """Send to a webhook, or stop; what happens while it is off is not sent later."""
     with transaction.atomic():
         webhook.disabled_at = None if enabled else now
-        webhook.save(update_fields=["disabled_at"])
+        webhook.disabled_why, webhook.failing_since = "", None
+        webhook.save(update_fields=["disabled_at", "disabled_why", "failing_since"])
         action = "provider.webhook.enable" if enabled else "provider.webhook.disable"
         _record(principal, webhook, action, now=now)
 

@@ -19,7 +19,7 @@ from core.actors import PLATFORM
 from core.errors import Conflict, Invalid, RateLimited
 from marketplace import outbox
 from marketplace.models import NodeStatus, Provider, Webhook, WebhookDelivery
-from marketplace.services import announcing, webhooks
+from marketplace.services import announcing, webhook_health, webhooks
 from marketplace.transitions import Reason, move, note
 from tests.factories.accounts import Person
 from tests.factories.marketplace import NOON, make_node, make_provider
@@ -311,3 +311,67 @@ def test_a_provider_without_a_workspace_is_told_nothing() -> None:
     go_offline(make_provider())
 
     assert not WebhookDelivery.objects.exists()
+
+
+class TestKeepsFailing:
+    """A webhook that took nothing for three days is switched off when an event is given up."""
+
+    @pytest.fixture
+    def failing(self, hook: tuple[Webhook, str], receiver: Receiver) -> Webhook:
+        receiver.answers[:] = [500] * 9
+        return hook[0]
+
+    def give_up(self, provider: Provider, webhook: Webhook, at: datetime) -> None:
+        """Write an event and let its last try fail; what was sent by mail is no matter."""
+        with transaction.atomic():
+            [delivery] = outbox.write([webhook], kind=outbox.TEST, event={}, now=at)
+        WebhookDelivery.objects.filter(pk=delivery.pk).update(attempts=announcing.TRIES - 1)
+        announcing.deliver(delivery_id=delivery.pk, now=at)
+        webhook.refresh_from_db()
+
+    @pytest.fixture(autouse=True)
+    def _clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.moment = NOON
+        monkeypatch.setattr(clock, "now", lambda: self.moment)
+
+    def after(self, delay: timedelta, provider: Provider, webhook: Webhook) -> None:
+        self.moment = NOON + delay
+        self.give_up(provider, webhook, self.moment)
+
+    def test_it_is_switched_off_and_its_provider_told(
+        self, bob: Person, provider: Provider, failing: Webhook
+    ) -> None:
+        self.after(timedelta(), provider, failing)
+        self.after(webhook_health.PATIENCE - timedelta(minutes=1), provider, failing)
+        assert failing.disabled_at is None
+        self.after(webhook_health.PATIENCE, provider, failing)
+
+        assert failing.disabled_at == self.moment
+        assert "The receiver answered 500" in failing.disabled_why
+        notice = WebhookDelivery.objects.get(kind="webhook.disabled")
+        assert notice.webhook.url == outbox.OWNER_MAIL
+        text = bob.browser.get("/provide/webhooks").content.decode()
+        assert "kept failing" in text
+
+    def test_one_that_was_taken_in_between_begins_anew(
+        self, provider: Provider, failing: Webhook, receiver: Receiver
+    ) -> None:
+        self.after(timedelta(), provider, failing)
+        receiver.answers.insert(0, 200)
+        self.after(timedelta(days=2), provider, failing)
+        assert failing.failing_since is None
+        self.after(timedelta(days=4), provider, failing)
+
+        assert failing.disabled_at is None
+
+    def test_it_can_be_turned_on_again(
+        self, bob: Person, provider: Provider, failing: Webhook
+    ) -> None:
+        for delay in (timedelta(), webhook_health.PATIENCE):
+            self.after(delay, provider, failing)
+
+        webhooks.set_enabled(principal=bob.principal, webhook=failing, enabled=True, now=NOON)
+        self.after(timedelta(days=4), provider, failing)
+
+        assert (failing.disabled_at, failing.disabled_why) == (None, "")
+        assert failing.failing_since == self.moment
