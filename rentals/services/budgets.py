@@ -4,17 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
-from uuid import UUID
 
 import structlog
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from accounts.hooks import KeySpend
 from accounts.models import ApiKey
 from accounts.services import refusals
 from accounts.services.refusals import Refusal
-from billing.models import AccountKind, Posting
+from billing.models import Posting
 from core.actors import PLATFORM
 from core.errors import DomainError
 from rentals.models import Pod, PodStatus
@@ -36,17 +35,17 @@ class BudgetExceeded(DomainError):
 def spend_of(keys: Sequence[ApiKey], now: datetime) -> Mapping[int, KeySpend]:
     """Give what the pods of each key cost in USD in the present UTC day and month and in all.
 
-    By primary key of the key; three queries for any number of keys. A key without pods is left out.
+    By primary key of the key; two queries, and a row a key, for any number of keys and pods. A key without pods is
+    left out.
     """
     pods = Pod.objects.filter(api_key__in=keys)
-    pod_keys = dict(pods.values_list("public_id", "api_key_id"))
     totals = pods.values_list("api_key_id").annotate(
         total=Coalesce(Sum("meter__posted_usd"), NOTHING),
         listed=Count("pk", filter=~Q(status__in=[PodStatus.REMOVING, PodStatus.REMOVED])),
     )
-    today, month = _since_midnight(pod_keys, now)
+    windows = _by_window(pods, now)
     return {
-        key: KeySpend(today.get(key, NOTHING), month.get(key, NOTHING), total, listed)
+        key: KeySpend(*windows.get(key, (NOTHING, NOTHING)), total, listed)
         for key, total, listed in totals
     }
 
@@ -75,24 +74,36 @@ def require(key: ApiKey | None, *, now: datetime) -> None:
 
 def exceeded(key: ApiKey, *, now: datetime) -> Refusal | None:
     """Say which of a key's budgets is spent; None while all hold."""
-    limits = (key.daily_budget_usd, key.monthly_budget_usd, key.max_budget_usd)
-    if limits == (None, None, None):
+    if not any(budget is not None for _, budget in _budgets(key)):
         return None
-    spend = spend_of([key], now).get(key.pk)
-    spent = (spend.today_usd, spend.month_usd, spend.total_usd) if spend else (NOTHING,) * 3
-    for window, budget, amount in zip(("daily", "monthly", "max"), limits, spent, strict=True):
-        if budget is not None and amount >= budget:
-            return Refusal(window=window, amount_usd=NOTHING, budget_usd=budget, spent_usd=amount)
-    return None
+    return _exceeded(key, spend_of([key], now).get(key.pk))
 
 
 def enforce(*, now: datetime) -> None:
     """Remove the pods of every key whose budget is spent, as the key's owner was told."""
     capped = Q(daily_budget_usd__isnull=False) | Q(monthly_budget_usd__isnull=False)
     keys = ApiKey.objects.filter(capped | Q(max_budget_usd__isnull=False))
-    for key in keys.filter(pods__meter__ready_since__isnull=False).distinct():
-        if exceeded(key, now=now):
+    drawing = list(keys.filter(pods__meter__ready_since__isnull=False).distinct())
+    spends = spend_of(drawing, now)
+    for key in drawing:
+        if _exceeded(key, spends.get(key.pk)):
             _remove_pods(key, now)
+
+
+def _exceeded(key: ApiKey, spend: KeySpend | None) -> Refusal | None:
+    spent = (spend.today_usd, spend.month_usd, spend.total_usd) if spend else (NOTHING,) * 3
+    for (window, budget), amount in zip(_budgets(key), spent, strict=True):
+        if budget is not None and amount >= budget:
+            return Refusal(window=window, amount_usd=NOTHING, budget_usd=budget, spent_usd=amount)
+    return None
+
+
+def _budgets(key: ApiKey) -> tuple[tuple[str, Decimal | None], ...]:
+    return (
+        ("daily", key.daily_budget_usd),
+        ("monthly", key.monthly_budget_usd),
+        ("max", key.max_budget_usd),
+    )
 
 
 def _remove_pods(key: ApiKey, now: datetime) -> None:
@@ -105,23 +116,25 @@ def _remove_pods(key: ApiKey, now: datetime) -> None:
             log.info("budget.skipped", pod=str(pod.public_id), why=refusal.message)
 
 
-def _since_midnight(
-    pod_keys: Mapping[UUID, int], now: datetime
-) -> tuple[dict[int, Decimal], dict[int, Decimal]]:
+def _by_window(pods: QuerySet[Pod], now: datetime) -> dict[int, tuple[Decimal, Decimal]]:
+    """Sum what was charged today and this month, by key; a pod that ended before has no part in it."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    month = midnight.replace(day=1)
+    sums = (
+        pods.exclude(removed_at__lte=month)
+        .annotate(today=_charged(since=midnight), month=_charged(since=month))
+        .values_list("api_key_id")
+        .annotate(Sum("today", default=NOTHING), Sum("month", default=NOTHING))
+    )
+    return {key: (today, this_month) for key, today, this_month in sums}
+
+
+def _charged(*, since: datetime) -> Subquery:
+    """Give what a pod's renter was charged after a moment, less what was paid back."""
     charges = Posting.objects.filter(
-        account__kind=AccountKind.RENTER,
+        account=OuterRef("meter__renter_account"),
         entry__subject_kind=metering.SUBJECT,
-        entry__subject_id__in=list(pod_keys),
-        entry__occurred_at__gt=midnight.replace(day=1),
+        entry__subject_id=OuterRef("public_id"),
+        entry__occurred_at__gt=since,
     )
-    rows = charges.values_list("entry__subject_id").annotate(
-        month=Sum("amount"), today=Sum("amount", filter=Q(entry__occurred_at__gt=midnight))
-    )
-    today: dict[int, Decimal] = {}
-    month: dict[int, Decimal] = {}
-    for subject, month_usd, today_usd in rows:
-        key = pod_keys[subject]
-        month[key] = month.get(key, NOTHING) - month_usd
-        today[key] = today.get(key, NOTHING) - (today_usd or NOTHING)
-    return today, month
+    return Subquery(charges.values("entry__subject_id").values_list(-Sum("amount")))

@@ -224,6 +224,32 @@ class TestBudgets:
         assert (spend.today_usd, spend.month_usd, spend.total_usd) == (26, 48, 48)
         assert spend.pod_count == 1
 
+    def test_what_ended_before_the_month_counts_in_all_only(self, alice, pod):
+        Pod.objects.filter(pk=pod.pk).update(api_key=alice.key, last_proof_at=NOON + HOUR)
+        metering.tick(now=NOON + HOUR)
+        Pod.objects.filter(pk=pod.pk).update(removed_at=NOON + HOUR)
+
+        spend = budgets.spend_of([alice.key], NOON + timedelta(days=40))[alice.key.pk]
+
+        assert (spend.today_usd, spend.month_usd, spend.total_usd) == (0, 0, 2)
+
+    def test_costs_the_same_for_any_number_of_keys_and_pods(
+        self, alice, pod, django_assert_num_queries
+    ):
+        others = [make_pod(workspace=alice.workspace, node=pod.node) for _ in range(3)]
+        for number, other in enumerate([pod, *others]):
+            key, _ = make_key(
+                alice.user, name=f"ci {number}", budgets={"daily_budget_usd": Decimal(5)}
+            )
+            make_ready(other)
+            Pod.objects.filter(pk=other.pk).update(api_key=key, last_proof_at=NOON + HOUR)
+        metering.tick(now=NOON + HOUR)
+
+        with django_assert_num_queries(3) as asked:
+            budgets.enforce(now=NOON + HOUR)
+
+        assert not any(str(other.public_id) in query["sql"] for query in asked for other in others)
+
 
 class TestDebt:
     def test_a_reboot_does_not_start_the_grace_again(self, pod):
