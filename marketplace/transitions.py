@@ -8,6 +8,7 @@ from typing import Final
 from accounts.services import audit
 from core import live, states
 from core.actors import Actor, ActorKind
+from core.errors import IllegalTransition
 from marketplace import outbox
 from marketplace.models import Node, NodeEvent, NodeStatus
 
@@ -48,14 +49,36 @@ class Reason(StrEnum):
     RECLAIM_DONE = "reclaim_done"
 
 
-S = NodeStatus
-ALLOWED: Final[Mapping[NodeStatus, Collection[NodeStatus]]] = {
-    S.NOT_DETECTED: {S.VALIDATION_PENDING},
-    S.VALIDATION_PENDING: {S.AVAILABLE, S.VALIDATION_FAILED, S.NOT_DETECTED, S.RECLAIMING},
-    S.AVAILABLE: {S.VALIDATION_PENDING, S.VALIDATION_FAILED, S.OFFLINE, S.RECLAIMING},
-    S.VALIDATION_FAILED: {S.VALIDATION_PENDING, S.NOT_DETECTED},
-    S.OFFLINE: {S.AVAILABLE, S.VALIDATION_PENDING, S.NOT_DETECTED},
-    S.RECLAIMING: {S.AVAILABLE, S.VALIDATION_PENDING, S.OFFLINE},
+S, R = NodeStatus, Reason
+NOTICE_OVER: Final = frozenset({R.RECLAIM_CANCELLED, R.MAINTENANCE_CANCELLED, R.MAINTENANCE_OVER})
+# From where, to where, and why; docs/lifecycle.md tells the same, and a test holds it to this.
+MOVES: Final[Mapping[NodeStatus, Mapping[NodeStatus, Collection[Reason]]]] = {
+    S.NOT_DETECTED: {S.VALIDATION_PENDING: {R.ENROLLED}},
+    S.VALIDATION_PENDING: {
+        S.AVAILABLE: {R.CHECKS_PASSED},
+        S.VALIDATION_FAILED: {R.CHECKS_FAILED, R.PROOF_FAILED},
+        S.NOT_DETECTED: {R.CHECKS_FAILED, R.NOT_ANSWERING},
+    },
+    S.AVAILABLE: {
+        S.VALIDATION_PENDING: {R.VERIFICATION_EXPIRED},
+        S.VALIDATION_FAILED: {R.CHECKS_FAILED, R.PROOF_FAILED},
+        S.OFFLINE: {R.NOT_ANSWERING},
+        S.RECLAIMING: {R.MAINTENANCE_STARTED, R.RECLAIM_NOTICE},
+    },
+    S.VALIDATION_FAILED: {
+        S.VALIDATION_PENDING: {R.CHECKS_WANTED, R.ENROLLED_AGAIN},
+        S.NOT_DETECTED: {R.GONE_TOO_LONG},
+    },
+    S.OFFLINE: {
+        S.AVAILABLE: {R.ANSWERS_AGAIN},
+        S.VALIDATION_PENDING: {R.ENROLLED_AGAIN},
+        S.NOT_DETECTED: {R.GONE_TOO_LONG},
+    },
+    S.RECLAIMING: {
+        S.AVAILABLE: NOTICE_OVER,
+        S.VALIDATION_PENDING: {R.ENROLLED_AGAIN},
+        S.OFFLINE: {R.NOT_ANSWERING, *NOTICE_OVER},
+    },
 }
 
 
@@ -64,10 +87,12 @@ def move(
 ) -> None:
     """Change a node's status and record why; the caller holds the row lock.
 
-    :raises IllegalTransition: the table has no such move.
+    :raises IllegalTransition: the table has no such move, or not for this reason.
     """
     source = NodeStatus(node.status)
-    states.require(ALLOWED, of="node", source=source, target=to)
+    states.require(MOVES, of="node", source=source, target=to)
+    if reason not in MOVES[source][to]:
+        raise IllegalTransition(f"A node that is {source} does not become {to} by {reason}.")
     node.status, node.status_reason = to, detail[:300]
     node.save(update_fields=["status", "status_reason", "updated_at"])
     _record(node, source=source, reason=reason, actor=actor, now=now, detail=detail)
