@@ -7,6 +7,7 @@ from typing import Final
 
 from marketplace.checks import CHECKS
 from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, Outcome, Trigger
+from marketplace.selectors.same_machine import entries_of_machine
 
 TITLES: Final = {check.id: check.title for check in CHECKS}
 WORDS: Final = {
@@ -39,8 +40,10 @@ class RunRow:
 
 
 def check_history(node: Node, *, limit: int = 10) -> list[RunRow]:
-    """List the finished runs of a node's checks, newest first."""
-    runs = node.check_runs.filter(finished_at__isnull=False).order_by("-id")
+    """List the finished runs of the checks of a node's machine, newest first, whatever it was on the market as."""
+    runs = CheckRun.objects.filter(
+        node__in=entries_of_machine(node), finished_at__isnull=False
+    ).order_by("-id")
     return [_row(run) for run in runs.prefetch_related("results")[:limit]]
 
 

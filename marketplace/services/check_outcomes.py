@@ -21,7 +21,7 @@ from marketplace.models import (
     ProofVerdict,
     Trigger,
 )
-from marketplace.services import findings, gpu_proofs, listing, outage, proofs
+from marketplace.services import findings, gpu_proofs, listing, outage, outcomes, proofs
 from marketplace.services.check_turns import WAY_THERE, RunLost
 from marketplace.services.hardware import hardware_of
 from marketplace.transitions import Reason, move
@@ -81,6 +81,7 @@ def write_findings(*, node_id: int, evidence: Evidence, now: datetime) -> bool:
             hardware = None if gone else hardware_of(node, evidence.found)
             if hardware is not None:
                 findings.write(node, evidence.found, hardware, now=now)
+                outcomes.carry_over(node)
     except IntegrityError as error:
         # Another run was faster with the same GPUs; the next one finds them there and says so.
         log.warning("checks.not_written", node=node_id, error=str(error))

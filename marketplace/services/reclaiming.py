@@ -13,8 +13,9 @@ from billing.accounts import provider_account
 from billing.models import Posting
 from core.actors import Actor
 from core.errors import Invalid
-from marketplace.models import Node, NodeGpu, Notice
+from marketplace.models import Node, NodeEvent, NodeGpu, Notice
 from marketplace.selectors.notices import is_early
+from marketplace.selectors.same_machine import entries_of_machine
 from marketplace.services import notices
 from marketplace.transitions import Reason, note
 
@@ -65,8 +66,9 @@ def reclaim(*, node_id: int, why: str, actor: Actor, now: datetime) -> Notice:
 
 
 def early_reclaims(node: Node) -> int:
-    """Count how often a node was taken back early; its passport shows it for good."""
-    return node.events.filter(reason_code=Reason.RECLAIMED_EARLY).count()
+    """Count how often a node's machine was taken back early, whatever it was on the market as; it shows for good."""
+    early = NodeEvent.objects.filter(reason_code=Reason.RECLAIMED_EARLY)
+    return early.filter(node__in=entries_of_machine(node)).count()
 
 
 def _holders(node: Node) -> set[UUID]:
