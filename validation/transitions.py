@@ -45,9 +45,12 @@ def move(
     actor: Actor,
     now: datetime,
     detail: str,
+    private: str = "",
     verdict: Verdict | None = None,
 ) -> None:
     """Change a proof's status and record why; the caller holds the row lock. A verdict comes with DONE alone.
+
+    ``detail`` is for everybody, ``private`` for provider and operators, where it says more.
 
     :raises IllegalTransition: the table has no such move.
     """
@@ -58,7 +61,7 @@ def move(
         proof.finished_at, proof.next_try_at = now, None
         proof.lease_token = proof.lease_until = None
     proof.save()
-    _record(proof, source=source, reason=reason, actor=actor, now=now, detail=detail)
+    _record(proof, source=source, reason=reason, actor=actor, now=now, detail=private or detail)
 
 
 def _record(

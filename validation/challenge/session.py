@@ -79,21 +79,25 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coins:
-    """Where blocks come from: the one of the beginning, and one that is later than another."""
+    """Where blocks come from: the one of the beginning; ``later`` waits for one after it that was made after a time."""
 
     first: Block
-    later_than: Callable[[Block], Block]
+    later: Callable[[Block, int], Block]
 
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """A conversation with one prover; ``go_on`` is asked between phases and raises to end it."""
+    """A conversation with one prover; ``go_on`` is asked between phases and raises to end it.
+
+    ``phase`` is the one that is under way: ready, fill, sweep or open.
+    """
 
     line: Line
     patience: Patience
     go_on: Callable[[], None] = lambda: None
     clock: Callable[[], int] = field(default_factory=Clock)
     nonces: Nonces = field(default_factory=lambda: nonces_from(secrets.token_bytes(32)))
+    phase: str = "ready"
 
     def prove(self, subject: Subject, coins: Coins) -> Transcript:
         """Ask for a whole proof and give all that was said.
@@ -106,7 +110,9 @@ class Session:
         self.go_on()
         nonce, residency = self._sweep(statement, commitment)
         self.go_on()
-        reveal = self._open(nonce, residency, coins.later_than(coins.first))
+        coin = coins.later(coins.first, residency.answered_at)
+        self.go_on()
+        reveal = self._open(nonce, residency, coin)
         self.line.send(b'{"type":"bye"}', seconds=self.patience.open)
         try:
             return Transcript(
@@ -149,6 +155,7 @@ class Session:
         return self.clock() - sent
 
     def _fill(self, statement: Statement) -> Commitment:
+        self.phase = "fill"
         seeds = transcript.card_seeds(statement)
         cards = [
             {"uuid": card.uuid, "seed": seed.hex(), "parameters": to_json(card.parameters)}
@@ -165,6 +172,7 @@ class Session:
         return Commitment(received_at=received_at, roots=given.roots)
 
     def _sweep(self, statement: Statement, commitment: Commitment) -> tuple[Hash, Residency]:
+        self.phase = "sweep"
         nonce, sent_at = self.nonces.residency, self.clock()
         sent = transcript.sweep_nonce(statement, commitment, nonce=nonce, sent_at=sent_at)
         message = {"type": "sweep", "nonce": sent.hex()}
@@ -177,6 +185,7 @@ class Session:
         return sent, residency
 
     def _open(self, nonce_of_sweeps: Hash, residency: Residency, beacon: Block) -> Reveal:
+        self.phase = "open"
         nonce, drawn_at = self.nonces.opening, self.clock()
         coins = transcript.coins(
             nonce_of_sweeps, residency, nonce=nonce, beacon=beacon, drawn_at=drawn_at

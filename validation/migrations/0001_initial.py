@@ -117,6 +117,14 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, help_text="hexadecimal", max_length=64),
                 ),
                 (
+                    "coin_number",
+                    models.PositiveBigIntegerField(
+                        blank=True,
+                        help_text="the later block that the openings were drawn with",
+                        null=True,
+                    ),
+                ),
+                (
                     "previous",
                     models.CharField(
                         blank=True,
@@ -302,7 +310,7 @@ class Migration(migrations.Migration):
                 (
                     "chain",
                     models.CharField(
-                        help_text="the beacon's chain, by name and genesis", max_length=80
+                        help_text="the beacon's chain, by name and genesis", max_length=120
                     ),
                 ),
                 ("beacon_number", models.PositiveBigIntegerField()),

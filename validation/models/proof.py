@@ -78,6 +78,9 @@ class Proof(models.Model):
 
     beacon_number = models.PositiveBigIntegerField(null=True, blank=True)
     beacon_hash = models.CharField(max_length=64, blank=True, help_text="hexadecimal")
+    coin_number = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="the later block that the openings were drawn with"
+    )
     previous = models.CharField(
         max_length=64, blank=True, help_text="commitment of the machine's proof before this one"
     )

@@ -6,7 +6,7 @@ from django.db import models
 class Round(models.Model):
     """One beacon block and the machines that were challenged at it."""
 
-    chain = models.CharField(max_length=80, help_text="the beacon's chain, by name and genesis")
+    chain = models.CharField(max_length=120, help_text="the beacon's chain, by name and genesis")
     beacon_number = models.PositiveBigIntegerField()
     beacon_hash = models.CharField(max_length=64, help_text="hexadecimal")
     machine_count = models.PositiveIntegerField(default=0)

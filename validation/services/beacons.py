@@ -1,51 +1,73 @@
-"""The public coin of proofs: a finalized block that nobody could know before it was there."""
+"""The public coin of proofs: finalized blocks that nobody could know before they were there."""
 
 import time
-from dataclasses import dataclass
 from typing import Final
 
 from billing.chain.gateway import gateway
+from billing.chain.port import Block as ChainBlock
 from billing.chain.port import ChainUnavailable
+from validation.proof.bundle.records import Block
+from validation.verifier.chain import ChainError, FoundBlock
 
 POLL_SECONDS: Final = 0.25
-# Some blocks of the real chain, which makes one in twelve seconds.
-PATIENCE_SECONDS: Final = 60.0
+# Some blocks of the real chain, which makes one in twelve seconds and finalizes it some blocks later.
+PATIENCE_SECONDS: Final = 90.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beacon:
-    """A block: its chain (name and genesis), its number, and its hash in hexadecimal without 0x."""
-
-    chain: str
-    number: int
-    hash: str
-
-
-def newest() -> Beacon:
+def newest() -> Block:
     """Give the newest finalized block.
 
     :raises ChainUnavailable: the chain does not answer.
     """
-    chain = gateway()
-    network, number = chain.network(), chain.heads().finalized
-    block = chain.block(number)
-    genesis = network.genesis.removeprefix("0x")
-    return Beacon(
-        chain=f"{network.name} {genesis}"[:80], number=number, hash=block.hash.removeprefix("0x")
-    )
+    return _record(_newest())
 
 
-def later_than(beacon: Beacon, *, patience_seconds: float = PATIENCE_SECONDS) -> Beacon:
-    """Wait for a finalized block after another one.
+def later(than: Block, after_us: int) -> Block:
+    """Wait for a finalized block that is later than another and was made after a time (microseconds since 1970).
 
     :raises ChainUnavailable: none came in time.
     """
-    deadline = time.monotonic() + patience_seconds
-    while (found := newest()).number <= beacon.number:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (found := _newest()).number <= than.number or time_us(found) < after_us:
         if time.monotonic() > deadline:
             raise ChainUnavailable(
-                f"No block was finalized after {beacon.number} within {patience_seconds:.0f} s.",
+                f"No later block than {than.number} was finalized within {PATIENCE_SECONDS:.0f} s.",
                 hint="Look at the chain on the status page.",
             )
         time.sleep(POLL_SECONDS)
-    return found
+    return _record(found)
+
+
+class OurChain:
+    """The market's chain as a verifier looks blocks up."""
+
+    def block(self, number: int) -> FoundBlock | None:
+        """Find a block by its number.
+
+        :raises ChainError: there is no answer.
+        """
+        try:
+            found = gateway().block(number)
+        except ChainUnavailable as error:
+            raise ChainError(error.message) from error
+        return FoundBlock(_hash(found), time_us(found))
+
+
+def time_us(block: ChainBlock) -> int:
+    """Give a block's time in microseconds since 1970."""
+    return round(block.at.timestamp() * 1_000_000)
+
+
+def _newest() -> ChainBlock:
+    chain = gateway()
+    return chain.block(chain.heads().finalized)
+
+
+def _record(block: ChainBlock) -> Block:
+    network = gateway().network()
+    chain = f"{network.name} {network.genesis.removeprefix('0x')}"
+    return Block(chain=chain, number=block.number, hash=_hash(block))
+
+
+def _hash(block: ChainBlock) -> bytes:
+    return bytes.fromhex(block.hash.removeprefix("0x"))

@@ -14,8 +14,8 @@ from core import leases
 from marketplace.models import HandOver, Node, NodeStatus, ProofVerdict
 from validation import dispatch
 from validation.models import Proof, ProofStatus, Purpose, Round
+from validation.proof.bundle.records import Block
 from validation.services import beacons, wanting
-from validation.services.beacons import Beacon
 
 log = structlog.get_logger(__name__)
 BATCH: Final = 200
@@ -76,13 +76,13 @@ def next_round_at(now: datetime) -> datetime:
     return now + settings.MARKET_PROOF_INTERVAL * random.uniform(0.8, 1.2)  # noqa: S311  # jitter
 
 
-def _begin(beacon: Beacon, nodes: list[int], *, now: datetime) -> Round | None:
+def _begin(beacon: Block, nodes: list[int], *, now: datetime) -> Round | None:
     try:
         with transaction.atomic():
             begun = Round.objects.create(
                 chain=beacon.chain,
                 beacon_number=beacon.number,
-                beacon_hash=beacon.hash,
+                beacon_hash=beacon.hash.hex(),
                 machine_count=len(nodes),
                 started_at=now,
                 next_at=next_round_at(now),

@@ -18,7 +18,7 @@ REASONS: Final = {
     Purpose.SWEEP: (Reason.ROUND, "Every idle machine is proven in this round."),
     Purpose.HAND_OVER: (Reason.HANDED_OVER, "Its GPUs went to a renter."),
     Purpose.RETURN: (Reason.RETURNED, "A renter gave its GPUs back."),
-    Purpose.ON_DEMAND: (Reason.ASKED_FOR, "Somebody asked for it."),
+    Purpose.ON_DEMAND: (Reason.ASKED_FOR, "It was asked for."),
 }
 
 

@@ -1,0 +1,131 @@
+"""Bands: what a GPU model takes for a proof, from stored samples; published, versioned, and never guessed."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from statistics import median
+from typing import Final
+
+from django.conf import settings
+
+from marketplace.models import GpuModel
+from validation.models import Band, CardSample
+from validation.proof.bundle import records
+from validation.proof.parameters import Parameters
+
+# No machine may make the band by itself: of each, the latest samples count.
+PER_MACHINE: Final = 20
+SAMPLES: Final = 2_000
+# Clocks differ by 13 % between boards of a model; three times the spread of a normal sample is 5 MAD.
+LOW_SHARE, HIGH_SHARE, MADS = 0.20, 0.25, 5
+# A band whose medians moved by less is the same band.
+MOVED: Final = 0.01
+# Simulated cards are held to no time but the deadline: their times say how busy a CPU was.
+SIMULATED_VERSION: Final = 0
+
+
+def shape_of(parameters: Parameters, *, cards: int) -> str:
+    """Name what the times of a proof depend on."""
+    sizes = parameters
+    return f"n={sizes.n} products={sizes.products} sweeps={sizes.sweeps} cards={cards}"
+
+
+def band_of(gpu_model: GpuModel, shape: str) -> Band | None:
+    """Give the newest band of a model that anybody is held to."""
+    found = Band.objects.filter(gpu_model=gpu_model, shape=shape, shadow=False, simulated=False)
+    return found.order_by("-version").first()
+
+
+def limits_of(band: Band) -> records.Bands:
+    """Write a band as a bundle carries it: the microseconds that each phase may take."""
+    return records.Bands(
+        version=band.version,
+        model=band.gpu_model.name,
+        memory_bytes=band.gpu_model.memory_mib << 20,
+        samples=band.sample_count,
+        fill_us=_limits(band.fill_median_us, band.fill_mad_us),
+        residency_us=_limits(band.sweep_median_us, band.sweep_mad_us),
+    )
+
+
+def simulated_limits(
+    model: str, *, memory_bytes: int, fill_seconds: float, sweep_seconds: float
+) -> records.Bands:
+    """Write the deadlines as the band of a simulated card."""
+    return records.Bands(
+        version=SIMULATED_VERSION,
+        model=model,
+        memory_bytes=memory_bytes,
+        samples=0,
+        fill_us=records.Band(low=0, high=round(fill_seconds * 1e6)),
+        residency_us=records.Band(low=0, high=round(sweep_seconds * 1e6)),
+    )
+
+
+def publish(now: datetime) -> int:
+    """Publish a new version of each band that moved; give how many."""
+    kinds = CardSample.objects.values_list("gpu_model", "shape").distinct()
+    return sum(_publish(model, shape, now=now) for model, shape in kinds)
+
+
+def _publish(gpu_model_id: int, shape: str, *, now: datetime) -> bool:
+    rows = CardSample.objects.filter(gpu_model=gpu_model_id, shape=shape).order_by("-id")[:SAMPLES]
+    samples = _fair_share(rows)
+    machines = len({sample.node_id for sample in samples})
+    enough = (
+        machines >= settings.MARKET_BAND_MIN_MACHINES
+        and len(samples) >= settings.MARKET_BAND_MIN_SAMPLES
+    )
+    fill = _middle([sample.fill_us for sample in samples])
+    sweep = _middle([sample.sweep_us for sample in samples])
+    simulated = samples[0].simulated
+    band = Band(
+        gpu_model_id=gpu_model_id,
+        shape=shape,
+        simulated=simulated,
+        fill_median_us=fill[0],
+        fill_mad_us=fill[1],
+        sweep_median_us=sweep[0],
+        sweep_mad_us=sweep[1],
+        sample_count=len(samples),
+        machine_count=machines,
+        shadow=simulated or not enough,
+        published_at=now,
+    )
+    newest = Band.objects.filter(gpu_model=gpu_model_id, shape=shape).order_by("-version").first()
+    if newest is not None and not _moved(newest, band):
+        return False
+    band.version = newest.version + 1 if newest else 1
+    band.save()
+    return True
+
+
+def _fair_share(rows: Iterable[CardSample]) -> list[CardSample]:
+    taken: dict[int, int] = {}
+    chosen = []
+    for sample in rows:
+        taken[sample.node_id] = taken.get(sample.node_id, 0) + 1
+        if taken[sample.node_id] <= PER_MACHINE:
+            chosen.append(sample)
+    return chosen
+
+
+def _middle(values: Sequence[int]) -> tuple[int, int]:
+    """Give the median and the median absolute deviation from it."""
+    middle = median(values)
+    return round(middle), round(median(abs(value - middle) for value in values))
+
+
+def _moved(old: Band, new: Band) -> bool:
+    if old.shadow != new.shadow:
+        return True
+    pairs = (
+        (old.fill_median_us, new.fill_median_us),
+        (old.sweep_median_us, new.sweep_median_us),
+    )
+    return any(abs(now - before) > MOVED * before for before, now in pairs)
+
+
+def _limits(middle: int, mad: int) -> records.Band:
+    low = middle - max(LOW_SHARE * middle, MADS * mad)
+    high = middle + max(HIGH_SHARE * middle, MADS * mad)
+    return records.Band(low=max(0, round(low)), high=round(high))

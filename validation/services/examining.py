@@ -1,0 +1,150 @@
+"""One try at a machine: connect, start the prover, ask, and give what was said."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from billing.chain.port import ChainUnavailable
+from marketplace.machine import (
+    AccessDenied,
+    CommandTimeout,
+    HostKeyChanged,
+    MachineError,
+    MachineUnreachable,
+    NotUnderstood,
+    connect,
+    fingerprint,
+)
+from marketplace.models import Node
+from marketplace.services.machines import machine_address
+from validation import terms
+from validation.challenge.dialogue import ProverFault
+from validation.challenge.session import NOTHING_BEFORE, Coins, Session, Subject
+from validation.models import Proof, ProofStatus
+from validation.proof.bundle import records
+from validation.proof.bundle.records import Block, Transcript
+from validation.services import bands, beacons, provers
+
+# Which check a phase's silence fails.
+CHECK_OF_PHASE: Final = {"fill": "commitment", "sweep": "sweeps", "open": "tiles"}
+REMEDY: Final = "Run the prover's self-test; close what else uses the cards."
+
+
+class NoAnswer(Exception):
+    """The try showed nothing, for a reason that may not be the machine's.
+
+    The message is for everybody; ``detail`` may name addresses and is for provider and operators.
+    """
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail or message
+
+
+class Refused(Exception):
+    """The machine was asked in time and did not answer as it must; ``check_id`` is what that fails."""
+
+    def __init__(self, message: str, *, check_id: str, remedy: str) -> None:
+        super().__init__(message)
+        self.check_id, self.remedy = check_id, remedy or REMEDY
+
+
+class Interrupted(Exception):
+    """The machine is not idle any more; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What is asked of a machine in one try, and with which beacon."""
+
+    proof: Proof
+    node: Node
+    beacon: Block
+    go_on: Callable[[], None]
+
+
+def examine(examination: Examination) -> Transcript:
+    """Ask a machine for a proof; no transaction may be open.
+
+    :raises NoAnswer, Refused, Interrupted: there is no proof. :raises NotRunnable: there cannot be one.
+    """
+    node, session = examination.node, None
+    patience = terms.SIMULATED if node.simulated else terms.REAL
+    try:
+        with (
+            connect(machine_address(node), timeout=terms.CONNECT_SECONDS) as machine,
+            provers.started(machine, node) as talk,
+        ):
+            session = Session(line=talk, patience=patience, go_on=examination.go_on)
+            coins = Coins(first=examination.beacon, later=beacons.later)
+            return session.prove(subject_of(examination.proof, node), coins)
+    except ProverFault as fault:
+        raise _fault(session, str(fault), fault.remedy) from fault
+    except CommandTimeout as error:
+        raise _fault(session, "It gave no answer in time.", "") from error
+    except NotUnderstood as error:
+        raise _fault(session, "Its answer is longer than any answer can be.", "") from error
+    except MachineError as error:
+        raise NoAnswer(in_public(error), detail=str(error)) from error
+    except ChainUnavailable as error:
+        raise NoAnswer("The chain gave no later block.", detail=error.message) from error
+
+
+def in_public(error: MachineError) -> str:
+    """Say what kept a prover from answering, without the machine's address."""
+    if isinstance(error, HostKeyChanged):
+        return "Another host key answers there than the pinned one."
+    if isinstance(error, AccessDenied):
+        return "It refused this market's key."
+    if isinstance(error, MachineUnreachable):
+        return "It could not be reached."
+    return "The prover could not be started there, or ended without an answer."
+
+
+def subject_of(proof: Proof, node: Node) -> Subject:
+    """Say which machine is asked, for what, and against which band."""
+    parameters, model = provers.parameters_of(node), node.gpu_model.name
+    if node.simulated:
+        model = f"{model} (simulated)"
+    return Subject(
+        purpose=records.Purpose(proof.purpose),
+        machine=records.Machine(
+            node_id=str(node.public_id),
+            hotkey=node.provider.hotkey or "",
+            host_key=fingerprint(node.host_key),
+            claimed_model=model,
+            claimed_count=node.gpu_count,
+            simulated=node.simulated,
+        ),
+        parameters=parameters,
+        bands=_bands(node, model),
+        previous=previous_of(node),
+    )
+
+
+def previous_of(node: Node) -> bytes:
+    """Give the commitment of the machine's proof before this one, or zeros."""
+    known = Proof.objects.filter(node=node, status=ProofStatus.DONE).exclude(commitment="")
+    text = known.order_by("-id").values_list("commitment", flat=True).first()
+    return bytes.fromhex(text) if text else NOTHING_BEFORE
+
+
+def _bands(node: Node, model: str) -> records.Bands | None:
+    parameters = provers.parameters_of(node)
+    if node.simulated:
+        return bands.simulated_limits(
+            model,
+            memory_bytes=provers.memory_of_simulated(parameters),
+            fill_seconds=terms.SIMULATED.fill,
+            sweep_seconds=terms.SIMULATED.sweep,
+        )
+    band = bands.band_of(node.gpu_model, bands.shape_of(parameters, cards=node.gpu_count))
+    return bands.limits_of(band) if band else None
+
+
+def _fault(session: Session | None, said: str, remedy: str) -> Exception:
+    """Tell what a machine failed to answer from what kept its prover from starting."""
+    check_id = CHECK_OF_PHASE.get(session.phase) if session else None
+    if check_id is None:
+        return NoAnswer(said)
+    return Refused(said, check_id=check_id, remedy=remedy)

@@ -1,0 +1,85 @@
+"""Judging what a machine answered: the same checks that anyone can repeat, sealed with our key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from validation.models import CheckStatus
+from validation.proof.bundle.records import Status, Transcript
+from validation.proof.bundle.signing import seal
+from validation.proof.seeds import machine_commitment
+from validation.services.beacons import OurChain
+from validation.services.validator_key import validator_key
+from validation.verifier.judging import body_of, judge
+from validation.verifier.report import Check
+from validation.verifier.timing import phase_us
+from validation.verifier.verifying import verify
+
+# What says how fast a card was, and nothing about whether it computed.
+OF_TIME: Final = frozenset({"times"})
+STATUSES: Final = {
+    Status.PASS: CheckStatus.PASS,
+    Status.FAIL: CheckStatus.FAIL,
+    Status.UNKNOWN: CheckStatus.UNKNOWN,
+    Status.NOT_CHECKED: CheckStatus.NOT_CHECKED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A sealed bundle with what it says."""
+
+    transcript: Transcript
+    data: bytes
+    verdict: Status
+    checks: Sequence[Check]
+
+    @property
+    def sha256(self) -> str:
+        """Give the hash of the bundle's bytes, in hexadecimal."""
+        return sha256(self.data).hexdigest()
+
+    @property
+    def commitment(self) -> str:
+        """Give the hash over all cards' roots, in hexadecimal."""
+        return machine_commitment(self.transcript.commitment.roots).hex()
+
+    @property
+    def fill_us(self) -> int:
+        """Give what the fill took, without the round trip."""
+        statement = self.transcript.statement
+        received_at = self.transcript.commitment.received_at
+        return phase_us(statement.sent_at, received_at, statement.round_trip_us)
+
+    @property
+    def sweep_us(self) -> int:
+        """Give what all sweeps took, without the round trip."""
+        residency, round_trip = (
+            self.transcript.residency,
+            self.transcript.statement.round_trip_us,
+        )
+        return phase_us(residency.sent_at, residency.answered_at, round_trip)
+
+    @property
+    def failed(self) -> list[str]:
+        """List the ids of the checks that failed."""
+        return [check.id for check in self.checks if check.status is Status.FAIL]
+
+    @property
+    def is_late_only(self) -> bool:
+        """Say whether nothing but the times is wrong."""
+        return bool(self.failed) and set(self.failed) <= OF_TIME
+
+
+def judged(transcript: Transcript) -> Judged:
+    """Judge a transcript and seal it; verifies what was sealed as a stranger would, with our chain at hand.
+
+    :raises NoValidatorKey: there is no key to sign with.
+    """
+    key = validator_key()
+    body = body_of(transcript, judge(transcript))
+    data = seal(body, signer=key.address, sign=key.sign)
+    report = verify(data, signer=key.address, chain=OurChain())
+    verdict = body.verdict if report.holds or body.verdict is Status.FAIL else Status.UNKNOWN
+    return Judged(transcript, data, verdict, report.checks)

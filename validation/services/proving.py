@@ -1,0 +1,124 @@
+"""Running a proof: one try under its lease; what comes of it is in `concluding`."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from core import clock, leases
+from core.actors import PLATFORM
+from core.clock import Clock
+from core.errors import Unavailable
+from marketplace.models import Node
+from validation.models import Proof, ProofStatus, Purpose, Verdict
+from validation.proof.bundle.records import Block, Status
+from validation.services import beacons, concluding, judging, light, machine_lock, wanting
+from validation.services.examining import Examination, Interrupted, NoAnswer, Refused, examine
+from validation.services.provers import NotRunnable
+from validation.transitions import Reason, move
+from validation.verifier.report import Check
+
+log = structlog.get_logger(__name__)
+OURS: Final = "A mistake of this market kept it from running."
+LATE: Final = "Its times were outside the band."
+IN_TIME: Final = "an answer in time, of the right form"
+
+
+def prove(*, proof_id: int, now: Clock = clock.now) -> None:
+    """Try a proof, and draw the consequences; harmless when somebody else does, or when it is done."""
+    open_ones = Proof.objects.exclude(status=ProofStatus.DONE)
+    with leases.held(open_ones, pk=proof_id, now=now) as token:
+        if token is None:
+            return
+        node_id = Proof.objects.values_list("node", flat=True).get(pk=proof_id)
+        with machine_lock.held(node_id) as alone:
+            if alone and _begin(proof_id, token, now=now()):
+                _try(proof_id, token, now)
+
+
+def _begin(proof_id: int, token: UUID, *, now: datetime) -> bool:
+    """Enter a try; end the proof instead where there were enough, or the machine is not idle."""
+    with transaction.atomic():
+        proof = concluding.locked(proof_id, token)
+        if proof is None:
+            return False
+        if proof.attempt >= settings.MARKET_PROOF_TRIES:
+            # A worker died over the last of them.
+            concluding.end(proof, Verdict.UNKNOWN, Reason.GIVEN_UP, OURS, now=now)
+            return False
+        why_not = "" if proof.purpose == Purpose.HAND_OVER else wanting.obstacle(proof.node)
+        if why_not:
+            concluding.end(proof, Verdict.NOT_RUN, Reason.NOT_POSSIBLE, why_not, now=now)
+            return False
+        _enter(proof, now=now)
+    return True
+
+
+def _enter(proof: Proof, *, now: datetime) -> None:
+    proof.attempt += 1
+    proof.started_at, proof.next_try_at = now, now + concluding.wait(proof.attempt)
+    proof.save(update_fields=["attempt", "started_at", "next_try_at"])
+    if proof.status == ProofStatus.WANTED:
+        detail = f"Try {proof.attempt} of {settings.MARKET_PROOF_TRIES}."
+        move(
+            proof,
+            to=ProofStatus.RUNNING,
+            reason=Reason.STARTED,
+            actor=PLATFORM,
+            now=now,
+            detail=detail,
+        )
+
+
+def _try(proof_id: int, token: UUID, now: Clock) -> None:
+    related = ("node__provider", "node__gpu_model", "round")
+    proof = Proof.objects.select_related(*related).get(pk=proof_id)
+    try:
+        if proof.purpose == Purpose.HAND_OVER:
+            light.look(proof, token, now=now)
+        else:
+            _in_full(proof, token, now)
+    except Interrupted as reason:
+        concluding.not_run(proof_id, token, str(reason), now=now())
+    except (NotRunnable, Unavailable) as reason:
+        concluding.not_run(proof_id, token, reason.message, now=now())
+    except NoAnswer as error:
+        concluding.again(proof_id, token, str(error), private=error.detail, now=now())
+    except Refused as error:
+        failed = Check(error.check_id, Status.FAIL, str(error), IN_TIME, error.remedy)
+        concluding.again(proof_id, token, str(error), at_last=failed, now=now())
+    except Exception:
+        # What a hostile machine makes us stumble over costs it the try, and never the worker.
+        log.exception("proof.stumbled", proof=str(proof.public_id))
+        concluding.again(proof_id, token, OURS, now=now())
+
+
+def _in_full(proof: Proof, token: UUID, now: Clock) -> None:
+    beacon, go_on = _beacon(proof), _still_idle(proof.node_id)
+    found = judging.judged(examine(Examination(proof, proof.node, beacon, go_on)))
+    if found.is_late_only and proof.attempt < settings.MARKET_PROOF_TRIES:
+        concluding.again(proof.pk, token, LATE, now=now())
+    else:
+        concluding.keep(proof.pk, token, found, now=now())
+
+
+def _beacon(proof: Proof) -> Block:
+    """Give the round's block at the first try, the same for all idle machines; the newest otherwise."""
+    begun = proof.round if proof.attempt == 1 else None
+    if begun is None:
+        return beacons.newest()
+    return Block(
+        chain=begun.chain, number=begun.beacon_number, hash=bytes.fromhex(begun.beacon_hash)
+    )
+
+
+def _still_idle(node_id: int) -> Callable[[], None]:
+    def go_on() -> None:
+        if why_not := wanting.obstacle(Node.objects.get(pk=node_id)):
+            raise Interrupted(why_not)
+
+    return go_on
