@@ -75,7 +75,7 @@ VALIDATOR, STRANGER = Key("validator"), Key("stranger")
 
 @dataclass
 class Session:
-    """One proof of one machine; `before_*` times are those of the validator's own clock."""
+    """One proof of one machine."""
 
     cards: Sequence[TimedCard] = field(
         default_factory=lambda: [TimedCard(f"GPU-{i}") for i in range(2)]
@@ -89,6 +89,10 @@ class Session:
     round_trip_us: int = ROUND_TRIP_US
     in_turn: bool = False
     later_block: int = 12
+
+    def __post_init__(self) -> None:
+        if self.bands is BANDS:
+            self.bands = replace(BANDS, memory_bytes=self.sizes.resident_bytes)
 
     def run(self) -> Transcript:
         """Run all phases in order."""
