@@ -3,8 +3,14 @@
 from importlib.resources import files
 from typing import Final
 
-# Compiled one by one; the headers are what they include.
-SOURCES: Final = ("generate.cu", "digest.cu", "tree.cu", "gemm.cu")
+# Each kernel and the file that holds it; each file is compiled alone.
+KERNELS: Final = {
+    "generate": "generate.cu",
+    "gemm_low16": "gemm.cu",
+    "pack_low16": "pack.cu",
+    "digest_tiles": "digest.cu",
+    "tree_level": "tree.cu",
+}
 HEADERS: Final = ("types.cuh", "chacha.cuh", "sha256.cuh")
 
 

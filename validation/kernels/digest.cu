@@ -6,6 +6,12 @@ constexpr u32 LANES = 64;
 constexpr u32 OUTPUTS = 4;
 constexpr u32 TILES_PER_BLOCK = 4;
 
+// 16 bytes are a vector: four words, eight elements.
+constexpr u32 ELEMENTS_IN_VECTOR = 8;
+constexpr u32 VECTORS_IN_TILE_ROW = TILE / ELEMENTS_IN_VECTOR;
+constexpr u32 ROWS_IN_STRETCH = LANES / VECTORS_IN_TILE_ROW;
+constexpr u32 STRETCHES = TILE / ROWS_IN_STRETCH;
+
 struct DigestKey {
     u64 word[LANES + OUTPUTS];
 };
@@ -15,24 +21,24 @@ __device__ __forceinline__ u64 absorb(u64 state, u64 word) {
     return state ^ (state >> 32);
 }
 
-// Words p * 256 + 4 * lane + q of a tile, p = 0..15 and q = 0..3: one vector of four from every fourth row.
-__device__ __forceinline__ u64 lane_state(const uint4* vectors, u32 vectors_in_row, u64 state) {
-    uint4 loaded[TILE / 4];
-    // All loads first: the chain below waits for the multiplier, not for memory.
+// A lane takes one vector of every stretch of LANES vectors, that is of eight rows of its tile.
+__device__ __forceinline__ u64 lane_state(const uint4* mine, u64 vectors_in_stretch, u64 state) {
+    uint4 loaded[STRETCHES];
+    // The loads do not wait for the chain of multiplications below.
 #pragma unroll
-    for (u32 p = 0; p < TILE / 4; ++p) loaded[p] = vectors[u64(p) * 4 * vectors_in_row];
+    for (u32 i = 0; i < STRETCHES; ++i) loaded[i] = mine[i * vectors_in_stretch];
 #pragma unroll
-    for (u32 p = 0; p < TILE / 4; ++p) {
-        state = absorb(state, loaded[p].x);
-        state = absorb(state, loaded[p].y);
-        state = absorb(state, loaded[p].z);
-        state = absorb(state, loaded[p].w);
+    for (u32 i = 0; i < STRETCHES; ++i) {
+        state = absorb(state, loaded[i].x);
+        state = absorb(state, loaded[i].y);
+        state = absorb(state, loaded[i].z);
+        state = absorb(state, loaded[i].w);
     }
     return state;
 }
 
-// digests[i] = the digest of tile first + i, counted through all products (k, row, column), as four 64 bit words.
-// products: K matrices of n x n int32, row-major, one after another. A block is LANES x TILES_PER_BLOCK threads.
+// digests[i] = the digest of tile first + i, as four 64 bit words. Tiles count through all products: product, row,
+// column. products: matrices of n x n uint16 by rows, one after another. A block is LANES x TILES_PER_BLOCK threads.
 extern "C" __global__ void __launch_bounds__(LANES * TILES_PER_BLOCK)
 digest_tiles(const uint4* products, u32 n, u64 first, u64 count, const DigestKey* key, u64* digests) {
     __shared__ u64 lanes[TILES_PER_BLOCK][LANES];
@@ -45,13 +51,13 @@ digest_tiles(const uint4* products, u32 n, u64 first, u64 count, const DigestKey
 
     if (within) {
         const u32 tiles_in_row = n / TILE;
-        const u32 vectors_in_row = n / 4;
+        const u64 vectors_in_row = n / ELEMENTS_IN_VECTOR;
         const u64 tile = first + index;
-        // Rows of all products together: product k begins at row k * n.
-        const u64 row = (tile / tiles_in_row) * TILE + lane / 16;
-        const u64 column = (tile % tiles_in_row) * (TILE / 4) + lane % 16;
-        lanes[slot][lane] =
-            lane_state(products + row * vectors_in_row + column, vectors_in_row, key->word[lane]);
+        // Rows count through all products too: product k begins at row k * n.
+        const u64 row = tile / tiles_in_row * TILE + lane / VECTORS_IN_TILE_ROW;
+        const u64 column = tile % tiles_in_row * VECTORS_IN_TILE_ROW + lane % VECTORS_IN_TILE_ROW;
+        lanes[slot][lane] = lane_state(
+            products + row * vectors_in_row + column, ROWS_IN_STRETCH * vectors_in_row, key->word[lane]);
     }
     __syncthreads();
 

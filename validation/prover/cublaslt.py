@@ -1,12 +1,12 @@
 """The vendor's exact int8 product, cuBLASLt through ctypes: the fastest honest way, hence the yardstick of time."""
 
 import ctypes
-import sysconfig
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
-LIBRARIES: Final = ("libcublasLt.so.12", "libcublasLt.so.13", "libcublasLt.so.11", "libcublasLt.so")
+from validation.prover.libraries import load
+
+NAMES: Final = ("libcublasLt.so.12", "libcublasLt.so.13", "libcublasLt.so.11", "libcublasLt.so")
 
 # cublas_api.h, library_types.h and cublasLt.h; the values have not changed since CUDA 11.
 COMPUTE_32I: Final = 72
@@ -35,97 +35,95 @@ class _Choice(ctypes.Structure):
     )
 
 
-class VendorProduct:
-    """C = A * B for one n: A by rows, B by columns, C by rows, all on the card that is current in this thread."""
+@dataclass(frozen=True)
+class _Plan:
+    """What the library needs to know of one shape: `rows` of the product, n columns."""
 
-    def __init__(self, *, n: int) -> None:
-        self._library = _load()
+    right: ctypes.c_void_p
+    left: ctypes.c_void_p
+    sums: ctypes.c_void_p
+    choice: _Choice
+
+
+class VendorProduct:
+    """Exact int8 products on the card whose context is current in this thread.
+
+    ``workspace`` is the address of WORKSPACE_BYTES on the card, lent for as long as products are made.
+
+    :raises CublasError: if the library is not installed, and from any method if it refuses.
+    """
+
+    def __init__(self, *, workspace: int) -> None:
+        library = load(NAMES)
+        if library is None:
+            raise CublasError("libcublasLt is not installed")
+        self._library = library
+        self._workspace = ctypes.c_void_p(workspace)
         self._handle = self._create("cublasLtCreate")
         self._operation = self._create("cublasLtMatmulDescCreate", COMPUTE_32I, R_32I)
-        transpose = ctypes.c_int32(TRANSPOSE)
-        self._call(
-            "cublasLtMatmulDescSetAttribute",
-            self._operation,
-            DESCRIPTION_TRANSPOSE_A,
-            ctypes.byref(transpose),
-            ctypes.c_size_t(4),
-        )
-        self._input, self._output = self._layout(R_8I, n), self._layout(R_32I, n)
-        self._choice = self._choose()
+        self._set("MatmulDesc", self._operation, DESCRIPTION_TRANSPOSE_A, ctypes.c_int32(TRANSPOSE))
+        self._plans: dict[tuple[int, int], _Plan] = {}
 
-    def multiply(self, *, a: int, b: int, c: int, workspace: int, stream: int) -> None:
-        """Enqueue one product; all arguments are device addresses, and `stream` the handle of a stream.
+    def multiply(self, *, left: int, right: int, sums: int, n: int, rows: int) -> None:
+        """Enqueue one product on the default stream; all addresses are on the card.
 
-        The library counts by columns, in which our rows of C are the columns of C transposed: it multiplies
-        B transposed, as B lies in memory, with A transposed.
+        The library counts by columns, and our rows of the product are its columns: it multiplies the right operand
+        transposed, as it lies in memory, with the left one transposed.
         """
-        one, zero = ctypes.c_int32(1), ctypes.c_int32(0)
-        target = ctypes.c_void_p(c)
+        plan = self._plans.get((n, rows)) or self._plan(n, rows)
+        one, zero, target = ctypes.c_int32(1), ctypes.c_int32(0), ctypes.c_void_p(sums)
         self._call(
             "cublasLtMatmul",
-            self._handle,
-            self._operation,
-            ctypes.byref(one),
-            ctypes.c_void_p(b),
-            self._input,
-            ctypes.c_void_p(a),
-            self._input,
-            ctypes.byref(zero),
-            target,
-            self._output,
-            target,
-            self._output,
-            ctypes.byref(self._choice.algorithm),
-            ctypes.c_void_p(workspace),
-            ctypes.c_size_t(WORKSPACE_BYTES),
-            ctypes.c_void_p(stream),
+            *(self._handle, self._operation, ctypes.byref(one)),
+            *(ctypes.c_void_p(right), plan.right),
+            *(ctypes.c_void_p(left), plan.left),
+            *(ctypes.byref(zero), target, plan.sums, target, plan.sums),
+            *(ctypes.byref(plan.choice.algorithm), self._workspace),
+            *(ctypes.c_size_t(WORKSPACE_BYTES), ctypes.c_void_p(0)),
         )
-
-    def close(self) -> None:
-        """Free what the library holds for this product."""
-        for name, value in (
-            ("cublasLtMatrixLayoutDestroy", self._input),
-            ("cublasLtMatrixLayoutDestroy", self._output),
-            ("cublasLtMatmulDescDestroy", self._operation),
-            ("cublasLtDestroy", self._handle),
-        ):
-            self._call(name, value)
 
     def version(self) -> int:
         """Return the library's version as it counts: 120901 is 12.9.1."""
         self._library.cublasLtGetVersion.restype = ctypes.c_size_t
         return int(self._library.cublasLtGetVersion())
 
-    def _layout(self, data_type: int, n: int) -> ctypes.c_void_p:
-        size = ctypes.c_uint64(n)
-        return self._create("cublasLtMatrixLayoutCreate", data_type, size, size, ctypes.c_int64(n))
+    def _plan(self, n: int, rows: int) -> _Plan:
+        right, left = self._layout(R_8I, n, n), self._layout(R_8I, n, rows)
+        sums = self._layout(R_32I, n, rows)
+        plan = _Plan(right, left, sums, self._choose(right, left, sums))
+        self._plans[n, rows] = plan
+        return plan
 
-    def _choose(self) -> _Choice:
+    def _layout(self, data_type: int, n: int, columns: int) -> ctypes.c_void_p:
+        sizes = (ctypes.c_uint64(n), ctypes.c_uint64(columns), ctypes.c_int64(n))
+        return self._create("cublasLtMatrixLayoutCreate", data_type, *sizes)
+
+    def _choose(
+        self, right: ctypes.c_void_p, left: ctypes.c_void_p, sums: ctypes.c_void_p
+    ) -> _Choice:
         preference = self._create("cublasLtMatmulPreferenceCreate")
         limit = ctypes.c_uint64(WORKSPACE_BYTES)
-        self._call(
-            "cublasLtMatmulPreferenceSetAttribute",
-            preference,
-            PREFERENCE_WORKSPACE_BYTES,
-            ctypes.byref(limit),
-            ctypes.c_size_t(8),
-        )
+        self._set("MatmulPreference", preference, PREFERENCE_WORKSPACE_BYTES, limit)
         choice, found = _Choice(), ctypes.c_int()
-        layouts = (self._input, self._input, self._output, self._output)
         self._call(
             "cublasLtMatmulAlgoGetHeuristic",
-            self._handle,
-            self._operation,
-            *layouts,
-            preference,
-            1,
-            ctypes.byref(choice),
-            ctypes.byref(found),
+            *(self._handle, self._operation, right, left, sums, sums, preference),
+            *(1, ctypes.byref(choice), ctypes.byref(found)),
         )
         self._call("cublasLtMatmulPreferenceDestroy", preference)
         if found.value != 1:
             raise CublasError("cuBLASLt knows no int8 product for this card")
         return choice
+
+    def _set(
+        self,
+        kind: str,
+        target: ctypes.c_void_p,
+        attribute: int,
+        value: ctypes.c_int32 | ctypes.c_uint64,
+    ) -> None:
+        size = ctypes.c_size_t(ctypes.sizeof(value))
+        self._call(f"cublasLt{kind}SetAttribute", target, attribute, ctypes.byref(value), size)
 
     def _create(self, name: str, *arguments: object) -> ctypes.c_void_p:
         made = ctypes.c_void_p()
@@ -136,18 +134,3 @@ class VendorProduct:
         status = getattr(self._library, name)(*arguments)
         if status:
             raise CublasError(f"{name} answered {status}")
-
-
-def _load() -> ctypes.CDLL:
-    for name in _candidates():
-        try:
-            return ctypes.CDLL(name)
-        except OSError:
-            continue
-    raise CublasError("libcublasLt is not installed; use an image with CUDA's libraries")
-
-
-def _candidates() -> Iterator[str]:
-    yield from LIBRARIES
-    packages = Path(sysconfig.get_paths()["purelib"])
-    yield from map(str, sorted(packages.glob("nvidia/*/lib/libcublasLt.so.*")))
