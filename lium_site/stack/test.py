@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from lium_site.stack import machine, services
+from lium_site.stack import machine, packages, services
 from lium_site.stack.application import base_environment
 from lium_site.stack.console import StackError, say
 from lium_site.stack.paths import ROOT, open_state, private_folder
 
 SETTINGS = "lium_site.settings.test"
+# Builds the kernels for this machine's CPU.
+COMPILER = "g++"
 # Much of the time goes on waiting for machines, hence more workers than two cores; what shares a machine or a market
 # stays on one of them (tests/conftest.py).
 WORKERS = max(3, os.cpu_count() or 1)
@@ -24,6 +26,8 @@ def run(arguments: Sequence[str]) -> int:
         machine.ensure_programs(install=True)
     except StackError as reason:
         say(f"tests that need an engine or sshd will be skipped: {reason}")
+    if packages.find(COMPILER) is None:
+        say(f"tests that run the CUDA kernels will be skipped: install {COMPILER}")
     status = 1
     with services.throwaway() as addresses:
         environment = {
