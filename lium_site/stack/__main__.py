@@ -10,9 +10,10 @@ from lium_site.stack.console import StackError, say
 from lium_site.stack.credentials import credentials_of
 from lium_site.stack.guard import guarded
 from lium_site.stack.paths import ROOT, open_state
+from validation.verifier import command as verifier
 
 # What follows these commands belongs to another program, options included.
-PASSED_ON = ("test", "manage", "bench")
+PASSED_ON = ("test", "manage", "bench", "scores", "verify")
 
 
 def main(arguments: list[str]) -> int:
@@ -46,7 +47,29 @@ def _pass_on(command: str, arguments: list[str]) -> int:
     if command == "bench":
         name, *rest = arguments or ["--help"]
         return guarded(lambda: bench.run(name, rest), keep_terminal=True)
-    return _manage(arguments)
+    return {"manage": _manage, "scores": _scores, "verify": _verify}[command](arguments)
+
+
+def _verify(arguments: list[str]) -> int:
+    """Verify a bundle; a relative path is the caller's, who may stand elsewhere."""
+    os.chdir(os.environ.get("MARKET_CALLED_FROM", ROOT))
+    return verifier.main(arguments, program="./market verify")
+
+
+def _scores(arguments: list[str]) -> int:
+    """Recompute published scores; of the market that runs here, unless a file or an address is named."""
+    named = {"-h", "--help", "--from"} & set(arguments) or (
+        arguments and not arguments[0].startswith("-")
+    )
+    if not named:
+        running = running_in(open_state())
+        if running is None:
+            raise StackError(
+                "the market is not running. Start it, or name one: ./market scores --from URL"
+            )
+        arguments = ["--from", running.url, *arguments]
+    os.chdir(ROOT)
+    os.execv(sys.executable, [sys.executable, "-m", "validation.scoring", *arguments])
 
 
 def _manage(arguments: list[str]) -> int:
@@ -83,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
         ("lock", "pin the packages of pyproject.toml anew"),
         ("manage", "run a management command against the running market"),
         ("bench", "measure NAME against a reference"),
+        ("verify", "re-check a proof of GPU, without a GPU, a database or a network"),
+        ("scores", "recompute published scores from their data alone"),
     ):
         commands.add_parser(name, help=text)
     return parser
