@@ -14,6 +14,7 @@ from core.errors import DomainError, Invalid, NotFound, Unauthenticated
 from lium_site import operations
 from marketplace.api import router as marketplace_router
 from rentals.api import router as rentals_router
+from validation.scores_api import router as scores_router
 
 DESCRIPTION = """
 Everything the published `lium` client calls, and a few endpoints of our own. Send the key as `X-API-KEY`.
@@ -29,7 +30,13 @@ api = NinjaAPI(
     openapi_url="/openapi.json",
 )
 # The catalogue first: routes are tried in order, and it is asked for most.
-for router in (marketplace_router, rentals_router, accounts_router, billing_router):
+for router in (
+    marketplace_router,
+    rentals_router,
+    accounts_router,
+    billing_router,
+    scores_router,
+):
     api.add_router("", router)
 
 

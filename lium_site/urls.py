@@ -33,6 +33,7 @@ urlpatterns = [
     path("", include("marketplace.urls")),
     path("", include("rentals.urls")),
     path("", include("billing.urls")),
+    path("", include("validation.urls")),
 ]
 if settings.MARKET_CHAIN == "local":
     urlpatterns.append(path("localchain/", include("billing.localchain_urls")))

@@ -129,6 +129,7 @@ class World:
             "<address>": TREASURY,
             "<number>": 1,
             "<netuid>": 51,
+            "<block>": "latest",
         }
 
     def team(self, *, owner: Person) -> Workspace:

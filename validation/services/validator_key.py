@@ -59,6 +59,14 @@ def validator_key() -> ValidatorKey:
     return _read(file)
 
 
+def address() -> str:
+    """Give the SS58 address that this market's bundles are signed with; empty before the first."""
+    try:
+        return _read(settings.MARKET_VALIDATOR_KEY).address
+    except (OSError, NoValidatorKey):
+        return ""
+
+
 def _read(file: Path) -> ValidatorKey:
     try:
         seed = bytes.fromhex(json.loads(file.read_text())["secretSeed"].removeprefix("0x"))

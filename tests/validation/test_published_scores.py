@@ -1,0 +1,95 @@
+"""What was weighed, for everybody: page, API, and the command that computes it again."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django.live_server_helper import LiveServer
+
+from billing.chain.local import subnet
+from tests.factories.marketplace import make_node, make_provider
+from tests.validation.test_weighing import HOTKEY, NOW, prove
+from validation.models import Verdict, Weighing
+from validation.scoring import __main__ as command
+from validation.services import weighing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def weighed(settings: object, tmp_path: Path) -> Weighing:
+    """Weigh a market of one machine, whose validator has no place: the chain refuses the vector."""
+    settings.MARKET_VALIDATOR_KEY = tmp_path / "validator.json"  # type: ignore[attr-defined]
+    subnet.register(netuid=settings.MARKET_NETUID, hotkey=HOTKEY)  # type: ignore[attr-defined]
+    prove(make_node(provider=make_provider(hotkey=HOTKEY)), Verdict.PASS)
+    made = weighing.weigh_if_due(now=NOW)
+    assert made is not None
+    return made
+
+
+class TestPage:
+    def test_explains_itself_before_there_is_anything(self, client: Client) -> None:
+        page = client.get("/scores").content.decode()
+
+        assert "Nothing was weighed yet" in page
+        assert "How a share comes about" in page
+
+    def test_shows_the_machine_and_what_the_chain_said(
+        self, client: Client, weighed: Weighing
+    ) -> None:
+        page = client.get("/scores").content.decode()
+
+        assert "8 x NVIDIA H100 80GB HBM3" in page
+        assert "Refused: NotRegistered" in page
+        assert "Simulated chain" in page
+
+    def test_an_unknown_block_is_not_found(self, client: Client, weighed: Weighing) -> None:
+        assert client.get("/scores?at=99").status_code == 404
+        assert client.get("/scores?at=²").status_code == 404
+
+
+class TestApi:
+    def test_gives_the_data_byte_for_byte(self, client: Client, weighed: Weighing) -> None:
+        answer = client.get(f"/api/scores/{weighed.block}/data")
+
+        assert answer.content == bytes(weighed.data)
+        assert "immutable" in answer["Cache-Control"]
+
+    def test_gives_every_term(self, client: Client, weighed: Weighing) -> None:
+        body = client.get("/api/scores/latest").json()
+
+        assert (body["block"], body["data_sha256"]) == (weighed.block, weighed.data_sha256)
+        assert body["machines"][0]["price"] == "1"
+        assert body["submission"] == "refused"
+
+
+class TestCommand:
+    def test_finds_what_was_published(
+        self, live_server: LiveServer, weighed: Weighing, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        status = command.main(["--from", live_server.url, "--at", str(weighed.block), "--json"])
+
+        printed = capsys.readouterr()
+        assert status == command.SAME
+        assert json.loads(printed.out)["weights"] == weighed.weights
+        assert "the same as published" in printed.err
+
+    def test_finds_a_vector_that_does_not_follow(
+        self, live_server: LiveServer, weighed: Weighing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        published = json.dumps({"block": 1, "data_sha256": "", "uids": [1], "weights": [9]})
+        pages = [published.encode(), bytes(weighed.data)]
+        monkeypatch.setattr(command, "_fetch", lambda url: pages.pop(0))
+
+        assert command.main(["--from", live_server.url]) == command.DIFFERENT
+
+    def test_reads_a_file_without_any_market(self, weighed: Weighing, tmp_path: Path) -> None:
+        file = tmp_path / "scores.json"
+        file.write_bytes(bytes(weighed.data))
+
+        assert command.main([str(file)]) == command.SAME
+
+    @pytest.mark.parametrize("arguments", [["nothing.json"], ["--from", "ftp://x"]])
+    def test_what_cannot_be_read_is_named(self, arguments: list[str]) -> None:
+        assert command.main(arguments) == command.UNREADABLE

@@ -1,0 +1,72 @@
+"""Scores and weights for everybody: the result, and the data that it follows from."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router, Schema
+from pydantic import Field
+
+from validation import weighings
+from validation.models import Weighing
+from validation.scoring.data import decode
+from validation.scoring.report import as_json
+from validation.scoring.weights import weigh
+
+router = Router(tags=["scores"])
+# Published data never changes.
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class MachineScore(Schema):
+    """One machine's terms, as exact fractions in text; shares are parts of the emission, 0 to 1."""
+
+    node: str
+    hotkey: str
+    uptime: str
+    capacity: str = Field(description="proven GPUs times their reference price, USD an hour")
+    rented: str
+    price: str
+    idle_points: str
+    rented_points: str
+    share: str
+    withheld: str = Field(description="what its rentals would have earned beyond what was paid")
+    why_not: str
+
+
+class Scores(Schema):
+    """The scores at a block, the vector that follows, and what the chain said to it."""
+
+    netuid: int
+    block: int
+    data_sha256: str
+    burnt: str
+    uids: list[int]
+    weights: list[int]
+    machines: list[MachineScore]
+    simulated: bool = Field(description="the chain, and so the emission, is a simulation")
+    submission: str = Field(description="what became of the vector; empty: not sent yet")
+    answer: str
+
+
+@router.get("/scores/{block}", response=Scores, summary="Scores at a block, or the latest")
+def scores(request: HttpRequest, block: str) -> dict[str, Any]:
+    """Recompute and give the scores of a weighed block; ``latest`` is the newest."""
+    weighing = weighings.find(block)
+    data = decode(bytes(weighing.data))
+    sent = weighing.submissions.order_by("-pk").first()
+    return {
+        **as_json(data, weigh(data)),
+        "simulated": weighing.simulated,
+        "submission": sent.status if sent else "",
+        "answer": sent.answer if sent else "",
+    }
+
+
+@router.get("/scores/{block}/data", summary="The data that scores follow from")
+def data(request: HttpRequest, block: str) -> HttpResponse:
+    """Give the canonical data, byte for byte as its digest was made."""
+    weighing: Weighing = weighings.find(block)
+    answer = HttpResponse(bytes(weighing.data), content_type="application/json")
+    if block != weighings.LATEST:
+        answer["Cache-Control"] = FOR_EVER
+    return answer
