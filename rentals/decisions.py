@@ -1,15 +1,14 @@
 """What to do next with a pod: a pure function of its row and of what was seen (docs/lifecycle.md)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from typing import Final
 
 from django.conf import settings
 
 from rentals import terms
+from rentals.actions import Action, Step, move, wait
 from rentals.engine import Observed
 from rentals.keeping import kept_for
 from rentals.models import Phase, PodStatus
@@ -27,41 +26,10 @@ from rentals.observations import (
 from rentals.reasons import Reason
 
 
-class Action(StrEnum):
-    """What one step does; the first group touches the machine and may be repeated."""
-
-    LOOK = "look"
-    FIND_IMAGE = "find_image"
-    PULL = "pull"
-    CREATE = "create"
-    START = "start"
-    RESTART = "restart"
-    STOP = "stop"
-    REMOVE = "remove"
-    PROBE = "probe"
-
-    MOVE = "move"
-    KEEP = "keep"
-    GIVE_BACK = "give_back"
-    WAIT = "wait"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """One step: the action, and where it leads."""
-
-    action: Action
-    to: PodStatus | None = None
-    reason: Reason | None = None
-    detail: str = ""
-    wait: timedelta = timedelta()
-    doubt: bool = False
-
-
 def decide(pod: Subject, seen: Seen, *, now: datetime) -> Step:
     """Choose the next step for a pod."""
     if _is_due_to_end(pod, now):
-        return _move(PodStatus.REMOVING, Reason.REMOVED_ON_SCHEDULE)
+        return move(PodStatus.REMOVING, Reason.REMOVED_ON_SCHEDULE)
     return _DECIDERS[pod.status](pod, seen, now)
 
 
@@ -103,7 +71,7 @@ def _restarting(
 ) -> Step:
     container = seen.container
     if container and not container.exists:
-        return _move(failed, gone)
+        return move(failed, gone)
     if fault := _fault(pod, seen):
         return _fail(failed, seen, fault)
     is_late = _overdue(pod, now) and not (pod.away_until and now < pod.away_until)
@@ -129,26 +97,26 @@ def _running(pod: Subject, seen: Seen, now: datetime) -> Step:
     if container is None:
         return Step(action=Action.LOOK)
     if not container.exists:
-        return _move(PodStatus.LOST, Reason.LOST_CONTAINER)
+        return move(PodStatus.LOST, Reason.LOST_CONTAINER)
     if not container.running:
         return _restart(seen, container)
     if started_mark(container) != pod.container_started_at:
-        return _move(PodStatus.REBOOTING, Reason.CONTAINER_RESTARTED)
+        return move(PodStatus.REBOOTING, Reason.CONTAINER_RESTARTED)
     if seen.proof is None:
         return Step(action=Action.PROBE)
     if proves(pod, seen.proof):
         return Step(action=Action.KEEP)
     if seen.proof.gpus is not None and seen.proof.gpus != pod.gpus:
-        return _move(PodStatus.UNREACHABLE, Reason.GPUS_MISSING, detail=gpu_text(pod, seen.proof))
+        return move(PodStatus.UNREACHABLE, Reason.GPUS_MISSING, detail=gpu_text(pod, seen.proof))
     return _doubt(pod, Reason.SSH_SILENT)
 
 
 def _unreachable(pod: Subject, seen: Seen, now: datetime) -> Step:
     container = seen.container
     if container and not container.exists:
-        return _move(PodStatus.LOST, Reason.LOST_CONTAINER)
+        return move(PodStatus.LOST, Reason.LOST_CONTAINER)
     if container and container.running and seen.proof and proves(pod, seen.proof):
-        return _move(PodStatus.RUNNING, Reason.RECOVERED)
+        return move(PodStatus.RUNNING, Reason.RECOVERED)
     if container and not container.running:
         return _restart(seen, container)
     if container is None and not _is_blind(seen):
@@ -158,23 +126,23 @@ def _unreachable(pod: Subject, seen: Seen, now: datetime) -> Step:
     # Counted from when we lost sight: while the market itself was down, nobody looked. Nor is a maintenance counted.
     since = max(pod.status_since, pod.away_until or pod.status_since)
     if now - since > settings.MARKET_LOST_AFTER:
-        return _move(PodStatus.LOST, Reason.LOST_MACHINE, detail=seen.error)
-    return _wait(terms.PROBE_INTERVAL)
+        return move(PodStatus.LOST, Reason.LOST_MACHINE, detail=seen.error)
+    return wait(terms.PROBE_INTERVAL)
 
 
 def _stopping(pod: Subject, seen: Seen, now: datetime) -> Step:
     if seen.container and not seen.container.exists:
-        return _move(PodStatus.STOPPED, Reason.DATA_GONE)
+        return move(PodStatus.STOPPED, Reason.DATA_GONE)
     if seen.container and not seen.container.running:
         # Where a start failed, its reason says more than the stop that followed from it.
         told = None if pod.reason in _STOPS_ASKED_FOR else pod.reason
-        return _move(PodStatus.STOPPED, told or Reason.COMPUTE_STOPPED)
+        return move(PodStatus.STOPPED, told or Reason.COMPUTE_STOPPED)
     return _try_later(pod, seen) if _is_blind(seen) else Step(action=Action.STOP)
 
 
 def _removing(pod: Subject, seen: Seen, now: datetime) -> Step:
     if seen.container and not seen.container.exists:
-        return _move(PodStatus.REMOVED, Reason.CONTAINER_GONE_AS_ASKED)
+        return move(PodStatus.REMOVED, Reason.CONTAINER_GONE_AS_ASKED)
     return _try_later(pod, seen) if _is_blind(seen) else Step(action=Action.REMOVE)
 
 
@@ -182,8 +150,8 @@ def _stopped(pod: Subject, seen: Seen, now: datetime) -> Step:
     """Keep the files for a while: they hold ports and disk that nobody pays for."""
     left = pod.status_since + (kept_for(pod.status) or timedelta()) - now
     if left <= timedelta():
-        return _move(PodStatus.REMOVING, Reason.REMOVED_DATA_GRACE)
-    return _wait(min(left, terms.FAR))
+        return move(PodStatus.REMOVING, Reason.REMOVED_DATA_GRACE)
+    return wait(min(left, terms.FAR))
 
 
 def _given_up(pod: Subject, seen: Seen, now: datetime) -> Step:
@@ -200,16 +168,16 @@ def _failed(pod: Subject, seen: Seen, now: datetime) -> Step:
     left = pod.status_since + settings.MARKET_FAILED_SHOWN - now
     if left <= timedelta():
         to = PodStatus.REMOVED if pod.is_gone else PodStatus.REMOVING
-        return _move(to, Reason.ENDED_UNSTARTED)
+        return move(to, Reason.ENDED_UNSTARTED)
     if pod.is_gone:
-        return _wait(left)
+        return wait(left)
     if seen.container and not seen.container.exists:
         return Step(action=Action.GIVE_BACK)
     return _try_later(pod, seen) if _is_blind(seen) else Step(action=Action.REMOVE)
 
 
 def _removed(pod: Subject, seen: Seen, now: datetime) -> Step:
-    return _wait(terms.FAR)
+    return wait(terms.FAR)
 
 
 _DECIDERS: Final[Mapping[PodStatus, Callable[[Subject, Seen, datetime], Step]]] = {
@@ -264,18 +232,18 @@ def _prove(pod: Subject, seen: Seen, late: Step | None) -> Step:
     if seen.proof is None:
         return Step(action=Action.PROBE)
     if proves(pod, seen.proof):
-        return _move(PodStatus.RUNNING, Reason.PROVEN)
+        return move(PodStatus.RUNNING, Reason.PROVEN)
     return late or Step(action=Action.LOOK)
 
 
 def _restart(seen: Seen, container: Observed) -> Step:
     reason = exit_reason(seen, container)
-    return _move(PodStatus.REBOOTING, reason, detail=exit_text(container))
+    return move(PodStatus.REBOOTING, reason, detail=exit_text(container))
 
 
 def _doubt(pod: Subject, reason: Reason) -> Step:
     if pod.attempt + 1 >= terms.SILENT_LOOKS:
-        return _move(PodStatus.UNREACHABLE, reason)
+        return move(PodStatus.UNREACHABLE, reason)
     return Step(action=Action.WAIT, reason=reason, wait=terms.DOUBT_INTERVAL, doubt=True)
 
 
@@ -285,15 +253,7 @@ def _try_later(pod: Subject, seen: Seen) -> Step:
 
 def _fail(to: PodStatus, seen: Seen, reason: Reason) -> Step:
     detail = exit_text(seen.container) if seen.container and not seen.container.running else ""
-    return _move(to, reason, detail=detail)
-
-
-def _move(to: PodStatus, reason: Reason, detail: str = "") -> Step:
-    return Step(action=Action.MOVE, to=to, reason=reason, detail=detail)
-
-
-def _wait(wait: timedelta) -> Step:
-    return Step(action=Action.WAIT, wait=wait)
+    return move(to, reason, detail=detail)
 
 
 def _overdue(pod: Subject, now: datetime) -> bool:

@@ -10,7 +10,7 @@ from django.db import transaction
 from core.actors import PLATFORM
 from marketplace.models import Node
 from rentals import transitions
-from rentals.decisions import Action, Step
+from rentals.actions import Action, Step
 from rentals.models import Pod, PodStatus
 from rentals.observations import Proof, Seen, started_mark
 from rentals.reasons import Reason

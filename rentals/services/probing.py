@@ -19,7 +19,8 @@ from marketplace.models import Node
 from marketplace.services import heartbeat
 from marketplace.services.machines import machine_address
 from rentals import dispatch, engine, terms
-from rentals.decisions import Action, Step, decide
+from rentals.actions import Action, Step
+from rentals.decisions import decide
 from rentals.engine import Boot, Observed
 from rentals.models import NodeWatch, Pod, PodStatus
 from rentals.observations import GONE, UNSEEN, Contact, Proof, Seen

@@ -16,7 +16,8 @@ from marketplace.machine import MachineError, session
 from marketplace.selectors.notices import last_maintenance
 from marketplace.services.machines import machine_address
 from rentals import faults, terms
-from rentals.decisions import Action, Step, decide
+from rentals.actions import Action, Step
+from rentals.decisions import decide
 from rentals.models import Phase, Pod, PodStatus
 from rentals.observations import GONE, UNSEEN, Seen, Subject
 from rentals.reasons import reason_of

@@ -17,7 +17,7 @@ from marketplace.machine import (
     scan_host_key,
 )
 from rentals import engine, faults, terms
-from rentals.decisions import Action
+from rentals.actions import Action
 from rentals.models import Phase, Pod
 from rentals.observations import GONE, Contact, Proof, Seen
 from rentals.reasons import Reason

@@ -8,7 +8,7 @@ from typing import Final
 
 from marketplace.models import Node
 from marketplace.services import outage
-from rentals.decisions import Action, Step
+from rentals.actions import Action, Step
 from rentals.models import PodStatus
 from rentals.observations import Contact, Seen
 

@@ -6,7 +6,8 @@ from itertools import product
 import pytest
 
 from rentals import terms
-from rentals.decisions import Action, Step, decide
+from rentals.actions import Action, Step
+from rentals.decisions import decide
 from rentals.engine import Image, Observed
 from rentals.models import Phase, PodStatus
 from rentals.observations import UNSEEN, Contact, Proof, Seen, Subject
