@@ -46,7 +46,7 @@ enum class State { ready, waiting, finished };
 
 struct Fiber {
     ucontext_t context;
-    std::unique_ptr<char[]> stack = std::make_unique<char[]>(STACK_BYTES);
+    std::unique_ptr<char[]> stack{new char[STACK_BYTES]};
     State state;
     Dim3 thread;
 };
@@ -117,7 +117,7 @@ int launch(Dim3 grid, Dim3 block, bool reverse, Kernel kernel) {
     body = &call;
     gridDim = grid;
     blockDim = block;
-    fibers = std::vector<Fiber>(std::size_t(block.x) * block.y * block.z);
+    fibers.resize(std::size_t(block.x) * block.y * block.z);
     for (unsigned int z = 0; z < grid.z; ++z)
         for (unsigned int y = 0; y < grid.y; ++y)
             for (unsigned int x = 0; x < grid.x; ++x) {
