@@ -13,6 +13,8 @@ from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.models import User
+from accounts.services import audit
+from core import clock
 from core.actors import Actor, ActorKind
 from core.errors import DomainError
 
@@ -62,7 +64,10 @@ def operator(request: HttpRequest) -> Actor:
 
 
 def with_reason(description: str) -> Callable[[OnRow], OnRows]:
-    """Make an admin action of a function on one row; a reason is demanded, refusals are shown row by row."""
+    """Make an admin action of a function on one row: a reason is demanded and kept, refusals are shown row by row.
+
+    The reason lands in the audit trail here, whatever the service itself writes down.
+    """
 
     def decorate(act: OnRow) -> OnRows:
         @wraps(act)
@@ -83,9 +88,17 @@ def with_reason(description: str) -> Callable[[OnRow], OnRows]:
 
 
 def _done(admin: Any, request: HttpRequest, act: OnRow, row: Model, reason: str) -> bool:
+    actor = operator(request)
     try:
-        act(admin, row, operator(request), reason)
+        act(admin, row, actor, reason)
     except DomainError as error:
         messages.error(request, f"{row}: {error.message}")
         return False
+    audit.record(
+        action=f"admin.{act.__name__}",
+        actor=actor,
+        reason=reason,
+        resource=(str(row._meta.model_name), getattr(row, "public_id", row.pk)),
+        now=clock.now(),
+    )
     return True

@@ -88,7 +88,7 @@ class StuckFilter(admin.SimpleListFilter):
 
 @admin.register(Pod)
 class PodAdmin(ReadOnlyAdmin):
-    """Pods; an action leaves its reason in the pod's events."""
+    """Pods; an action leaves its reason in the audit trail, a removal also in the pod's events."""
 
     list_display = [
         "name", "huid", "workspace", "node", "status", "waiting", "status_reason", "attempt",

@@ -171,6 +171,7 @@ def _end(pod: Pod, *, reason: Reason, actor: Actor, now: datetime, detail: str =
         is_over = row.status == PodStatus.FAILED and row.gone_at
         to = PodStatus.REMOVED if is_over else PodStatus.REMOVING
         changes.make(row, Change(to=to, reason=reason, actor=actor, now=now, detail=detail))
+        # The published client reads this as "delete requested"; the end itself is the move to REMOVED.
         _record(row, "pod-delete.success", reason, actor, now)
         dispatch.reconcile(row)
     faults.point("remove.intended")
