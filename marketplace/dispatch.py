@@ -7,6 +7,7 @@ from core import doorbell
 PROBE: Final = "marketplace.tasks.probe_node"
 ANSWER: Final = "marketplace.tasks.mail_answer"
 CHECK: Final = "marketplace.tasks.check_node"
+SIGHT: Final = "marketplace.tasks.look_at_host_key"
 DELIVER: Final = "marketplace.tasks.deliver_event"
 LISTED: Final = "validate"
 UNLISTED: Final = "checks"
@@ -20,6 +21,11 @@ def probe_node(node_id: int, *, listed: bool = True) -> None:
 def check_node(run_id: int) -> None:
     """Have a worker go through a run's checks: they take minutes, so neither probes nor starts wait for them."""
     doorbell.ring(CHECK, queue=UNLISTED, run_id=run_id)
+
+
+def look_at_host_key(node_id: int) -> None:
+    """Have a worker look at a host key that somebody waits to compare."""
+    doorbell.ring(SIGHT, queue=UNLISTED, node_id=node_id)
 
 
 def deliver_event(delivery_id: int) -> None:

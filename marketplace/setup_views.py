@@ -1,6 +1,7 @@
 """A machine's way onto the market, step by step: each step its own address, each to be taken up again at any time."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from uuid import UUID
@@ -16,13 +17,13 @@ from accounts.access import principal_of
 from accounts.models import User
 from accounts.principal import Principal
 from core import clock
-from core.errors import DomainError
+from core.errors import DomainError, RateLimited
 from marketplace import access, selectors, setup_links
 from marketplace.checks import install_command
-from marketplace.machine import MachineError, fingerprint
+from marketplace.machine import fingerprint
 from marketplace.models import Node, NodeStatus, Trigger
 from marketplace.selectors.price_market import use_at_price
-from marketplace.services import checking, host_keys, listing, onboarding, providers
+from marketplace.services import checking, listing, onboarding, providers, sightings
 from marketplace.setup_forms import AddressForm, OfferingForm, refused
 
 STEPS: Final = {
@@ -59,6 +60,9 @@ def add(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             refused(form, error)
         else:
+            # Who had too many looked at may have it looked at on the page, later.
+            with suppress(RateLimited):
+                sightings.ask(node_id=node.pk, now=now)
             return redirect("provider_setup", node.public_id, "host-key")
     steps = [Step("address", "Address", "", "active"), *_waiting()]
     status = 422 if form.errors else 200
@@ -87,20 +91,28 @@ def install_script(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _show_host_key(request: HttpRequest, node: Node) -> HttpResponse:
-    context: dict[str, Any] = {"pinned": fingerprint(node.host_key) if node.host_key else ""}
-    try:
-        sighting = host_keys.sight(node)
-        context |= {"sighting": sighting.token, "fingerprint": sighting.fingerprint}
-    except MachineError as error:
-        context["problem"] = str(error)
-    except DomainError as error:
-        context["problem"] = f"{error.message} {error.hint}"
+    now = clock.now()
+    sighting = sightings.latest(node, now=now)
+    seen = sighting.host_key if sighting else ""
+    context = {
+        "node": node,
+        "sighting": sighting,
+        "awaited": sighting is not None and sightings.is_awaited(sighting, now=now),
+        "fingerprint": fingerprint(seen) if seen else "",
+        "pinned": fingerprint(node.host_key) if node.host_key else "",
+    }
+    if getattr(request, "htmx", False):
+        return render(request, "provide/setup_host_key.html#sighting", context)
     return _page(request, node, "host-key", context)
 
 
 def _take_host_key(request: HttpRequest, node: Node, principal: Principal) -> HttpResponse:
-    token, now = request.POST.get("sighting", ""), clock.now()
-    host_keys.confirm_sighting(node_id=node.pk, token=token, actor=principal.actor(), now=now)
+    now = clock.now()
+    if "look" in request.POST:
+        sightings.ask(node_id=node.pk, now=now)
+        return _to(node, "host-key")
+    shown = request.POST.get("fingerprint", "")
+    sightings.confirm(node_id=node.pk, shown=shown, actor=principal.actor(), now=now)
     return _to(node, "access")
 
 

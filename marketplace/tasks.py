@@ -20,6 +20,7 @@ from marketplace.services import (
     requests,
     retention,
     shares,
+    sightings,
     silence,
 )
 
@@ -79,6 +80,15 @@ def check_node(*, run_id: int, **_: object) -> None:
 def sweep_deliveries(**_: object) -> None:
     """Ring for what providers are to be told and whose nudge was lost, or whose turn it is again."""
     announcing.sweep(clock.now())
+
+
+@shared_task
+def look_at_host_key(*, node_id: int, **_: object) -> None:
+    """Look at a host key that somebody waits to compare."""
+    ring = partial(dispatch.look_at_host_key, node_id)
+    with shares.look(node_id=node_id, kind="host key", ring=ring) as admitted:
+        if admitted:
+            sightings.look(node_id=node_id, now=clock.now())
 
 
 @shared_task

@@ -17,6 +17,7 @@ from marketplace.models.node import (
 from marketplace.models.node_event import NodeEvent
 from marketplace.models.notice import Notice
 from marketplace.models.provider import Provider
+from marketplace.models.sighting import HostKeySighting
 from marketplace.models.start_outcome import StartOutcome
 from marketplace.models.usage import HandOver, UsageFact
 from marketplace.models.webhook import Webhook, WebhookDelivery
@@ -31,6 +32,7 @@ __all__ = [
     "GpuAccess",
     "GpuModel",
     "HandOver",
+    "HostKeySighting",
     "MachineRequest",
     "Node",
     "NodeEvent",

@@ -1,64 +1,23 @@
 """Looking at a machine's host key and pinning it."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from django.core import signing
 from django.db import transaction
 
 from core.actors import Actor
 from core.errors import Conflict, Invalid
-from marketplace import limits
 from marketplace.machine import BadKey, fingerprint, scan_host_key
 from marketplace.models import Node, NodeStatus
 from marketplace.services import proofs
 from marketplace.transitions import Reason, note
 
 LOOK_SECONDS: Final = 10.0
-SALT: Final = "marketplace.host_key"
-# As long as somebody may need to reach the machine's own console and compare.
-SIGHTING_LIFE: Final = timedelta(hours=1)
 UNLISTED: Final = (
     NodeStatus.NOT_DETECTED,
     NodeStatus.VALIDATION_PENDING,
     NodeStatus.VALIDATION_FAILED,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """The host key that answered at an address, for a person to compare; ``token`` says later that we saw it."""
-
-    fingerprint: str
-    token: str
-
-
-def sight(node: Node) -> Sighting:
-    """Look at a node's host key for a person.
-
-    :raises MachineUnreachable: nobody answers there. :raises RateLimited: its provider had too many reached.
-    """
-    limits.reaching(node.provider)
-    key = look_at_host_key(node)
-    return Sighting(fingerprint(key), signing.dumps([_place(node), key], salt=SALT))
-
-
-def confirm_sighting(*, node_id: int, token: str, actor: Actor, now: datetime) -> Node:
-    """Pin the host key that a person was shown and compared: none that was not seen at the node's address.
-
-    :raises Conflict: it was seen elsewhere or too long ago, or another node has this key.
-    """
-    try:
-        place, key = signing.loads(token, salt=SALT, max_age=SIGHTING_LIFE)
-    except signing.BadSignature:
-        place, key = "", ""
-    if place != _place(Node.objects.get(pk=node_id)):
-        raise Conflict(
-            "That key was not seen at this machine's address within the last hour.",
-            hint="Look at the key again, and compare what answers now.",
-        )
-    return confirm_host_key(node_id=node_id, host_key=key, actor=actor, now=now)
 
 
 def look_at_host_key(node: Node) -> str:
@@ -89,10 +48,6 @@ def confirm_host_key(
         )
     with transaction.atomic():
         return _pin(node_id, host_key, f"Host key {shown}, {trusted}.", actor=actor, now=now)
-
-
-def _place(node: Node) -> str:
-    return f"{node.public_id} {node.host}:{node.ssh_port}"
 
 
 def _pin(node_id: int, host_key: str, detail: str, *, actor: Actor, now: datetime) -> Node:

@@ -136,33 +136,6 @@ def test_a_provider_has_so_many_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     assert claim()
 
 
-class TestSighting:
-    def test_what_was_seen_there_is_pinned(self, sshd: Sshd) -> None:
-        node = claim(port=sshd.address.port)
-        seen = host_keys.sight(node)
-
-        pinned = confirm(node, seen.token)
-
-        assert seen.fingerprint == sshd.address.host_key_sha256
-        assert pinned.host_key == host_keys.look_at_host_key(node)
-
-    def test_a_key_that_somebody_typed_is_not(self) -> None:
-        node = claim()
-
-        with pytest.raises(Conflict, match="not seen at this machine's address"):
-            confirm(node, generate_keypair()[1])
-
-    def test_nor_one_that_was_seen_elsewhere(self, sshd: Sshd) -> None:
-        there, elsewhere = claim(port=sshd.address.port), claim(port=2200)
-        token = host_keys.sight(there).token
-
-        with pytest.raises(Conflict, match="not seen"):
-            confirm(elsewhere, token)
-        Node.objects.filter(pk=there.pk).update(ssh_port=2201)
-        with pytest.raises(Conflict, match="not seen"):
-            confirm(there, token)
-
-
 def test_a_described_machine_is_not_a_strangers_claim() -> None:
     private, _ = generate_keypair()
     key = generate_keypair()[1]
@@ -184,7 +157,3 @@ def test_a_described_machine_is_not_a_strangers_claim() -> None:
 
     assert node.pk != squatter.pk
     assert (node.proven_at, node.provider.name) == (NOON, "local")
-
-
-def confirm(node: Node, token: str) -> Node:
-    return host_keys.confirm_sighting(node_id=node.pk, token=token, actor=PLATFORM, now=NOON)
