@@ -8,12 +8,18 @@ from django import forms
 from core.errors import DomainError
 from marketplace.checks.install_key import STATE_DIR
 from marketplace.models import GpuModel
+from marketplace.place_fields import PlaceFields
 from marketplace.services.onboarding import MAX_GPUS, Claim
 
-FIELD_OF = {"address_taken": "host", "unknown_gpu": "gpu", "price_outside_corridor": "price"}
+FIELD_OF = {
+    "address_taken": "host",
+    "unknown_gpu": "gpu",
+    "price_outside_corridor": "price",
+    "unknown_place": "city",
+}
 
 
-class AddressForm(forms.Form):
+class AddressForm(PlaceFields):
     """Where the machine is and what it is said to have."""
 
     host = forms.CharField(
@@ -67,6 +73,7 @@ class AddressForm(forms.Form):
             first_port=data["first_port"],
             last_port=data["last_port"],
             state_dir=data["state_dir"],
+            place=data["place"],
         )
 
 

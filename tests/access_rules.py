@@ -115,6 +115,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "provide/machines/<machine_id>/live"): mine(PAGE),
     ("POST", "provide/machines/<machine_id>/price"): mine(PAGE, {"price_per_gpu_usd": "2.5"}),
     ("POST", "provide/machines/<machine_id>/place"): mine(PAGE, {"country": "FI"}),
+    ("POST", "provide/machines/<machine_id>/place"): mine(PAGE, {"country": "FI"}),
     ("POST", "provide/machines/<machine_id>/smallest"): mine(PAGE, {"min_gpu_count": "2"}),
     ("POST", "provide/machines/<machine_id>/claim"): mine(PAGE),
     ("POST", "provide/machines/<machine_id>/address"): mine(PAGE),

@@ -7,6 +7,7 @@ from django import forms
 
 from marketplace import outbox
 from marketplace.models import GpuModel, Node
+from marketplace.place_fields import PlaceFields
 from marketplace.services.listing import MOST_GPUS
 from marketplace.services.notices import LONGEST_MINUTES
 
@@ -63,6 +64,14 @@ class ClaimForm(Prefixed):
         self.fields["gpu_model"].choices = [  # type: ignore[attr-defined]
             (name, f"{short} ({name})") for name, short in models
         ]
+
+
+class PlaceForm(PlaceFields, Prefixed):
+    """Where the machine is said to be."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["country"].required = True
 
 
 class AddressForm(Prefixed):

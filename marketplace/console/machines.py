@@ -21,12 +21,23 @@ from marketplace.console.forms import (
     AddressForm,
     ClaimForm,
     NoticeForm,
+    PlaceForm,
     PriceForm,
     ReclaimForm,
     SmallestForm,
 )
 from marketplace.models import Node, Trigger
-from marketplace.services import addresses, checking, listing, notices, reclaiming, removing
+from marketplace.place_fields import typed
+from marketplace.selectors.claims import claimed_gpus
+from marketplace.services import (
+    addresses,
+    checking,
+    listing,
+    notices,
+    places,
+    reclaiming,
+    removing,
+)
 from marketplace.services.providers import find_provider
 
 PAGE = "provide/machine.html"
@@ -107,6 +118,19 @@ def machine_claim(request: HttpRequest, machine_id: UUID) -> HttpResponse:
 
     said = "Noted. It is checked now, and listed with what is found."
     return _change(request, machine_id, "claim_form", act, said)
+
+
+@login_required
+@require_POST
+def machine_place(request: HttpRequest, machine_id: UUID) -> HttpResponse:
+    """Say where the machine is."""
+
+    def act(node: Node, data: dict[str, Any], by: Principal) -> object:
+        return places.change(
+            node_id=node.pk, place=data["place"], actor=by.actor(), now=clock.now()
+        )
+
+    return _change(request, machine_id, "place_form", act, "Saved. Renters see it as your claim.")
 
 
 @login_required
@@ -234,19 +258,15 @@ def _forms(node: Node, data: Any = None, *, only: str = "") -> dict[str, Form]:
 
     address = {"host": node.host, "port": node.ssh_port}
     price = {"price_per_gpu_usd": f"{node.price_per_gpu_usd:.4f}"}
-    claim = {"gpu_model": node.gpu_model.name, "gpu_count": node.gpu_count} | _claimed(node)
+    claimed = claimed_gpus(node)
+    claim = {"gpu_model": claimed.model.name, "gpu_count": claimed.count}
     size = {"min_gpu_count": node.min_gpu_count}
     return {
         "price_form": PriceForm(given("price_form"), initial=price),
         "smallest_form": SmallestForm(given("smallest_form"), initial=size, node=node),
         "claim_form": ClaimForm(given("claim_form"), initial=claim),
+        "place_form": PlaceForm(given("place_form"), initial=typed(places.place_of(node))),
         "address_form": AddressForm(given("address_form"), initial=address),
         "notice_form": NoticeForm(given("notice_form")),
         "reclaim_form": ReclaimForm(given("reclaim_form"), node=node),
     }
-
-
-def _claimed(node: Node) -> dict[str, Any]:
-    """Give what is claimed of the GPUs now, where anything is."""
-    facts = node.facts.filter(name__in=("gpu_model", "gpu_count"), claimed__isnull=False)
-    return dict(facts.values_list("name", "claimed"))

@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{ONE}/price", machines.machine_price, name="provider_price"),
     path(f"{ONE}/smallest", machines.machine_smallest, name="provider_smallest"),
     path(f"{ONE}/claim", machines.machine_claim, name="provider_claim"),
+    path(f"{ONE}/place", machines.machine_place, name="provider_place"),
     path(f"{ONE}/address", machines.machine_address, name="provider_address"),
     path(f"{ONE}/notice", machines.machine_notice, name="provider_notice"),
     path(f"{ONE}/notice/cancel", machines.machine_notice_cancel, name="provider_notice_cancel"),

@@ -13,6 +13,7 @@ from marketplace.selectors.standing import status_word
 LABELS: Final = {
     "gpu_count": "GPUs",
     "gpu_model": "GPU model",
+    "place": "Place",
     "gpu_memory": "Memory of a GPU",
     "driver": "GPU driver",
     "cuda": "Newest CUDA",

@@ -14,8 +14,9 @@ from marketplace import limits
 from marketplace.checks.install_key import STATE_DIR, USER
 from marketplace.models import CheckRun, GpuModel, Node, NodeStatus, Outcome, Provider, Trigger
 from marketplace.selectors import UnknownGpu, find, short_names
-from marketplace.services import addresses, checking, listing, measurements, proofs
+from marketplace.services import addresses, checking, listing, measurements, places, proofs
 from marketplace.services.host_keys import confirm_host_key, look_at_host_key
+from marketplace.services.places import Place
 from marketplace.transitions import Reason, note
 
 MAX_GPUS: Final = 16
@@ -65,6 +66,7 @@ class Claim:
     last_port: int = 40999
     state_dir: str = STATE_DIR
     listed_when_checked: bool = False
+    place: Place | None = None
 
 
 def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Node:
@@ -76,6 +78,8 @@ def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Nod
     """
     model = claimed_model(claim.gpu_model)
     _require_sane(claim)
+    if claim.place is not None:
+        places.require_known(claim.place)
     limits.reaching(provider)
     proofs.require_few_claims(provider)
     addresses.require_address(claim.host, claim.port)
@@ -91,6 +95,8 @@ def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Nod
             node.save(force_insert=True)
             claims = {"gpu_model": model.name, "gpu_count": str(claim.gpu_count)}
             measurements.claim(node, claims, now=now)
+            if claim.place is not None:
+                places.write(node, claim.place, now=now)
             detail = f"Claimed: {node.gpu_count} x {model.name}."
             note(node, reason=Reason.ADDED, actor=actor, now=now, detail=detail)
     except IntegrityError as error:

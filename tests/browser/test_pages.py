@@ -110,6 +110,7 @@ NO_PAGES = {
 # Changed by POST only; tests/test_access_rules.py proves it.
 ACTIONS = {
     "provider_price",
+    "provider_place",
     "provider_smallest",
     "provider_claim",
     "provider_address",
