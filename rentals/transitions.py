@@ -42,6 +42,18 @@ WIRE_STATUS: Final[Mapping[PodStatus, str]] = {
 }
 
 
+# What `move` writes of a pod.
+MOVED: Final = (
+    "status",
+    "status_reason_code",
+    "status_reason",
+    "status_since",
+    "attempt",
+    "last_error",
+    "updated_at",
+)
+
+
 def move(
     pod: Pod,
     *,
@@ -75,17 +87,7 @@ def move(
     pod.status_since = now
     pod.attempt = 0
     pod.last_error = ""
-    pod.save(
-        update_fields=[
-            "status",
-            "status_reason_code",
-            "status_reason",
-            "status_since",
-            "attempt",
-            "last_error",
-            "updated_at",
-        ]
-    )
+    pod.save(update_fields=MOVED)
 
 
 def record(

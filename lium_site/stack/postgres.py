@@ -102,6 +102,15 @@ def start(cluster: Cluster, *, log_folder: Path) -> Child:
         mark=str(cluster.data),
         companions=[cluster.sockets / ".s.PGSQL.5432.lock", cluster.sockets / ".s.PGSQL.5432"],
     )
+    child = Child(_server(cluster), log_folder=log_folder)
+    asked: list[str | Path] = ["-q", "-h", cluster.sockets, "-U", USER, "-d", "postgres"]
+    probe = [cluster.binaries / "pg_isready", *asked]
+    wait_until_ready(child, probe=probe, within_seconds=START_SECONDS)
+    _ensure_database(cluster)
+    return child
+
+
+def _server(cluster: Cluster) -> Program:
     options = [
         "listen_addresses=",
         f"unix_socket_directories={cluster.sockets}",
@@ -110,38 +119,17 @@ def start(cluster: Cluster, *, log_folder: Path) -> Child:
         "max_connections=200",
         *(EPHEMERAL_OPTIONS if cluster.ephemeral else ()),
     ]
-    child = Child(
-        Program(
-            name="postgres",
-            command=[
-                *cluster.prefix,
-                cluster.binaries / "postgres",
-                "-D",
-                cluster.data,
-                *(part for option in options for part in ("-c", option)),
-            ],
-            folder=Path("/"),
-            environment=cluster.environment,
-            # A fast shutdown: the default waits for every client to leave first.
-            stop_signal=signal.SIGINT,
-            grace_seconds=30.0,
-            user_id=cluster.user_id,
-        ),
-        log_folder=log_folder,
+    settings = [part for option in options for part in ("-c", option)]
+    return Program(
+        name="postgres",
+        command=[*cluster.prefix, cluster.binaries / "postgres", "-D", cluster.data, *settings],
+        folder=Path("/"),
+        environment=cluster.environment,
+        # A fast shutdown: the default waits for every client to leave first.
+        stop_signal=signal.SIGINT,
+        grace_seconds=30.0,
+        user_id=cluster.user_id,
     )
-    probe: list[str | Path] = [
-        cluster.binaries / "pg_isready",
-        "-q",
-        "-h",
-        cluster.sockets,
-        "-U",
-        USER,
-        "-d",
-        "postgres",
-    ]
-    wait_until_ready(child, probe=probe, within_seconds=START_SECONDS)
-    _ensure_database(cluster)
-    return child
 
 
 def find_binaries() -> Path:

@@ -90,11 +90,7 @@ def prepare_node(
     layout = NodeLayout(market_id=market_id, directory=directory, runtime=bundle.version)
     engine = _engine(machine)
     architecture, cpus, memory, disk = _directories(machine, layout)
-    if architecture != bundle.architecture:
-        raise NodeUnfit(
-            f"it is {architecture}, and the runtime was built for {bundle.architecture}"
-        )
-    _install_runtime(machine, layout, bundle)
+    _install_runtime(machine, layout, bundle, architecture=architecture)
     if simulated_gpus is not None:
         _install_simulated(machine, layout, simulated_gpus)
     _ensure_base_image(machine, layout, base_image)
@@ -168,7 +164,13 @@ def _directories(machine: Machine, layout: NodeLayout) -> tuple[str, int, int, i
     return ARCHITECTURES.get(kind, kind), int(cpus), int(memory), int(free) if free else None
 
 
-def _install_runtime(machine: Machine, layout: NodeLayout, bundle: RuntimeBundle) -> None:
+def _install_runtime(
+    machine: Machine, layout: NodeLayout, bundle: RuntimeBundle, *, architecture: str
+) -> None:
+    if architecture != bundle.architecture:
+        raise NodeUnfit(
+            f"it is {architecture}, and the runtime was built for {bundle.architecture}"
+        )
     there = machine.run(["test", "-x", f"{layout.runtime_directory}/init"], timeout=LOOK_SECONDS)
     if there.exit_status != 0:
         argv = ["sh", "-c", _INSTALL_RUNTIME, "sh", layout.runtime_directory]
