@@ -29,7 +29,7 @@ class Kind(IntEnum):
 def stream(
     key: bytes, kind: Kind, *, index: int = 0, start: int = 0, size: int
 ) -> NDArray[np.uint8]:
-    """Return `size` bytes from offset `start`, uint8 of shape (size,), read-only.
+    """Return `size` bytes from offset `start`, uint8 of shape (size,).
 
     ``start`` is a multiple of 64, the block; ``index`` tells streams of one kind apart.
     """
@@ -42,5 +42,8 @@ def stream(
     if Cipher is None:
         count = -(-size // chacha.BLOCK_BYTES)
         return chacha.blocks(key, nonce, first=first, count=count).view(np.uint8).ravel()[:size]
+    made = np.zeros(size, np.uint8)
     cipher = Cipher(algorithms.ChaCha20(key, struct.pack("<I", first) + nonce), mode=None)
-    return np.frombuffer(cipher.encryptor().update(bytes(size)), np.uint8)
+    # In place: allocating the zeros apart costs more than encrypting them.
+    cipher.encryptor().update_into(made.data, made.data)
+    return made

@@ -28,5 +28,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
             f"there is no bench {name!r}. There are: {', '.join(names()) or 'none yet'}"
         )
     outcome = importlib.import_module(f"{__name__}.{name}").run(list(arguments))
-    print(json.dumps({key: outcome[key] for key in OUTCOME}), flush=True)
+    # A bench that could not measure says why.
+    reason = {"reason": outcome["reason"]} if "reason" in outcome else {}
+    print(json.dumps({key: outcome[key] for key in OUTCOME} | reason), flush=True)
     return 0

@@ -1,0 +1,1 @@
+"""What the benches of the proof measure in processes of their own."""
