@@ -26,7 +26,7 @@ from marketplace.models import (
     StartOutcome,
     UsageFact,
 )
-from marketplace.selectors.standing import WORDS
+from marketplace.selectors.standing import OFF_THE_MARKET, WORDS
 from marketplace.services import listing, oversight
 
 
@@ -83,14 +83,18 @@ class StandingFilter(admin.SimpleListFilter):
     """Machines by where they stand; rented is a state here, as everywhere."""
 
     title, parameter_name = "state", "standing"
+    left = "OFF"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer every state."""
-        return [(standing.value, WORDS[standing]) for standing in selectors.Standing]
+        states = [(standing.value, WORDS[standing]) for standing in selectors.Standing]
+        return [*states, (self.left, OFF_THE_MARKET)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Node]) -> QuerySet[Node]:
         """Keep the machines in the chosen state; an unknown one keeps all."""
         wanted = self.value() or ""
+        if wanted == self.left:
+            return queryset.exclude(delisted_at=None)
         if wanted not in list(selectors.Standing):
             return queryset
         return queryset.filter(selectors.stands(selectors.Standing(wanted)))
@@ -130,7 +134,7 @@ class NodeAdmin(MarketAdmin):
     @admin.display(description="State", ordering="status")
     def standing(self, row: Node) -> str:
         """Name the state."""
-        return selectors.standing_of(row).word
+        return OFF_THE_MARKET if row.delisted_at else selectors.standing_of(row).word
 
     @admin.display(description="Why")
     def standing_message(self, row: Node) -> str:

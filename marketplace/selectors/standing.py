@@ -40,6 +40,8 @@ MESSAGES: Final[Mapping[Standing, str]] = {
     Standing.NOT_DETECTED: "Not reached yet.",
     Standing.RECLAIMING: "Its provider needs it: a maintenance runs, or it is taken back; no new rentals.",
 }
+# A node that left has a record and no state any more.
+OFF_THE_MARKET: Final = "Off the market"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,10 @@ def status_word(status: str) -> str:
 
 
 def stands(standing: Standing) -> Q:
-    """Match the nodes that stand so."""
+    """Match the nodes that stand so; one that left stands nowhere."""
+    here = Q(delisted_at=None)
     if standing == Standing.RENTED:
-        return Q(status=NodeStatus.AVAILABLE, free_gpu_count=0)
+        return here & Q(status=NodeStatus.AVAILABLE, free_gpu_count=0)
     if standing == Standing.AVAILABLE:
-        return Q(status=NodeStatus.AVAILABLE, free_gpu_count__gt=0)
-    return Q(status=standing.lower())
+        return here & Q(status=NodeStatus.AVAILABLE, free_gpu_count__gt=0)
+    return here & Q(status=standing.lower())

@@ -79,6 +79,9 @@ def test_states_are_called_as_on_every_other_page(operator: Client, client: Clie
         assert word in page
     assert rented.huid in only
     assert failed.huid not in only
+    gone = make_node(delisted_at=NOON)
+    assert gone.huid in operator.get(f"{nodes}?standing=OFF").content.decode()
+    assert gone.huid not in operator.get(f"{nodes}?standing=AVAILABLE").content.decode()
     assert operator.get(f"{nodes}?standing=NONSENSE").status_code in (200, 302)
     for word in ("Being checked", "Check failed"):
         assert word in one
