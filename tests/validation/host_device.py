@@ -85,6 +85,9 @@ class HostDevice:
     def write(self, address: int, data: bytes) -> None:
         ctypes.memmove(address, data, len(data))
 
+    def copy(self, source: int, target: int, size: int) -> None:
+        ctypes.memmove(target, source, size)
+
     def wait(self) -> None:
         """Nothing is under way here."""
 

@@ -1,41 +1,52 @@
 """The real card: PyCUDA holds its context and memory; this module alone imports it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
 import pycuda.driver as cuda  # type: ignore[import-not-found,unused-ignore]
 
 from validation import kernels
+from validation.proof.openings import Opening
 from validation.proof.parameters import FULL_N, Parameters
 from validation.prover.card import ROWS_AT_ONCE, ResidentCard
 from validation.prover.cublaslt import WORKSPACE_BYTES, CublasError, VendorProduct
 from validation.prover.device import SUM_BYTES, Argument, ExactProduct
 from validation.prover.errors import ProverError
 from validation.prover.identity import driver_version, uuid_by_kernel, uuid_of
+from validation.prover.measure import measure, sizes_for
 from validation.prover.nvrtc import Compiler, NvrtcError
 from validation.prover.simulated import SimulatedCard
-from validation.prover.team import Card
 
 SELF_TEST: Final = Parameters(n=256, products=3, sweeps=1, openings=1)
 SELF_TEST_SEED: Final = bytes(range(32))
 
 
 class CudaDevice:
-    """One GPU's context, memory and kernels; made and used in one thread. Work is in the order of the default stream."""
+    """One GPU's context, memory and kernels; used in one thread, inside `current`. Work is done in the order of calls."""
 
     def __init__(self, index: int, compiler: Compiler) -> None:
         self.handle = cuda.Device(index)
         self._context = self.handle.retain_primary_context()
-        self._context.push()
         target = compiler.target_for(self.handle.compute_capability())
-        self._functions = {
-            kernel: cuda.module_from_buffer(compiler.compiled(file, target=target)).get_function(
-                kernel
-            )
-            for kernel, file in kernels.KERNELS.items()
-        }
+        with self.current():
+            self._functions = {
+                kernel: cuda.module_from_buffer(
+                    compiler.compiled(file, target=target)
+                ).get_function(kernel)
+                for kernel, file in kernels.KERNELS.items()
+            }
         self._allocations: dict[int, Any] = {}
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Make this the thread's card; PyCUDA ends a process whose thread leaves one behind."""
+        self._context.push()
+        try:
+            yield
+        finally:
+            cuda.Context.pop()
 
     def allocate(self, size: int) -> int:
         """Return the address of new memory.
@@ -71,6 +82,10 @@ class CudaDevice:
         """Copy bytes to the card."""
         cuda.memcpy_htod(address, data)
 
+    def copy(self, source: int, target: int, size: int) -> None:
+        """Copy memory within the card."""
+        cuda.memcpy_dtod(target, source, size)
+
     def wait(self) -> None:
         """Wait until all work is done."""
         self._context.synchronize()
@@ -86,6 +101,26 @@ class GpuCard(ResidentCard):
     """A real card, with what it claims to be."""
 
     device: CudaDevice
+
+    def fill(self, seed: bytes, parameters: Parameters) -> bytes:
+        """Make and keep all products; return the root that commits to them."""
+        with self.device.current():
+            return super().fill(seed, parameters)
+
+    def sweep(self, nonce: bytes) -> list[bytes]:
+        """Read everything back as often as asked; return each sweep's top."""
+        with self.device.current():
+            return super().sweep(nonce)
+
+    def open(self, coin: bytes) -> list[Opening]:
+        """Give the paths of the tiles that the coin draws."""
+        with self.device.current():
+            return super().open(coin)
+
+    def release(self) -> None:
+        """Give back all memory of the card."""
+        with self.device.current():
+            super().release()
 
     def description(self) -> dict[str, Any]:
         """Return what this card and its driver claim; nothing of it is evidence."""
@@ -103,7 +138,7 @@ class GpuCard(ResidentCard):
         }
 
 
-def cards() -> tuple[list[Callable[[], Card]], Mapping[str, str]]:
+def cards() -> "tuple[list[Callable[[], GpuCard]], Mapping[str, str]]":
     """Return what makes each card of this machine, and the versions of what they use.
 
     :raises ProverError: if there is no GPU, or the kernels do not compile.
@@ -117,7 +152,7 @@ def cards() -> tuple[list[Callable[[], Card]], Mapping[str, str]]:
             why=str(failure),
             remedy="Run the prover in an image with CUDA 12, with all GPUs visible",
         ) from failure
-    makers: list[Callable[[], Card]] = [
+    makers: list[Callable[[], GpuCard]] = [
         partial(_card, index, compiler) for index in range(cuda.Device.count())
     ]
     if not makers:
@@ -129,10 +164,28 @@ def cards() -> tuple[list[Callable[[], Card]], Mapping[str, str]]:
     return makers, {"nvrtc": compiler.version, "cuda": ".".join(map(str, cuda.get_version()))}
 
 
-def _card(index: int, compiler: Compiler) -> Card:
+def measured(rounds: int) -> Iterator[Mapping[str, Any]]:
+    """Yield what the first card is, then each round's figures; only with the machine at rest do they mean anything.
+
+    :raises ProverError: as `cards` does.
+    """
+    makers, versions = cards()
+    card = makers[0]()
+    description = card.description()
+    yield {"type": "card", "count": len(makers), **description, "versions": versions}
+    sizes = sizes_for(description["memory_bytes"])
+    for _ in range(rounds):
+        with card.device.current():
+            figures = measure(card, sizes)
+        yield {"type": "round", **figures}
+
+
+def _card(index: int, compiler: Compiler) -> "GpuCard":
     device = CudaDevice(index, compiler)
     uuid = uuid_of(index)
-    for vendor in (_vendor(device), None):
+    with device.current():
+        fastest = _vendor(device)
+    for vendor in (fastest, None):
         card = GpuCard(uuid, device, vendor)
         if _is_exact(card):
             return card
@@ -145,18 +198,19 @@ def _card(index: int, compiler: Compiler) -> Card:
 
 def _vendor(device: CudaDevice) -> ExactProduct | None:
     """Load the vendor's product and run it once at full size, so that no proof waits for its code to be loaded."""
+    sizes = (FULL_N * FULL_N, FULL_N * ROWS_AT_ONCE, SUM_BYTES * FULL_N * ROWS_AT_ONCE)
+    workspace, *scratch = (device.allocate(size) for size in (WORKSPACE_BYTES, *sizes))
+    right, left, sums = scratch
     try:
-        vendor = VendorProduct(workspace=device.allocate(WORKSPACE_BYTES))
-        shape = (FULL_N * FULL_N, FULL_N * ROWS_AT_ONCE, SUM_BYTES * FULL_N * ROWS_AT_ONCE)
-        right, left, sums = map(device.allocate, shape)
-        try:
-            vendor.multiply(left=left, right=right, sums=sums, n=FULL_N, rows=ROWS_AT_ONCE)
-            device.wait()
-        finally:
-            for address in (right, left, sums):
-                device.free(address)
+        vendor = VendorProduct(workspace=workspace)
+        vendor.multiply(left=left, right=right, sums=sums, n=FULL_N, rows=ROWS_AT_ONCE)
+        device.wait()
     except CublasError:
+        device.free(workspace)
         return None
+    finally:
+        for address in scratch:
+            device.free(address)
     return vendor
 
 

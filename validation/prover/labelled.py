@@ -9,7 +9,7 @@ from validation.prover.simulated import SimulatedCard
 from validation.prover.team import Card
 
 MOST_CARDS: Final = 16
-# Of NumPy's memory: what a small proof takes.
+# What a small proof takes, where nobody says more.
 MEMORY_BYTES: Final = 64 << 20
 
 
@@ -21,6 +21,9 @@ class LabelledCard(SimulatedCard):
     def __init__(self, uuid: str, memory_bytes: int = MEMORY_BYTES) -> None:
         super().__init__(uuid)
         self.memory_bytes = memory_bytes
+
+    def release(self) -> None:
+        """Hold nothing: NumPy's memory goes with the process."""
 
     def description(self) -> dict[str, Any]:
         """Return what this card claims to be."""

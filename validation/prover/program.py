@@ -6,6 +6,7 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -25,6 +26,10 @@ def main(arguments: Sequence[str]) -> int:
     outgoing = _own_output()
     signal.alarm(SILENCE_SECONDS)
     try:
+        if options.measure:
+            for figures in _gpu().measured(options.measure):
+                send(outgoing, figures)
+            return 0
         makers, versions = _machine(options)
         team = Team(makers)
     except ProverError as error:
@@ -55,7 +60,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         type=int,
         default=labelled.MEMORY_BYTES,
         metavar="BYTES",
-        help="of each simulated card (default: %(default)s)",
+        help="of a simulated card",
+    )
+    parser.add_argument(
+        "--measure",
+        type=int,
+        metavar="ROUNDS",
+        help="time the first card's work, and answer nobody",
     )
     options = parser.parse_args(arguments)
     if options.uuid and len(options.uuid) != options.simulated:
@@ -74,8 +85,13 @@ def _machine(options: argparse.Namespace) -> tuple[list[Callable[[], Card]], Map
     if options.simulated is not None:
         made = labelled.cards(options.simulated, options.uuid, memory_bytes=options.memory)
         return made, {}
+    makers, versions = _gpu().cards()
+    return makers, versions
+
+
+def _gpu() -> ModuleType:
+    """Import what needs PyCUDA; a simulated card does without."""
     try:
-        # Only here: a simulated card needs no PyCUDA.
         from validation.prover import gpu
     except ImportError as missing:
         raise ProverError(
@@ -83,7 +99,7 @@ def _machine(options: argparse.Namespace) -> tuple[list[Callable[[], Card]], Map
             why=str(missing),
             remedy="Install PyCUDA and a driver: pip install -r requirements-gpu.lock. Or try --simulated 1",
         ) from missing
-    return gpu.cards()
+    return gpu
 
 
 def _versions() -> dict[str, str]:

@@ -32,6 +32,9 @@ class Card(Protocol):
     def open(self, coin: bytes) -> list[Opening]:
         """Give the paths of the tiles that the coin draws."""
 
+    def release(self) -> None:
+        """Give back all memory of the card."""
+
 
 class Team:
     """One thread a card, in which the card is also made: a GPU's context belongs to its thread."""
@@ -50,7 +53,9 @@ class Team:
         return _results(running)
 
     def close(self) -> None:
-        """End the threads once their jobs have ended."""
+        """Release every card, and end the threads."""
+        for thread, card in zip(self._threads, self.cards, strict=True):
+            thread.submit(card.release)
         for thread in self._threads:
             thread.shutdown()
 

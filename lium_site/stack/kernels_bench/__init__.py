@@ -1,0 +1,1 @@
+"""What `./market bench kernels` needs: an interpreter with PyCUDA, and a whole proof of this machine's own cards."""
