@@ -14,6 +14,7 @@ from core.errors import DomainError, Invalid, NotFound, Unauthenticated
 from lium_site import operations
 from marketplace.api import router as marketplace_router
 from rentals.api import router as rentals_router
+from validation.proofs_api import router as proofs_router
 from validation.scores_api import router as scores_router
 
 DESCRIPTION = """
@@ -36,6 +37,7 @@ for router in (
     accounts_router,
     billing_router,
     scores_router,
+    proofs_router,
 ):
     api.add_router("", router)
 

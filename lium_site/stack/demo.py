@@ -162,5 +162,7 @@ def _summary(demo: Demo) -> dict[str, Any]:
             "charged_usd": journey.receipt.get("charged_usd", 0),
             "receipt": journey.receipt,
             "trial_balance": journey.trial_balance,
+            "proof": journey.proof,
+            "bundle": journey.bundle,
         }
     return outcome

@@ -25,6 +25,8 @@ class Journey:
     record: dict[str, Any] = field(default_factory=dict)
     receipt: dict[str, Any] = field(default_factory=dict)
     trial_balance: dict[str, Decimal] = field(default_factory=dict)
+    proof: dict[str, Any] = field(default_factory=dict)
+    bundle: str = ""
 
     def balance(self) -> Decimal:
         """Ask what the account can spend."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from uuid import uuid4
 
+from lium_site.stack import demo_proof
 from lium_site.stack.console import StackError
 from lium_site.stack.demo_journey import Journey
 from lium_site.stack.demo_payment import (
@@ -178,6 +179,8 @@ STEPS: tuple[tuple[str, Callable[[Journey], str]], ...] = (
     ("wait for the receipt", await_receipt),
     ("check the charge", check_receipt),
     ("check the books", check_books),
+    ("have the machine proven", demo_proof.prove),
+    ("verify the bundle", demo_proof.verify),
 )
 
 

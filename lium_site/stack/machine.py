@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import sys
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from lium_site.stack import application, engine, packages, sshd
 from lium_site.stack.console import StackError, say
 from lium_site.stack.engine import Engine
-from lium_site.stack.paths import State
+from lium_site.stack.paths import State, private_folder, write_private
 from lium_site.stack.supervisor import Supervisor
 
 NAME = "local"
@@ -36,6 +38,7 @@ def start(supervisor: Supervisor, state: State, *, install: bool) -> Machine | N
     """Bring the local machine up; where that cannot be, say why and what to do, and return None."""
     try:
         ensure_programs(install=install)
+        offer_python(state)
         found = engine.find_or_start(state, supervisor)
         host = {"DOCKER_HOST": found.host} if found.host else {}
         child, door = sshd.start(state, environment=host)
@@ -62,6 +65,13 @@ def ensure_programs(*, install: bool) -> None:
         packages.install(lacking)
     except StackError as reason:
         raise StackError(f"{', '.join(lacking)} are missing; {reason}") from reason
+
+
+def offer_python(state: State) -> None:
+    """Put a Python with NumPy where the market looks for one on a machine: ours, which runs the simulated cards."""
+    program = private_folder(state.node / "bin") / "python3"
+    write_private(program, f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    program.chmod(0o700)
 
 
 def enrol(machine: Machine, state: State, environment: Mapping[str, str]) -> bool:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from lium_site.stack.console import StackError
 
 TIMEOUT_SECONDS = 30.0
+LARGEST_FILE = 64 << 20
 
 
 class Refused(StackError):
@@ -46,6 +47,18 @@ class Renter:
     def get(self, path: str) -> Any:
         """Read something of the API."""
         return self.call("GET", f"api/{path}")
+
+    def read(self, path: str) -> bytes:
+        """Read a file that anybody may have.
+
+        :raises StackError: it did not come.
+        """
+        try:
+            # The scheme is ours.
+            with urllib.request.urlopen(f"{self.url}/{path}", timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+                return bytes(answer.read(LARGEST_FILE))
+        except OSError as error:
+            raise StackError(f"GET /{path} gave no file: {error}") from error
 
     def post(self, path: str, body: Mapping[str, Any], *, idempotency_key: str = "") -> Any:
         """Ask the API for something; the key makes a repeat harmless."""

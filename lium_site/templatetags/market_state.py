@@ -72,6 +72,15 @@ LOOKS: Final[dict[str, dict[str, Look]]] = {
         "incomplete": Look("", "circle-dashed", "Not decided"),
         "broken_off": Look("", "circle-dashed", "Broken off by us"),
     },
+    "proof": {
+        "wanted": Look("warn", "hourglass", "Waiting"),
+        "running": Look("warn", "loader-circle", "Running"),
+        "pass": Look("ok", "circle-check", "Passed"),
+        "fail": Look("bad", "circle-x", "Failed"),
+        "unknown": Look("", "circle-dashed", "Could not be told"),
+        "not_run": Look("", "circle-pause", "Not run"),
+        "not_checked": Look("", "circle-dashed", "Not checked"),
+    },
     "check": {
         "ok": Look("ok", "circle-check", "In order"),
         "stale": Look("warn", "clock", "Stale"),

@@ -133,6 +133,7 @@ class World:
     failed_pod: str
     node: str
     machine: str
+    proof: str
     invoice: str
     paid_invoice: str
     short_invoice: str
@@ -155,6 +156,7 @@ def furnish(market: LiveMarket, renter: Page) -> Iterator[World]:
             failed_pod=failed_pod(market),
             node=str(running.journey.executor["id"]),
             machine=_machine(market),
+            proof=a_proof(market),
             invoice=open_invoice(renter, usd="10"),
             paid_invoice=paid_invoice(renter),
             short_invoice=short_invoice(renter),
@@ -162,6 +164,12 @@ def furnish(market: LiveMarket, renter: Page) -> Iterator[World]:
             reset_path=_reset(market, renter),
             invitation_path=_invitation(market),
         )
+
+
+def a_proof(market: LiveMarket) -> str:
+    """Wait for a proof of the local machine and return its id."""
+    wait_until(lambda: market.api.get("proofs"), "proof of the machine")
+    return str(market.api.get("proofs")[0]["id"])
 
 
 def failed_pod(market: LiveMarket) -> str:

@@ -44,6 +44,9 @@ SCREENS = (
     ),
     Screen("machine", lambda world: f"/machines/{world.node}", ANYONE),
     Screen("machine_request", "/machines/requests"),
+    Screen("proofs", "/proofs", ANYONE),
+    Screen("proof_bands", "/proofs/bands", ANYONE),
+    Screen("proof", lambda world: f"/proofs/{world.proof}", ANYONE),
     Screen("provide", "/provide", ANYONE),
     Screen("provide, a wrong figure", "/provide?price=-1&count=2", ANYONE),
     Screen("provider_add", "/provide/machines/add"),
@@ -101,6 +104,9 @@ NO_PAGES = {
     "account_confirm_login_code",  # login by code is not offered
     "provider_setup",  # tests/browser/test_wizard.py walks it
     "provider_install",  # a script
+    "prover",  # a program
+    "proof_bundle",  # a file
+    "provider_proofs",  # a part of provider_node
     "statement",
     "pod_live",
     "invoice_live",
@@ -109,6 +115,7 @@ NO_PAGES = {
 }
 # Changed by POST only; tests/test_access_rules.py proves it.
 ACTIONS = {
+    "provider_prove",
     "provider_price",
     "provider_place",
     "provider_smallest",

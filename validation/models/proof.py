@@ -120,6 +120,11 @@ class Proof(models.Model):
         return f"proof of {self.node_id} at {self.wanted_at:%Y-%m-%d %H:%M}"
 
     @property
+    def standing(self) -> str:
+        """Give the verdict, or how far it is before there is one."""
+        return self.verdict or self.status
+
+    @property
     def is_open(self) -> bool:
         """Say whether it is still to come or under way."""
         return self.status != ProofStatus.DONE

@@ -16,7 +16,8 @@ from validation.services import artifacts
 
 FOLDER: Final = "prover"
 # Where a market keeps programs for its own machines, before the machine's own.
-ON_PATH: Final = 'PATH="$1/bin:$PATH"; export PATH; shift; exec timeout -k 5 "$@"'
+# Simulated cards make way for whatever else the machine does.
+ON_PATH: Final = 'PATH="$1/bin:$PATH"; export PATH; shift; exec nice -n 10 timeout -k 5 "$@"'
 DELIVER: Final = 'mkdir -p "$(dirname "$1")" && test -s "$1"'
 CONTAINER: Final = (
     "--rm", "--interactive", "--network=none", "--read-only", "--tmpfs=/tmp",

@@ -1,0 +1,154 @@
+"""Proofs as anybody reads them: pages, API, the bundle, and who may ask for one."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from marketplace.models import Node
+from tests.factories.accounts import Person
+from tests.factories.marketplace import NOON, make_node
+from tests.factories.portal import provider_of
+from tests.factories.validation import BUNDLE, make_proof
+from validation.models import Band, Proof, ProofStatus, Purpose, Verdict
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def listed() -> Node:
+    """Make a machine of simulated cards that is on the market."""
+    return make_node(gpu_count=2, simulated=True)
+
+
+class TestAProof:
+    def test_its_page_has_every_check_and_the_label(self, client: Client, listed: Node) -> None:
+        proof = make_proof(node=listed)
+
+        page = client.get(reverse("proof", args=[proof.public_id])).content.decode()
+
+        for words in ("every drawn tile, bit for bit", "64 openings", "These cards are simulated"):
+            assert words in page
+        assert proof.bundle_sha256 in page
+
+    def test_its_bundle_comes_byte_for_byte(self, client: Client, listed: Node) -> None:
+        proof = make_proof(node=listed)
+
+        for path in (
+            f"/proofs/{proof.public_id}/bundle.json",
+            f"/api/proofs/{proof.public_id}/bundle",
+        ):
+            answer = client.get(path)
+
+            assert answer.content == BUNDLE
+            assert answer["Content-Type"] == "application/json"
+
+    def test_without_a_bundle_there_is_no_file(self, client: Client, listed: Node) -> None:
+        proof = make_proof(
+            node=listed, bundle=None, bundle_sha256="", verdict=Verdict.NOT_RUN, reason="Rented."
+        )
+
+        answer = client.get(f"/api/proofs/{proof.public_id}/bundle")
+
+        assert answer.status_code == 404
+        assert answer.json()["error"]["hint"] == "Rented."
+
+    def test_of_a_machine_that_was_never_listed_is_nobodys(self, client: Client) -> None:
+        proof = make_proof(node=make_node(first_listed_at=None))
+
+        for path in ("", "/bundle.json"):
+            assert client.get(f"/proofs/{proof.public_id}{path}").status_code == 404
+        assert client.get("/api/proofs").json() == []
+
+
+class TestAMachine:
+    def test_its_passport_tells_the_verdict_and_draws_the_history(
+        self, client: Client, listed: Node
+    ) -> None:
+        make_proof(node=listed, verdict=Verdict.FAIL, reason="Failed: tiles.")
+        make_proof(node=listed, wanted_at=NOON + timedelta(hours=1))
+
+        page = client.get(reverse("machine", args=[listed.public_id])).content.decode()
+
+        assert "every check held" in page
+        assert page.count('data-verdict="pass"') == page.count('data-verdict="fail"') == 1
+
+    def test_its_proofs_are_listed_newest_first(self, client: Client, listed: Node) -> None:
+        first, second = make_proof(node=listed), make_proof(node=listed)
+        make_proof(node=make_node())
+
+        answer = client.get(f"/api/proofs?node_id={listed.public_id}").json()
+
+        assert [row["id"] for row in answer] == [str(second.public_id), str(first.public_id)]
+        assert answer[0]["simulated"] is True
+        assert answer[0]["fill_seconds"] == 0.9
+
+
+class TestAsking:
+    def test_a_key_has_a_machine_proven_once_at_a_time(self, alice: Person, listed: Node) -> None:
+        path = f"/api/executors/{listed.public_id}/proofs"
+
+        answers = [alice.api.post(path, {}, content_type="application/json") for _ in range(2)]
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({answer.json()["id"] for answer in answers}) == 1
+        proof = Proof.objects.get()
+        assert (proof.purpose, proof.status) == (Purpose.ON_DEMAND, ProofStatus.WANTED)
+        assert proof.events.get().actor_kind == "api_key"
+
+    def test_a_rented_machine_is_left_alone(self, alice: Person, listed: Node) -> None:
+        listed.gpus.update(holder=listed.public_id)
+
+        answer = alice.api.post(
+            f"/api/executors/{listed.public_id}/proofs", {}, content_type="application/json"
+        )
+
+        assert answer.status_code == 409
+        assert "rented" in answer.json()["message"]
+
+    def test_its_provider_asks_with_a_button(self, alice: Person) -> None:
+        node = make_node(provider=provider_of(alice))
+        page = reverse("provider_node", args=[node.public_id])
+
+        answer = alice.browser.post(reverse("provider_prove", args=[node.public_id]))
+
+        assert answer["Location"] == page
+        assert Proof.objects.get().events.get().actor_kind == "user"
+        assert "It waits for its turn" in alice.browser.get(page).content.decode()
+
+
+def test_the_bands_say_what_they_rest_on(client: Client) -> None:
+    node = make_node()
+    Band.objects.create(
+        gpu_model=node.gpu_model,
+        shape="n=16384 products=152 sweeps=20 cards=8",
+        version=3,
+        fill_median_us=1_000_000,
+        fill_mad_us=10_000,
+        sweep_median_us=500_000,
+        sweep_mad_us=5_000,
+        sample_count=12,
+        machine_count=2,
+        shadow=True,
+        published_at=NOON,
+    )
+
+    page = client.get("/proofs/bands").content.decode()
+
+    assert "Shadow" in page
+    assert "1.000 s" in page
+    assert client.get("/api/proofs/bands").json()[0]["sample_count"] == 12
+
+
+def test_the_prover_is_there_for_everybody(client: Client) -> None:
+    answer = client.get("/proofs/prove.pyz")
+
+    assert answer.content.startswith(b"#!")
+
+
+def test_the_schema_names_the_proofs(client: Client) -> None:
+    paths = json.loads(client.get("/api/openapi.json").content)["paths"]
+
+    assert "/api/proofs/{proof_id}/bundle" in paths

@@ -1,0 +1,96 @@
+"""The operator's view of proofs: rows are read, and made by services only."""
+
+from django.contrib import admin
+
+from accounts.admin_base import with_reason
+from core import clock
+from core.actors import Actor
+from marketplace.admin.base import MarketAdmin, ReadOnlyInline
+from validation.models import Band, CardSample, Proof, ProofCheck, ProofEvent, Round
+from validation.services import wanting
+
+
+class ProofCheckInline(ReadOnlyInline):
+    """What each check measured."""
+
+    model = ProofCheck
+    fields = ["check_id", "status", "measured", "required", "remedy"]
+    ordering = ["position"]
+
+
+class ProofEventInline(ReadOnlyInline):
+    """How it went, try by try."""
+
+    model = ProofEvent
+    fields = ["created_at", "from_status", "to_status", "reason_code", "reason", "actor_name"]
+    ordering = ["id"]
+
+
+@admin.register(Proof)
+class ProofAdmin(MarketAdmin):
+    """Proofs of machines' GPUs."""
+
+    list_display = ["wanted_at", "node", "purpose", "status", "verdict", "simulated", "attempt", "reason"]  # fmt: skip
+    list_filter = ["status", "verdict", "purpose", "simulated"]
+    list_select_related = ["node"]
+    search_fields = ["public_id", "node__public_id", "bundle_sha256"]
+    ordering = ["-pk"]
+    exclude = ["bundle", "lease_token", "lease_until"]
+    inlines = [ProofCheckInline, ProofEventInline]
+    actions = ["prove_again"]
+
+    @with_reason("Prove the machine again")
+    def prove_again(self, row: Proof, actor: Actor, reason: str) -> None:
+        """Ask for another proof of the same machine."""
+        wanting.ask(node=row.node, actor=actor, now=clock.now())
+
+
+@admin.register(ProofCheck)
+class ProofCheckAdmin(MarketAdmin):
+    """Checks of all proofs."""
+
+    list_display = ["proof", "check_id", "status", "measured"]
+    list_filter = ["status", "check_id"]
+    list_select_related = ["proof"]
+    search_fields = ["proof__public_id"]
+    ordering = ["-pk"]
+
+
+@admin.register(ProofEvent)
+class ProofEventAdmin(MarketAdmin):
+    """What happened to proofs."""
+
+    list_display = ["created_at", "proof", "from_status", "to_status", "reason_code", "reason", "actor_name"]  # fmt: skip
+    list_filter = ["reason_code"]
+    list_select_related = ["proof"]
+    search_fields = ["proof__public_id", "reason"]
+    ordering = ["-pk"]
+
+
+@admin.register(CardSample)
+class CardSampleAdmin(MarketAdmin):
+    """Times of sound proofs, card by card."""
+
+    list_display = ["taken_at", "node", "gpu_model", "uuid", "shape", "fill_us", "sweep_us", "simulated"]  # fmt: skip
+    list_filter = ["simulated", "gpu_model__short_name"]
+    list_select_related = ["node", "gpu_model"]
+    search_fields = ["uuid", "node__public_id"]
+    ordering = ["-pk"]
+
+
+@admin.register(Band)
+class BandAdmin(MarketAdmin):
+    """Bands, every version."""
+
+    list_display = ["gpu_model", "shape", "version", "shadow", "fill_median_us", "sweep_median_us", "sample_count", "machine_count", "published_at"]  # fmt: skip
+    list_filter = ["shadow", "simulated"]
+    list_select_related = ["gpu_model"]
+    ordering = ["-pk"]
+
+
+@admin.register(Round)
+class RoundAdmin(MarketAdmin):
+    """Rounds of all idle machines."""
+
+    list_display = ["started_at", "beacon_number", "machine_count", "next_at", "chain"]
+    ordering = ["-pk"]
