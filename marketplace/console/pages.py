@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from marketplace import hooks, selectors
+from marketplace.machine import fingerprint
 from marketplace.models import CheckRun, Node, NodeStatus, Notice, Provider
 from marketplace.selectors import hosting
 from marketplace.selectors.price_market import use_at_price
@@ -58,6 +59,7 @@ def machine_page(node: Node, *, now: datetime) -> dict[str, Any]:
     return {
         "node": node,
         "standing": selectors.standing_of(node),
+        "fingerprint": fingerprint(node.host_key) if node.host_key else "",
         "rented": rented_gpus(node),
         "holders": {pod.id for pod in pods if pod.holds_gpus},
         "hearers": sum(pod.hears_notices for pod in pods),

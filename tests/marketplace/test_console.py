@@ -17,6 +17,7 @@ from core import clock
 from core.actors import PLATFORM
 from marketplace import selectors
 from marketplace.checks import CHECKS
+from marketplace.machine import fingerprint
 from marketplace.models import (
     CheckResult,
     CheckRun,
@@ -159,6 +160,10 @@ def test_gpus_are_named_and_the_missing_one_is_told(bob: Person, node: Node, ste
 
     assert all(gpu.uuid in text for gpu in node.gpus.all())
     assert text.count("a pod still holds it") == 1
+
+
+def test_the_pinned_host_key_can_be_compared(bob: Person, node: Node) -> None:
+    assert fingerprint(node.host_key) in bob.browser.get(page_of(node)).content.decode()
 
 
 def test_checks_are_run_again(bob: Person, node: Node) -> None:
