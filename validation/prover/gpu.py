@@ -1,18 +1,20 @@
 """The real card: PyCUDA holds its context and memory; this module alone imports it."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
+import numpy as np
 import pycuda.driver as cuda  # type: ignore[import-not-found,unused-ignore]
 
-from validation import kernels
+from validation.kernels import KERNELS
 from validation.proof.openings import Opening
 from validation.proof.parameters import FULL_N, Parameters
 from validation.prover.card import ROWS_AT_ONCE, ResidentCard
 from validation.prover.cublaslt import WORKSPACE_BYTES, CublasError, VendorProduct
-from validation.prover.device import SUM_BYTES, Argument, ExactProduct
+from validation.prover.device import SUM_BYTES, Argument, ExactProduct, Kernels
 from validation.prover.errors import ProverError
 from validation.prover.identity import driver_version, uuid_by_kernel, uuid_of
 from validation.prover.measure import measure, sizes_for
@@ -21,6 +23,8 @@ from validation.prover.simulated import SimulatedCard
 
 SELF_TEST: Final = Parameters(n=256, products=3, sweeps=1, openings=1)
 SELF_TEST_SEED: Final = bytes(range(32))
+UPLOAD_BYTES: Final = 64 << 20
+LAUNCHES: Final = 100
 
 
 class CudaDevice:
@@ -35,7 +39,7 @@ class CudaDevice:
                 kernel: cuda.module_from_buffer(
                     compiler.compiled(file, target=target)
                 ).get_function(kernel)
-                for kernel, file in kernels.KERNELS.items()
+                for kernel, file in KERNELS.items()
             }
         self._allocations: dict[int, Any] = {}
 
@@ -101,6 +105,8 @@ class GpuCard(ResidentCard):
     """A real card, with what it claims to be."""
 
     device: CudaDevice
+    # How far away the card seems to be.
+    reach: Mapping[str, int]
 
     def fill(self, seed: bytes, parameters: Parameters) -> bytes:
         """Make and keep all products; return the root that commits to them."""
@@ -135,6 +141,7 @@ class GpuCard(ResidentCard):
             "pci_bus_id": handle.pci_bus_id(),
             "uuid_by_kernel": uuid_by_kernel(handle.pci_bus_id()),
             "product": "own" if self.vendor is None else "cublaslt",
+            **self.reach,
         }
 
 
@@ -184,9 +191,10 @@ def _card(index: int, compiler: Compiler) -> "GpuCard":
     device = CudaDevice(index, compiler)
     uuid = uuid_of(index)
     with device.current():
-        fastest = _vendor(device)
+        fastest, reach = _vendor(device), _reach(device)
     for vendor in (fastest, None):
         card = GpuCard(uuid, device, vendor)
+        card.reach = reach
         if _is_exact(card):
             return card
     raise ProverError(
@@ -212,6 +220,26 @@ def _vendor(device: CudaDevice) -> ExactProduct | None:
         for address in scratch:
             device.free(address)
     return vendor
+
+
+def _reach(device: CudaDevice) -> dict[str, int]:
+    """Time a small kernel and an upload: a card behind a network shows in both, as side evidence."""
+    target, kernels = device.allocate(UPLOAD_BYTES), Kernels(device)
+    source = cuda.pagelocked_empty(UPLOAD_BYTES, np.uint8)
+    source.fill(0)
+    cuda.memcpy_htod(target, source)
+    started = time.perf_counter_ns()
+    cuda.memcpy_htod(target, source)
+    uploaded = time.perf_counter_ns()
+    for _ in range(LAUNCHES):
+        kernels.tree_level(target, target + UPLOAD_BYTES // 2, count=1)
+        device.wait()
+    launched = time.perf_counter_ns()
+    device.free(target)
+    return {
+        "upload_mb_s": UPLOAD_BYTES * 1000 // max(1, uploaded - started),
+        "launch_ns": (launched - uploaded) // LAUNCHES,
+    }
 
 
 def _is_exact(card: GpuCard) -> bool:

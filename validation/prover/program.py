@@ -24,12 +24,12 @@ def main(arguments: Sequence[str]) -> int:
     """Find the cards, then answer until the validator says bye; return the exit status."""
     options = _options(arguments)
     outgoing = _own_output()
-    signal.alarm(SILENCE_SECONDS)
     try:
         if options.measure:
             for figures in _gpu().measured(options.measure):
                 send(outgoing, figures)
             return 0
+        signal.alarm(SILENCE_SECONDS)
         makers, versions = _machine(options)
         team = Team(makers)
     except ProverError as error:
