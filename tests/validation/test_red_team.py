@@ -410,8 +410,9 @@ def test_a_proof_of_another_card():
     assert failures(judge(stolen)) == ["tiles", "sweeps"]
 
 
-def test_a_uuid_that_is_listed_twice_in_one_machine():
-    assert caught(TimedCard("GPU-0"), TimedCard("GPU-0")) == ["identity"]
+@pytest.mark.parametrize("again", ["GPU-0", "gpu-0", "GPU-0 "])
+def test_a_uuid_that_is_listed_twice_in_one_machine(again):
+    assert caught(TimedCard("GPU-0"), TimedCard(again)) == ["identity"]
 
 
 def test_a_uuid_that_is_listed_by_two_machines():

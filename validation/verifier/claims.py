@@ -91,7 +91,7 @@ def check_count(statement: Statement) -> Check:
 
 def check_identity(statement: Statement) -> Check:
     """Refuse a card that is listed twice."""
-    uuids = [card.uuid for card in statement.cards]
+    uuids = [card.uuid.strip().casefold() for card in statement.cards]
     return check(
         "identity",
         len(set(uuids)) == len(uuids) and all(uuids),
