@@ -1,14 +1,36 @@
-"""A proof of a machine over SSH, from the wish to the verdict on its row."""
+"""A proof of a machine over SSH, from the wish to the verdict on its row, with honest and other machines."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
+from threading import Thread
+from uuid import uuid4
 
 import pytest
+from django.db import connection
 
-from core import clock
-from marketplace.models import Node, ProofVerdict
-from validation.models import CardSample, CheckStatus, Proof, Purpose
-from validation.services import proving, wanting
+from core import clock, leases
+from marketplace.models import Node, NodeStatus, ProofVerdict
+from tests.machines import Sshd
+from validation.models import CardSample, CheckStatus, Proof, ProofStatus, Purpose, Verdict
+from validation.services import machine_lock, proving, validator_key, wanting
 from validation.verifier.verifying import verify
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Stands between the market and an honest prover, and answers with another root.
+OTHER_ROOT = """
+import json, subprocess, sys
+prover = subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+for line in sys.stdin.buffer:
+    prover.stdin.write(line); prover.stdin.flush()
+    answer = json.loads(prover.stdout.readline() or b"{}")
+    if answer.get("type") == "commitment":
+        answer["roots"][0] = "00" * 32
+    print(json.dumps(answer), flush=True)
+"""
 
 
 def prove(node: Node, purpose: Purpose = Purpose.ON_DEMAND) -> Proof:
@@ -18,16 +40,165 @@ def prove(node: Node, purpose: Purpose = Purpose.ON_DEMAND) -> Proof:
     return proof
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_machine_is_proven(node: Node) -> None:
-    proof = prove(node)
+@contextmanager
+def instead_of_python(sshd: Sshd, script: str) -> Iterator[None]:
+    """Let the machine run something else where the prover would be run."""
+    program = sshd.home / "node" / "bin" / "python3"
+    honest = program.read_text()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    try:
+        yield
+    finally:
+        program.write_text(honest)
 
-    assert (proof.status, proof.verdict, proof.reason) == ("done", "pass", "Every check held.")
-    assert {check.check_id for check in proof.checks.all()} >= {"tiles", "sweeps", "beacon"}
-    assert {check.status for check in proof.checks.all()} == {CheckStatus.PASS}
-    report = verify(bytes(proof.bundle))
-    assert report.holds
-    assert proof.bundle_sha256 == sha256(proof.bundle).hexdigest()
-    node.refresh_from_db()
-    assert (node.proof_verdict, node.proof_id) == (ProofVerdict.PASS, proof.public_id)
-    assert CardSample.objects.filter(proof=proof).count() == 2
+
+class TestAnHonestMachine:
+    def test_is_proven(self, node: Node) -> None:
+        proof = prove(node)
+
+        assert (proof.status, proof.verdict, proof.reason) == ("done", "pass", "Every check held.")
+        assert {check.check_id for check in proof.checks.all()} >= {"tiles", "sweeps", "beacon"}
+        assert {check.status for check in proof.checks.all()} == {CheckStatus.PASS}
+        assert CardSample.objects.filter(proof=proof).count() == 2
+        node.refresh_from_db()
+        assert (node.proof_verdict, node.proof_id) == (ProofVerdict.PASS, proof.public_id)
+
+    def test_leaves_a_bundle_that_holds_for_strangers(self, node: Node) -> None:
+        proof = prove(node)
+
+        report = verify(bytes(proof.bundle), signer=validator_key.address())
+
+        assert report.holds
+        machine = report.bundle.body.transcript.statement.machine
+        assert (machine.node_id, machine.simulated) == (str(node.public_id), True)
+        assert proof.bundle_sha256 == sha256(proof.bundle).hexdigest()
+
+    def test_builds_on_its_proof_before(self, node: Node) -> None:
+        first, second = prove(node), prove(node)
+
+        assert second.previous == first.commitment != second.commitment
+
+
+class TestAnotherMachine:
+    def test_that_answers_with_other_roots_is_off_the_market(
+        self, node: Node, sshd: Sshd, tmp_path: Path
+    ) -> None:
+        cheat = tmp_path / "cheat.py"
+        cheat.write_text(OTHER_ROOT)
+        with instead_of_python(sshd, f'exec "{sys.executable}" "{cheat}" "$@"'):
+            proof = prove(node)
+
+        assert (proof.verdict, proof.reason) == (Verdict.FAIL, "Failed: tiles, sweeps.")
+        assert verify(bytes(proof.bundle)).bundle.body.verdict == "fail"
+        assert not CardSample.objects.filter(proof=proof).exists()
+        node.refresh_from_db()
+        assert (node.status, node.proof_verdict) == (NodeStatus.VALIDATION_FAILED, "fail")
+        assert node.events.latest("id").reason_code == "proof_failed"
+
+    def test_is_checked_again_once_it_is_proven(self, node: Node) -> None:
+        Node.objects.filter(pk=node.pk).update(
+            status=NodeStatus.VALIDATION_FAILED, proof_verdict=ProofVerdict.FAIL
+        )
+
+        prove(node)
+
+        node.refresh_from_db()
+        assert node.proof_verdict == ProofVerdict.PASS
+        assert node.next_checks_at is not None
+        assert node.next_checks_at <= clock.now()
+
+    @pytest.mark.parametrize(
+        "script", ["exit 3", "echo no JSON", "yes", 'echo \'{"type":"ready","cards":[]}\'; cat']
+    )
+    def test_that_has_no_prover_is_tried_again_and_not_punished(
+        self, node: Node, sshd: Sshd, script: str
+    ) -> None:
+        with instead_of_python(sshd, script):
+            proof = prove(node)
+
+        assert (proof.status, proof.verdict, proof.attempt) == (ProofStatus.WANTED, "", 1)
+        assert proof.next_try_at is not None
+        assert proof.next_try_at > clock.now()
+        node.refresh_from_db()
+        assert (node.status, node.proof_verdict) == (NodeStatus.AVAILABLE, "")
+
+    def test_that_never_lets_a_prover_run_could_not_be_told(
+        self, node: Node, sshd: Sshd, settings: object
+    ) -> None:
+        settings.MARKET_PROOF_TRIES = 1  # type: ignore[attr-defined]
+        with instead_of_python(sshd, "exit 3"):
+            proof = prove(node)
+
+        assert (proof.status, proof.verdict) == (ProofStatus.DONE, Verdict.UNKNOWN)
+        assert sshd.address.host not in proof.reason
+        node.refresh_from_db()
+        assert node.status == NodeStatus.AVAILABLE
+
+    def test_that_started_and_then_does_not_answer_fails_in_the_end(
+        self, node: Node, sshd: Sshd, tmp_path: Path, settings: object
+    ) -> None:
+        settings.MARKET_PROOF_TRIES = 1  # type: ignore[attr-defined]
+        cheat = tmp_path / "cheat.py"
+        cheat.write_text(OTHER_ROOT.replace('["roots"][0] = "00" * 32', '["roots"] = "none"'))
+        with instead_of_python(sshd, f'exec "{sys.executable}" "{cheat}" "$@"'):
+            proof = prove(node)
+
+        assert proof.verdict == Verdict.FAIL
+        assert proof.checks.get().check_id == "commitment"
+        node.refresh_from_db()
+        assert node.status == NodeStatus.VALIDATION_FAILED
+
+
+class TestNotNow:
+    def test_a_rented_machine_is_not_computed_on(self, node: Node) -> None:
+        node.gpus.update(holder=uuid4())
+
+        proof = prove(node)
+
+        assert (proof.verdict, proof.bundle) == (Verdict.NOT_RUN, None)
+        assert "rented" in proof.reason
+
+    def test_a_machine_that_another_worker_asks_is_left_alone(self, node: Node) -> None:
+        proof = wanting.want(node_id=node.pk, purpose=Purpose.SWEEP, now=clock.now())
+        token = uuid4()
+        Proof.objects.filter(pk=proof.pk).update(
+            lease_token=token, lease_until=clock.now() + leases.LEASE
+        )
+
+        proving.prove(proof_id=proof.pk)
+
+        proof.refresh_from_db()
+        assert (proof.status, proof.attempt) == (ProofStatus.WANTED, 0)
+
+    def test_a_done_proof_stays_as_it_is(self, node: Node) -> None:
+        proof = prove(node)
+
+        proving.prove(proof_id=proof.pk)
+
+        assert Proof.objects.get(pk=proof.pk).attempt == 1
+
+    def test_a_proof_whose_workers_died_ends(self, node: Node, settings: object) -> None:
+        proof = wanting.want(node_id=node.pk, purpose=Purpose.SWEEP, now=clock.now())
+        tries = settings.MARKET_PROOF_TRIES  # type: ignore[attr-defined]
+        Proof.objects.filter(pk=proof.pk).update(status=ProofStatus.RUNNING, attempt=tries)
+
+        proving.prove(proof_id=proof.pk)
+
+        proof.refresh_from_db()
+        assert (proof.status, proof.verdict) == (ProofStatus.DONE, Verdict.UNKNOWN)
+
+
+def test_the_lock_of_a_machine_is_held_once(node: Node) -> None:
+    found: list[bool] = []
+
+    def elsewhere() -> None:
+        with machine_lock.held(node.pk) as alone:
+            found.append(alone)
+        connection.close()
+
+    with machine_lock.held(node.pk) as alone:
+        other = Thread(target=elsewhere)
+        other.start()
+        other.join()
+
+    assert (alone, found) == (True, [False])
