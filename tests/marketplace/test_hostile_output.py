@@ -73,7 +73,9 @@ def test_a_stumble_of_ours_leaves_the_part_unmeasured(monkeypatch: pytest.Monkey
     assert visited(b"", "found").found is None
 
 
-@pytest.mark.parametrize("said", ["gpu ²,GPU-1,H100,81559", "engine ²8.²", "gpu ,GPU-1", "cdi\ngpu"])
+@pytest.mark.parametrize(
+    "said", ["gpu ²,GPU-1,H100,81559", "engine ²8.²", "gpu ,GPU-1", "cdi\ngpu"]
+)
 def test_a_look_reads_figures_in_ascii_only(said: str) -> None:
     assert preflight.read(said).gpus == ()
 
