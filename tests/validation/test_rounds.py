@@ -1,0 +1,209 @@
+"""When machines are proven: rounds at one block, hand-overs, and what waits."""
+
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from marketplace.models import HandOver, Node, NodeStatus, ProofVerdict
+from marketplace.services.usage import record_hand_over
+from tests.factories.marketplace import NOON, make_node
+from tests.factories.validation import make_proof
+from validation.models import Band, CardSample, Proof, ProofStatus, Purpose, Round, Verdict
+from validation.services import bands, duplicates, proving, rounds, wanting
+
+pytestmark = pytest.mark.django_db
+
+SHAPE = "n=16384 products=152 sweeps=20 cards=8"
+
+
+class TestARound:
+    def test_challenges_every_idle_machine_at_one_block(self) -> None:
+        idle = {make_node().pk, make_node().pk}
+        make_node(free_gpu_count=7)
+        make_node(status=NodeStatus.OFFLINE)
+        make_node(frozen_at=NOON)
+        make_node(delisted_at=NOON)
+
+        begun = rounds.begin_round(NOON)
+
+        assert begun is not None
+        proofs = Proof.objects.filter(round=begun)
+        assert {proof.node_id for proof in proofs} == idle
+        assert {proof.purpose for proof in proofs} == {Purpose.SWEEP}
+        assert begun.machine_count == 2
+        assert begun.next_at > NOON
+
+    def test_is_not_due_twice(self) -> None:
+        make_node()
+        begun = rounds.begin_round(NOON)
+
+        assert rounds.begin_round(NOON + timedelta(minutes=1)) is None
+        assert begun is not None
+        assert rounds.begin_round(begun.next_at) is None, "the chain has no new block"
+        Round.objects.update(beacon_number=99_999_999)
+        assert rounds.begin_round(begun.next_at + timedelta(seconds=5)) is not None
+        assert Proof.objects.count() == 1, "the one that is open serves"
+
+    def test_waits_for_a_machine(self) -> None:
+        assert rounds.begin_round(NOON) is None
+        assert not Round.objects.exists()
+
+    def test_proves_again_what_only_a_proof_keeps_off_the_market(self) -> None:
+        make_node(status=NodeStatus.VALIDATION_FAILED)
+        failed = make_node(status=NodeStatus.VALIDATION_FAILED, proof_verdict=ProofVerdict.FAIL)
+
+        rounds.begin_round(NOON)
+
+        assert Proof.objects.get().node_id == failed.pk
+
+
+class TestTwins:
+    def test_a_card_that_two_machines_show_fails_both(self) -> None:
+        honest, copied = make_node(proof_verdict=ProofVerdict.PASS), make_node()
+        samples(honest, at=[NOON])
+        uuid = honest.gpus.order_by("position")[0].uuid
+
+        found = duplicates.check(make_proof(node=copied), [uuid, "GPU-x"], now=NOON)
+
+        assert found is not None
+        assert (found.id, found.status) == ("identity", "fail")
+        honest.refresh_from_db()
+        assert (honest.status, honest.proof_verdict) == (NodeStatus.VALIDATION_FAILED, "fail")
+
+    def test_a_card_that_moved_on_is_forgotten(self) -> None:
+        before = make_node(delisted_at=NOON)
+        samples(before, at=[NOON])
+        uuids = list(before.gpus.values_list("uuid", flat=True))
+
+        assert duplicates.check(make_proof(node=make_node()), uuids, now=NOON) is None
+
+    def test_simulated_machines_may_share_their_stand_ins(self) -> None:
+        first, second = make_node(simulated=True), make_node(simulated=True)
+        samples(first, at=[NOON])
+        uuids = list(first.gpus.values_list("uuid", flat=True))
+
+        assert duplicates.check(make_proof(node=second), uuids, now=NOON) is None
+
+
+class TestHandOvers:
+    def test_each_is_followed_once(self) -> None:
+        node, holder = make_node(), uuid4()
+        record_hand_over(node_id=node.pk, holder=holder, to_renter=True, gpu_count=8, now=NOON)
+
+        followed = [rounds.follow_hand_overs(NOON + timedelta(seconds=5)) for _ in range(2)]
+
+        assert followed == [1, 0]
+        assert Proof.objects.get().purpose == Purpose.HAND_OVER
+
+    def test_a_return_waits_for_the_proof_that_is_open(self) -> None:
+        node = make_node()
+        first = wanting.want(node_id=node.pk, purpose=Purpose.SWEEP, now=NOON)
+        record_hand_over(node_id=node.pk, holder=uuid4(), to_renter=False, gpu_count=8, now=NOON)
+        assert rounds.follow_hand_overs(NOON) == 0
+
+        Proof.objects.filter(pk=first.pk).update(status=ProofStatus.DONE, verdict=Verdict.PASS)
+
+        assert rounds.follow_hand_overs(NOON) == 1
+        assert Proof.objects.latest("id").purpose == Purpose.RETURN
+
+    def test_an_old_one_tells_nothing(self) -> None:
+        node = make_node()
+        record_hand_over(node_id=node.pk, holder=uuid4(), to_renter=True, gpu_count=8, now=NOON)
+
+        assert rounds.follow_hand_overs(NOON + timedelta(hours=1)) == 0
+
+
+class TestTheLightLook:
+    def test_knows_the_cards_of_the_last_proof(self) -> None:
+        node = make_node(proof_verdict=ProofVerdict.PASS, proof_at=NOON)
+        samples(node, at=[NOON])
+
+        proof = self.look(node, rented=2)
+
+        assert (proof.verdict, proof.bundle) == (Verdict.PASS, None)
+        node.refresh_from_db()
+        assert node.proof_at == NOON, "nothing was proven anew"
+
+    def test_cannot_tell_cards_that_were_never_proven(self) -> None:
+        node = make_node()
+
+        assert self.look(node, rented=2).verdict == Verdict.UNKNOWN
+
+    def look(self, node: Node, *, rented: int) -> Proof:
+        holder = uuid4()
+        taken = node.gpus.order_by("position")[:rented]
+        node.gpus.filter(pk__in=[gpu.pk for gpu in taken]).update(holder=holder)
+        record_hand_over(node_id=node.pk, holder=holder, to_renter=True, gpu_count=2, now=NOON)
+        rounds.follow_hand_overs(NOON)
+        proof = Proof.objects.get(hand_over__in=HandOver.objects.filter(holder=holder))
+        proving.prove(proof_id=proof.pk, now=lambda: NOON + timedelta(minutes=1))
+        proof.refresh_from_db()
+        return proof
+
+
+class TestBands:
+    def test_a_model_is_in_shadow_until_there_are_enough(self) -> None:
+        first = make_node()
+        samples(first, at=[NOON] * 2)
+        bands.publish(NOON)
+        assert self.band(first) is None
+
+        for _ in range(2):
+            samples(make_node(gpu_model=first.gpu_model), at=[NOON] * 1)
+        bands.publish(NOON)
+
+        found = self.band(first)
+        assert found is not None
+        assert (found.version, found.machine_count, found.sample_count) == (2, 3, 32)
+        limits = bands.limits_of(found)
+        assert (limits.fill_us.low, limits.fill_us.high) == (800_000, 1_250_000)
+
+    def test_what_did_not_move_is_not_published_again(self) -> None:
+        samples(make_node(), at=[NOON])
+
+        assert [bands.publish(NOON) for _ in range(2)] == [1, 0]
+
+    def test_no_machine_moves_a_band_by_itself(self) -> None:
+        node = make_node()
+        for _ in range(2):
+            samples(make_node(gpu_model=node.gpu_model), at=[NOON] * 2)
+        samples(node, at=[NOON] * 10, fill_us=90_000_000)
+
+        bands.publish(NOON)
+
+        found = self.band(node)
+        assert found is not None
+        assert found.fill_median_us == 1_000_000
+
+    def test_nobody_is_held_to_simulated_cards(self) -> None:
+        nodes = [make_node(simulated=True) for _ in range(3)]
+        for node in nodes:
+            samples(node, at=[NOON])
+
+        bands.publish(NOON)
+
+        assert self.band(nodes[0]) is None
+
+    def band(self, node: Node) -> Band | None:
+        return bands.band_of(node.gpu_model, SHAPE)
+
+
+def samples(node: Node, *, at: list[datetime], fill_us: int = 1_000_000) -> None:
+    """Store a sound proof for each moment, with all the machine's cards."""
+    for moment in at:
+        proof = make_proof(node=node, finished_at=moment)
+        CardSample.objects.bulk_create(
+            CardSample(
+                proof=proof,
+                node=node,
+                gpu_model=node.gpu_model,
+                uuid=gpu.uuid,
+                shape=SHAPE,
+                simulated=node.simulated,
+                fill_us=fill_us,
+                sweep_us=500_000,
+                taken_at=moment,
+            )
+            for gpu in node.gpus.all()
+        )
