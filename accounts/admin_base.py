@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -20,6 +20,11 @@ from core.errors import DomainError
 
 OnRow = Callable[[Any, Any, Actor, str], None]
 OnRows = Callable[[Any, HttpRequest, QuerySet[Any]], None]
+
+
+def columns(model: type[Model], *, without: frozenset[str] = frozenset()) -> list[str]:
+    """Name every field of a model but some."""
+    return [field.name for field in model._meta.fields if field.name not in without]
 
 
 class ReasonForm(ActionForm):  # type: ignore[misc]
@@ -48,12 +53,35 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
         """Rows are records."""
         return False
 
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """Show what is named, else every column but the excluded ones.
+
+        Django's own answer asks for the form, which asks for the fields that are only read, which is this again.
+        """
+        hidden = frozenset({"id", *(self.exclude or ())})
+        return list(self.fields or columns(self.model, without=hidden))
+
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         """Show every field, edit none."""
         return [name for name in self.get_fields(request, obj) if isinstance(name, str)]
 
     def has_save_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """There is nothing to save."""
+        return False
+
+
+class ReadOnlyInline(TabularInline):  # type: ignore[misc]
+    """Rows that belong to a row, to look at."""
+
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Rows are made by services only."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Rows are records."""
         return False
 
 

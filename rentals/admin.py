@@ -6,9 +6,8 @@ from typing import Any, Final
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 
-from accounts.admin_base import ReadOnlyAdmin, with_reason
+from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, columns, with_reason
 from core import clock
 from core.actors import Actor
 from rentals import dispatch, selectors
@@ -17,31 +16,18 @@ from rentals.models import (
     NodeWatch,
     Pod,
     PodEvent,
+    PodMeter,
     PodPort,
     Quote,
     ReadyInterval,
     Receipt,
+    Runway,
     Template,
 )
 from rentals.reasons import Reason
 from rentals.services import lifecycle
 
 SECRET: Final = frozenset({"host_private_key_encrypted", "lease_token", "environment"})
-
-
-class ReadOnlyInline(TabularInline):
-    """Rows beside a pod, as records."""
-
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are made by services only."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are records."""
-        return False
 
 
 class EventInline(ReadOnlyInline):
@@ -67,6 +53,13 @@ class IntervalInline(ReadOnlyInline):
     model = ReadyInterval
     fields = ["started_at", "ended_at", "started_by", "ended_by"]
     ordering = ["started_at"]
+
+
+class MeterInline(ReadOnlyInline):
+    """What was counted and what was posted for it."""
+
+    model = PodMeter
+    fields = columns(PodMeter, without=frozenset({"pod"}))
 
 
 class StuckFilter(admin.SimpleListFilter):
@@ -99,7 +92,7 @@ class PodAdmin(ReadOnlyAdmin):
     list_select_related = ["workspace", "node"]
     ordering = ["-pk"]
     exclude = sorted(SECRET)
-    inlines = [EventInline, IntervalInline, PortInline]
+    inlines = [EventInline, MeterInline, IntervalInline, PortInline]
     actions = ["reconcile_now", "remove"]
 
     @admin.display(description="In this state for")
@@ -124,11 +117,30 @@ class PodAdmin(ReadOnlyAdmin):
         )
 
 
+@admin.register(Runway)
+class RunwayAdmin(ReadOnlyAdmin):
+    """Workspaces on the low-balance ladder: at which step, since when, and whether they were told."""
+
+    list_display = ["workspace", "stage", "since", "mailed_at"]
+    list_filter = ["stage"]
+    list_select_related = ["workspace"]
+    search_fields = ["workspace__public_id", "workspace__name"]
+    ordering = ["since"]
+
+
 @admin.register(NodeWatch)
 class NodeWatchAdmin(ReadOnlyAdmin):
     """Our looks at nodes: which ones are silent, and since when."""
 
-    list_display = ["node", "failures", "answered_at", "failed_at", "next_look_at", "last_error"]
+    list_display = [
+        "node",
+        "failures",
+        "unknown_containers",
+        "answered_at",
+        "failed_at",
+        "next_look_at",
+        "last_error",
+    ]
     list_select_related = ["node"]
     search_fields = ["node__public_id", "node__host"]
     ordering = ["-failures"]

@@ -6,7 +6,16 @@ from accounts.admin_base import with_reason
 from core import clock
 from core.actors import Actor
 from marketplace.admin.base import MarketAdmin, ReadOnlyInline
-from validation.models import Band, CardSample, Proof, ProofCheck, ProofEvent, Round
+from validation.models import (
+    Band,
+    CardSample,
+    Proof,
+    ProofCheck,
+    ProofEvent,
+    Round,
+    Weighing,
+    WeightsSubmission,
+)
 from validation.services import wanting
 
 
@@ -94,3 +103,22 @@ class RoundAdmin(MarketAdmin):
 
     list_display = ["started_at", "beacon_number", "machine_count", "next_at", "chain"]
     ordering = ["-pk"]
+
+
+class WeightsSubmissionInline(ReadOnlyInline):
+    """What was sent of a weighing, and what the chain said."""
+
+    model = WeightsSubmission
+    fields = ["sent_at", "hotkey", "status", "answered_at", "answer"]
+    ordering = ["id"]
+
+
+@admin.register(Weighing)
+class WeighingAdmin(MarketAdmin):
+    """What was weighed at which block."""
+
+    list_display = ["block", "netuid", "made_at", "window_started_at", "window_ended_at", "simulated"]  # fmt: skip
+    list_filter = ["netuid", "simulated"]
+    ordering = ["-pk"]
+    exclude = ["data"]
+    inlines = [WeightsSubmissionInline]

@@ -3,7 +3,16 @@
 from django.contrib import admin
 
 from marketplace.admin.base import MarketAdmin, ReadOnlyInline
-from marketplace.models import Alert, CheckResult, CheckRun, Notice, Webhook, WebhookDelivery
+from marketplace.models import (
+    Alert,
+    CheckResult,
+    CheckRun,
+    FactSample,
+    HostKeySighting,
+    Notice,
+    Webhook,
+    WebhookDelivery,
+)
 
 
 class CheckResultInline(ReadOnlyInline):
@@ -23,6 +32,7 @@ class CheckRunAdmin(MarketAdmin):
     list_select_related = ["node"]
     search_fields = ["node__public_id", "public_id"]
     ordering = ["-pk"]
+    exclude = ["lease_token"]
     inlines = [CheckResultInline]
 
 
@@ -33,6 +43,27 @@ class CheckResultAdmin(MarketAdmin):
     list_display = ["run", "check_id", "status", "code", "measured", "required", "seconds"]
     list_filter = ["status", "check_id", "code"]
     list_select_related = ["run"]
+    ordering = ["-pk"]
+
+
+@admin.register(FactSample)
+class FactSampleAdmin(MarketAdmin):
+    """Every measurement of a figure."""
+
+    list_display = ["fact", "value", "measured_by", "measured_at"]
+    list_filter = ["measured_by"]
+    list_select_related = ["fact"]
+    search_fields = ["fact__node__public_id", "=fact__name"]
+    ordering = ["-pk"]
+
+
+@admin.register(HostKeySighting)
+class HostKeySightingAdmin(MarketAdmin):
+    """Looks at host keys before they are pinned."""
+
+    list_display = ["asked_at", "finished_at", "node", "host", "port", "problem"]
+    list_select_related = ["node"]
+    search_fields = ["node__public_id", "host"]
     ordering = ["-pk"]
 
 

@@ -34,3 +34,12 @@ def test_an_action_is_kept_with_its_reason(operator: Person, action: str) -> Non
     assert (event.reason, event.source) == ("looks stuck", "admin")
     kind, public = ("pod", pod.public_id) if row is pod else ("nodewatch", watch.pk)
     assert (event.resource_type, event.resource_id) == (kind, str(public))
+
+
+def test_a_pods_page_shows_what_its_charge_rests_on(operator: Person) -> None:
+    pod = make_pod()
+
+    shown = operator.browser.get(reverse("admin:rentals_pod_change", args=[pod.pk]))
+
+    assert "Counted seconds" in shown.content.decode()
+    assert shown.status_code == 200

@@ -1,0 +1,48 @@
+"""Operators see every row of the market: each model of ours has pages of its own or stands with another's."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.utils import flatten_fieldsets
+from django.db.models import Model
+from django.test import RequestFactory
+from django.urls import reverse
+
+from tests.factories.accounts import Person, make_person
+
+OURS = ("accounts", "billing", "marketplace", "rentals", "validation")
+SECRETS = {"digest", "password", "lease_token"}
+PAGES = [page for model, page in admin.site._registry.items() if model._meta.app_label in OURS]
+MODELS = [model for name in OURS for model in apps.get_app_config(name).get_models()]
+
+
+@pytest.fixture
+def operator(db: None) -> Person:
+    return make_person("operator", is_staff=True, is_superuser=True)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_every_model_is_shown(model: type[Model]) -> None:
+    beside = {inline.model for page in admin.site._registry.values() for inline in page.inlines}
+
+    assert model in beside | set(admin.site._registry)
+
+
+@pytest.mark.parametrize("rows", PAGES, ids=lambda rows: rows.model._meta.label)
+def test_a_rows_page_shows_its_columns_and_no_secret(rows: ModelAdmin, operator: Person) -> None:
+    request = RequestFactory().get("/")
+    request.user = operator.user
+
+    shown = flatten_fieldsets(rows.get_fieldsets(request, rows.model()))
+
+    assert shown
+    assert not {name for name in shown if name.endswith("_encrypted") or name in SECRETS}
+
+
+@pytest.mark.parametrize("name", ["Runway", "DepositKey", "LocalTransfer", "FactSample"])
+def test_what_few_look_at_opens_too(operator: Person, name: str) -> None:
+    model = next(model for model in MODELS if model.__name__ == name)
+    page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+    assert operator.browser.get(page, {"q": "x"}).status_code == 200
