@@ -67,6 +67,15 @@ class BandOut(Schema):
     published_at: str | None
 
 
+class BeaconOut(Schema):
+    """A block whose hash nobody knew before it was made."""
+
+    chain: str = Field(description="name and genesis")
+    number: int
+    hash: str = Field(description="hexadecimal, without 0x")
+    made_at_us: int = Field(description="microseconds since 1970 UTC")
+
+
 def proof_out(proof: Proof) -> dict[str, Any]:
     """Shape a proof for the API."""
     return {

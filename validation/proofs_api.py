@@ -15,13 +15,14 @@ from marketplace.access import node_for_visitor
 from validation import access, selectors
 from validation.proof_schemas import (
     BandOut,
+    BeaconOut,
     ProofDetail,
     ProofOut,
     band_out,
     check_out,
     proof_out,
 )
-from validation.services import wanting
+from validation.services import beacons, wanting
 
 router = Router(tags=["proofs"])
 Limit = Annotated[int, Field(ge=1, le=200)]
@@ -42,6 +43,18 @@ def proofs(
 def bands(request: HttpRequest) -> list[dict[str, Any]]:
     """List what each GPU model takes for a proof: the figures that times are held against."""
     return [band_out(band) for band in selectors.newest_bands()]
+
+
+@router.get("/proofs/beacon", response=BeaconOut)
+def beacon(request: HttpRequest) -> dict[str, Any]:
+    """Give the newest finalized block of this market's chain, for a proof that you ask for yourself."""
+    block, made_at_us = beacons.newest_with_time()
+    return {
+        "chain": block.chain,
+        "number": block.number,
+        "hash": block.hash.hex(),
+        "made_at_us": made_at_us,
+    }
 
 
 @router.get("/proofs/{uuid:proof_id}", response=ProofDetail)

@@ -1,15 +1,22 @@
-"""Celery tasks of validation: thin, named, safe to repeat."""
+"""Celery tasks of validation: thin, named, safe to repeat.
+
+Time limits hold only where a process works on a task; what waits for machines runs in threads, and its service ends it.
+"""
 
 from typing import Final
 
+import structlog
 from celery import shared_task
 
 from core import clock
-from validation.services import bands, proving, rounds
+from core.errors import Unavailable
+from validation.services import bands, proving, rounds, weighing
 
+log = structlog.get_logger(__name__)
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
-    "sweep-proofs": ("validation.tasks.sweep_proofs", 5.0, "validate"),
+    "sweep-proofs": ("validation.tasks.sweep_proofs", 5.0, "sweep"),
     "publish-bands": ("validation.tasks.publish_bands", 600.0, "metering"),
+    "set-weights": ("validation.tasks.set_weights", 60.0, "chain"),
 }
 
 
@@ -19,9 +26,9 @@ def sweep_proofs(**_: object) -> None:
     rounds.sweep(clock.now())
 
 
-@shared_task(acks_late=True, soft_time_limit=1500, time_limit=1530)
+@shared_task(acks_late=True)
 def prove_node(*, proof_id: int, **_: object) -> None:
-    """Try one proof; the long limit is the first pull of the prover's image."""
+    """Try one proof."""
     proving.prove(proof_id=proof_id)
 
 
@@ -29,3 +36,12 @@ def prove_node(*, proof_id: int, **_: object) -> None:
 def publish_bands(**_: object) -> None:
     """Publish the bands that moved."""
     bands.publish(clock.now())
+
+
+@shared_task
+def set_weights(**_: object) -> None:
+    """Weigh once a tempo, and set the weights on chain."""
+    try:
+        weighing.weigh_if_due(now=clock.now())
+    except Unavailable as error:
+        log.warning("weights.not_weighed", error=error.message)

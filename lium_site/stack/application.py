@@ -62,8 +62,8 @@ def workers(environment: Mapping[str, str], *, signing: Mapping[str, str]) -> tu
     return (
         _celery("worker", environment, "--queues", COMPUTING, "--concurrency", "2"),
         _threads("provisioner", environment, queues="provision", count=16),
-        _threads("prober", environment, queues="probe,validate", count=16),
-        _threads("checker", environment, queues="checks", count=16),
+        _threads("prober", environment, queues="probe", count=16),
+        _threads("checker", environment, queues="checks,validate", count=16),
         # Receivers of webhooks are slow, or mean to be: they hold up nothing but each other.
         _threads("courier", environment, queues="mail", count=4),
         _threads("chain", {**environment, **signing}, queues="chain", count=2),

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from billing.chain.gateway import gateway
 from billing.chain.local import node as localnode
 from billing.chain.local import subnet
-from billing.models import LocalWeights
+from billing.models import LocalNeuron, LocalWeights
 from core import clock
 from marketplace.models import Node, NodeEvent
 from marketplace.services import usage
@@ -168,6 +168,21 @@ class TestWeighing:
         assert refused.answer.startswith("SettingWeightsTooFast")
         assert accepted.status == SubmissionStatus.ACCEPTED
         assert weighing.submit(first, chain, now=NOW) is None
+
+    def test_what_was_refused_is_sent_again_after_a_while(self, settings: Settings) -> None:
+        LocalNeuron.objects.filter(hotkey=validator_key().address).delete()
+        made = weighing.weigh_if_due(now=NOW)
+        assert made is not None
+        subnet.register(netuid=settings.MARKET_NETUID, hotkey=validator_key().address)
+        LocalNeuron.objects.filter(hotkey=validator_key().address).update(uid=0)
+
+        weighing.weigh_if_due(now=NOW + timedelta(minutes=1))
+        soon = made.submissions.count()
+        weighing.weigh_if_due(now=NOW + timedelta(minutes=11))
+        weighing.weigh_if_due(now=NOW + timedelta(minutes=30))
+
+        assert soon == 1
+        assert [one.status for one in made.submissions.order_by("pk")] == ["refused", "accepted"]
 
     def test_an_empty_market_burns_everything(self, settings: Settings) -> None:
         weighing.weigh_if_due(now=NOW)

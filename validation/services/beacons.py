@@ -22,6 +22,15 @@ def newest() -> Block:
     return _record(_newest())
 
 
+def newest_with_time() -> tuple[Block, int]:
+    """Give the newest finalized block and when it was made, in microseconds since 1970.
+
+    :raises ChainUnavailable: the chain does not answer.
+    """
+    found = _newest()
+    return _record(found), time_us(found)
+
+
 def later(than: Block, after_us: int) -> Block:
     """Wait for a finalized block that is later than another and was made after a time (microseconds since 1970).
 

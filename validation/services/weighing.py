@@ -3,7 +3,7 @@
 Safe to repeat: a block is weighed once, and a vector that was accepted is not sent again.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -24,6 +24,7 @@ from validation.services.score_data import Window
 
 log = structlog.get_logger(__name__)
 ANSWER_CHARACTERS: Final = 500
+TRY_AGAIN_AFTER: Final = timedelta(minutes=10)
 
 
 def weigh_if_due(*, now: datetime) -> Weighing | None:
@@ -36,6 +37,7 @@ def weigh_if_due(*, now: datetime) -> Weighing | None:
     head = chain.heads().finalized
     last = Weighing.objects.filter(netuid=subnet.netuid).order_by("-block").first()
     if last is not None and head < last.block + subnet.tempo:
+        _try_again(last, chain, now=now)
         return None
     weighing = weigh_now(chain, subnet, chain.block(head), now=now)
     submit(weighing, chain, now=now)
@@ -80,6 +82,13 @@ def submit(weighing: Weighing, chain: ChainGateway, *, now: datetime) -> Weights
     submission.save(update_fields=["status", "answer", "answered_at"])
     log.info("weights.sent", block=weighing.block, status=submission.status, answer=answer)
     return submission
+
+
+def _try_again(weighing: Weighing, chain: ChainGateway, *, now: datetime) -> None:
+    """Send what was not taken once more, after a while."""
+    last = weighing.submissions.order_by("-pk").first()
+    if last is None or now - last.sent_at > TRY_AGAIN_AFTER:
+        submit(weighing, chain, now=now)
 
 
 def _sent(

@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any, Final, Protocol
 
 from validation.proof.bundle.records import Block, Status, Transcript
@@ -66,7 +67,7 @@ class RpcChain:
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
                 return json.loads(answer.read(MOST_ANSWER_BYTES))["result"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             raise ChainError(f"{self._url} does not answer {method}: {error}") from error
 
 

@@ -103,14 +103,14 @@ def check_identity(statement: Statement) -> Check:
 
 def check_memory(statement: Statement) -> Check:
     """Compare what must stay resident with the memory that is claimed and that the model has."""
-    short = [index for index in range(len(statement.cards)) if not _fills(statement, index)]
+    wrong = [index for index in range(len(statement.cards)) if not _fills(statement, index)]
     resident = sum(card.parameters.resident_bytes for card in statement.cards)
     claimed = sum(card.memory_bytes for card in statement.cards)
     return check(
         "memory",
-        not short,
+        not wrong,
         measured=f"{resident / GIB:,.3f} GiB held of {claimed / GIB:,.3f} GiB claimed"
-        + (f"; not enough on cards {short}" if short else ""),
+        + (f"; not so on cards {wrong}" if wrong else ""),
         required="all memory but 3 GiB a card" + _nominal(statement.bands),
         remedy="Free the card's memory, and list the model that the machine has.",
     )
@@ -136,7 +136,8 @@ def _fills(statement: Statement, index: int) -> bool:
     sizes = card.parameters
     needed = products_that_fill(card.memory_bytes, n=sizes.n, reserved_bytes=reserved)
     share = card.memory_bytes / bands.memory_bytes if bands and bands.memory_bytes else 1.0
-    return sizes.products >= needed and LEAST_MEMORY <= share <= MOST_MEMORY
+    holds_what_it_must = needed <= sizes.products and sizes.resident_bytes <= card.memory_bytes
+    return holds_what_it_must and LEAST_MEMORY <= share <= MOST_MEMORY
 
 
 def _nominal(bands: Bands | None) -> str:

@@ -2,13 +2,17 @@
 
 import json
 import sys
+from hashlib import sha256
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from billing.chain.local import subnet
 from core import clock
+from core.ss58 import address_of
 from marketplace.checks import BY_ID
-from marketplace.models import CheckRun, CheckStatus, Outcome, Trigger
+from marketplace.models import CheckRun, CheckStatus, Outcome, Provider, Trigger
 from marketplace.services import checking, enrolment
 from marketplace.services.enrolment import Description
 
@@ -28,9 +32,20 @@ class Command(BaseCommand):
         if run.outcome != Outcome.PASSED:
             raise CommandError(f"{node.huid} cannot be listed. {_what_is_wrong(run)}")
         node.refresh_from_db()
+        if settings.MARKET_CHAIN == "local":
+            _join_subnet(node.provider)
         gpus = f"{node.gpu_count} x {node.gpu_model.short_name}"
         note = " (simulated)" if node.simulated else ""
         self.stdout.write(f"{node.huid} is on the market: {gpus}{note}")
+
+
+def _join_subnet(provider: Provider) -> None:
+    """Give this computer's miner a place on the simulated subnet, under a hotkey that nobody holds."""
+    if provider.hotkey is None:
+        seed = f"lium_site local miner {settings.MARKET_INSTANCE}"
+        provider.hotkey = address_of(sha256(seed.encode()).digest())
+        provider.save(update_fields=["hotkey"])
+    subnet.register(netuid=settings.MARKET_NETUID, hotkey=provider.hotkey)
 
 
 def _description(text: str) -> Description:

@@ -4,10 +4,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from accounts.models import ApiKey, Scope, User, Workspace
+from billing.chain.local import subnet
 from billing.services.grants import grant
 from core import clock
 from core.actors import PLATFORM
@@ -15,6 +17,7 @@ from core.tokens import digest
 from lium_site.settings import env
 from marketplace.services import gpu_catalogue
 from rentals.services import templates
+from validation.services.validator_key import validator_key
 
 DEMO_BALANCE_USD: Final = Decimal(25)
 
@@ -32,6 +35,9 @@ class Command(BaseCommand):
             templates.seed()
             _admin()
             _fund(_renter(now), now)
+            if settings.MARKET_CHAIN == "local":
+                # A validator needs a place of its own to set weights; on the simulated chain it is free.
+                subnet.register(netuid=settings.MARKET_NETUID, hotkey=validator_key().address)
 
 
 def _admin() -> None:
