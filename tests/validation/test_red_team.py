@@ -301,6 +301,10 @@ def test_a_claim_of_80_gb_with_a_proof_of_24():
     assert _memory_of(session) == Status.PASS
 
 
+def test_more_held_than_the_card_has():
+    assert caught(memory_bytes=SMALL.resident_bytes - 1, bands=None) == ["memory"]
+
+
 def test_24_gb_admitted_under_a_listing_of_80():
     sizes = Parameters(n=16_384, products=(24 * GIB - RESERVED_BYTES) // (GIB // 2))
     session = Session(

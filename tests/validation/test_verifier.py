@@ -3,6 +3,8 @@
 import copy
 import random
 import resource
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -208,6 +210,29 @@ def test_any_json_is_a_bundle_or_a_clear_error(value):
     assert decode(data) == value
     with pytest.raises(Malformed):
         verify(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        # The widest letters that Python has, and the most objects.
+        b'["' + b"a" * (MOST_BYTES - 20) + b'\\ud83d\\ude00"]',
+        b"[" + b'{"a":1},' * (MOST_VALUES // 2 - 2) + b"1]",
+    ],
+    ids=["wide", "many"],
+)
+def test_a_file_as_large_as_allowed_takes_little_memory(data, tmp_path):
+    file = tmp_path / "hostile"
+    file.write_bytes(data)
+    program = (
+        "import resource; from validation.verifier.command import main;"
+        f"assert main([{str(file)!r}]) == 2;"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "must be an object" in done.stderr
+    assert int(done.stdout) < 300 << 10
 
 
 def accepts(data: bytes) -> bool:
