@@ -46,6 +46,7 @@ SCREENS = (
     Screen("machine_request", "/machines/requests"),
     Screen("proofs", "/proofs", ANYONE),
     Screen("proof_bands", "/proofs/bands", ANYONE),
+    Screen("scores", "/scores", ANYONE),
     Screen("proof", lambda world: f"/proofs/{world.proof}", ANYONE),
     Screen("provide", "/provide", ANYONE),
     Screen("provide, a wrong figure", "/provide?price=-1&count=2", ANYONE),
