@@ -144,6 +144,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "provide/machines/<machine_id>/prove"): mine(PAGE),
     ("GET", "api/proofs"): Rule(ANYONE),
     ("GET", "api/proofs/bands"): Rule(ANYONE),
+    ("GET", "api/proofs/beacon"): Rule(ANYONE),
     ("GET", "api/proofs/<proof_id>"): Rule(ANYONE),
     ("GET", "api/proofs/<proof_id>/bundle"): Rule(ANYONE),
     ("POST", "api/executors/<node_id>/proofs"): Rule(KEY),

@@ -10,10 +10,11 @@ from lium_site.stack.console import StackError, say
 from lium_site.stack.credentials import credentials_of
 from lium_site.stack.guard import guarded
 from lium_site.stack.paths import ROOT, open_state
+from validation.challenge import command as challenge
 from validation.verifier import command as verifier
 
 # What follows these commands belongs to another program, options included.
-PASSED_ON = ("test", "manage", "bench", "scores", "verify")
+PASSED_ON = ("test", "manage", "bench", "scores", "verify", "prove")
 
 
 def main(arguments: list[str]) -> int:
@@ -47,13 +48,20 @@ def _pass_on(command: str, arguments: list[str]) -> int:
     if command == "bench":
         name, *rest = arguments or ["--help"]
         return guarded(lambda: bench.run(name, rest), keep_terminal=True)
-    return {"manage": _manage, "scores": _scores, "verify": _verify}[command](arguments)
+    commands = {"manage": _manage, "scores": _scores, "verify": _verify, "prove": _prove}
+    return commands[command](arguments)
 
 
 def _verify(arguments: list[str]) -> int:
     """Verify a bundle; a relative path is the caller's, who may stand elsewhere."""
     os.chdir(os.environ.get("MARKET_CALLED_FROM", ROOT))
     return verifier.main(arguments, program="./market verify")
+
+
+def _prove(arguments: list[str]) -> int:
+    """Have GPUs proven to whoever asks; a relative path is the caller's."""
+    os.chdir(os.environ.get("MARKET_CALLED_FROM", ROOT))
+    return challenge.main(arguments, program="./market prove")
 
 
 def _scores(arguments: list[str]) -> int:
@@ -106,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         ("lock", "pin the packages of pyproject.toml anew"),
         ("manage", "run a management command against the running market"),
         ("bench", "measure NAME against a reference"),
+        ("prove", "have GPUs that you rent proven to you, over a command that reaches a prover"),
         ("verify", "re-check a proof of GPU, without a GPU, a database or a network"),
         ("scores", "recompute published scores from their data alone"),
     ):

@@ -1,0 +1,83 @@
+"""A renter has cards proven to themselves: the command line, against real provers behind a pipe."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from json import dumps
+from pathlib import Path
+from time import time
+
+import pytest
+
+from validation.challenge import command
+from validation.prover.build import build
+from validation.verifier.verifying import verify
+
+
+class Blocks(BaseHTTPRequestHandler):
+    """Tells a block that is made this moment, as a market does."""
+
+    def do_GET(self) -> None:
+        now = time()
+        told = {"chain": "test", "number": int(now * 10), "hash": "ab" * 32}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(dumps({**told, "made_at_us": int(now * 1e6)}).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def market() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Blocks)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def prover(tmp_path: Path) -> list[str]:
+    program = tmp_path / "prove.pyz"
+    program.write_bytes(build())
+    return [sys.executable, str(program), "--simulated", "2", "--memory", "1048576"]
+
+
+def ask(market: str, file: Path, *prover: str, cards: int = 2) -> int:
+    asked = ["--market", market, "--node", "n", "--model", "H100", "--cards", str(cards)]
+    asked += ["--memory-mib", "1", "--n", "512", "--simulated", "--out", str(file), "--", *prover]
+    return command.main(asked)
+
+
+def test_a_bundle_that_anybody_can_check(market: str, prover: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.bundle.json"
+
+    assert ask(market, file, *prover) == command.HOLDS
+
+    report = verify(file.read_bytes())
+    assert report.holds
+    assert report.bundle.body.transcript.statement.purpose == "renter"
+
+
+def test_fewer_cards_than_rented_fail(
+    market: str, prover: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(market, tmp_path / "mine", *prover, cards=8) == command.FAILS
+    assert "verdict: fail" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("prover", [["false"], ["echo", "hello"], ["yes"], ["/nowhere/prove"]])
+def test_without_a_prover_there_is_no_proof(
+    market: str, prover: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine"
+
+    assert ask(market, file, *prover) == command.NO_PROOF
+    assert capsys.readouterr().err.startswith("./market prove: ")
+    assert not file.exists()
+
+
+def test_without_a_market_there_is_no_coin(prover: list[str], tmp_path: Path) -> None:
+    assert ask("http://127.0.0.1:9", tmp_path / "mine", *prover) == command.NO_PROOF

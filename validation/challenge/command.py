@@ -1,0 +1,146 @@
+"""The command line of a renter who has GPUs proven to themselves: `./market prove ... -- ssh POD python3 prove.pyz`."""
+
+import argparse
+import json
+import secrets
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any, Final
+
+import sr25519
+
+from validation.challenge import pipe
+from validation.challenge.dialogue import ProverFault
+from validation.challenge.session import Coins, Patience, Session, Subject
+from validation.proof.bundle.records import Block, Machine, Purpose, Transcript
+from validation.proof.bundle.signing import seal
+from validation.proof.bundle.ss58 import address_of
+from validation.proof.parameters import FULL_N, InvalidParameters, Parameters, products_that_fill
+from validation.verifier.judging import body_of, judge
+
+HOLDS, FAILS, NO_PROOF = 0, 1, 2
+PATIENCE: Final = Patience(ready=300.0, fill=180.0, sweep=120.0, open=120.0)
+BEACON_SECONDS: Final = 90.0
+POLL_SECONDS: Final = 0.5
+TIMEOUT_SECONDS: Final = 15.0
+EPILOG: Final = (
+    "After -- comes the command that reaches a prover, for example: ssh root@HOST -p PORT python3 prove.pyz. "
+    "Exit status: 0 every check that can be told holds, 1 one fails, 2 there is no proof."
+)
+
+
+class NoBeacon(Exception):
+    """The market gives no block."""
+
+
+def main(arguments: list[str] | None = None, *, program: str = "./market prove") -> int:
+    """Ask for a proof, judge it, and keep its bundle."""
+    chosen = _parser(program).parse_args(arguments)
+    try:
+        transcript = prove(chosen)
+    except (ProverFault, NoBeacon, InvalidParameters, OSError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return NO_PROOF
+    return _keep(transcript, chosen.out)
+
+
+def prove(chosen: argparse.Namespace) -> Transcript:
+    """Ask the prover behind the command for a proof.
+
+    :raises ProverFault, NoBeacon, OSError: there is none.
+    """
+    market = Market(chosen.market.rstrip("/"))
+    with pipe.started(chosen.command) as line:
+        session = Session(line=line, patience=PATIENCE)
+        return session.prove(_subject(chosen), Coins(first=market.newest()[0], later=market.later))
+
+
+class Market:
+    """Where the blocks come from: any market tells the newest block of its chain to everybody."""
+
+    def __init__(self, url: str) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise NoBeacon(f"{url!r} is not the http or https address of a market")
+        self._url = f"{url}/api/proofs/beacon"
+
+    def newest(self) -> tuple[Block, int]:
+        """Give the newest finalized block and when it was made, in microseconds since 1970.
+
+        :raises NoBeacon: the market does not tell.
+        """
+        try:
+            with urllib.request.urlopen(self._url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+                told: dict[str, Any] = json.loads(answer.read(10_000))
+            block = Block(
+                chain=str(told["chain"]),
+                number=int(told["number"]),
+                hash=bytes.fromhex(told["hash"]),
+            )
+            return block, int(told["made_at_us"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise NoBeacon(f"{self._url} tells no block: {error}") from error
+
+    def later(self, than: Block, after_us: int) -> Block:
+        """Wait for a later block that was made after a time.
+
+        :raises NoBeacon: none comes.
+        """
+        deadline = time.monotonic() + BEACON_SECONDS
+        while time.monotonic() < deadline:
+            block, made_at_us = self.newest()
+            if block.number > than.number and made_at_us >= after_us:
+                return block
+            time.sleep(POLL_SECONDS)
+        raise NoBeacon(f"no later block than {than.number} within {BEACON_SECONDS:.0f} s")
+
+
+def _subject(chosen: argparse.Namespace) -> Subject:
+    memory_bytes = chosen.memory_mib << 20
+    reserved = {"reserved_bytes": 0} if chosen.simulated else {}
+    return Subject(
+        purpose=Purpose.RENTER,
+        machine=Machine(
+            node_id=chosen.node,
+            hotkey="",
+            host_key=chosen.host_key,
+            claimed_model=chosen.model,
+            claimed_count=chosen.cards,
+            simulated=chosen.simulated,
+        ),
+        parameters=Parameters(
+            n=chosen.n, products=products_that_fill(memory_bytes, n=chosen.n, **reserved)
+        ),
+    )
+
+
+def _keep(transcript: Transcript, file: Path) -> int:
+    """Judge, sign with a key that is made for this bundle and forgotten, and say what was found."""
+    checks = judge(transcript)
+    pair = sr25519.pair_from_seed(secrets.token_bytes(32))
+    body = body_of(transcript, checks)
+    file.write_bytes(
+        seal(body, signer=address_of(pair[0]), sign=lambda message: sr25519.sign(pair, message))
+    )
+    for check in checks:
+        print(f"{check.status:<12}{check.id:<12}{check.measured}")
+    print(f"verdict: {body.verdict}; {file} is signed with a key made for it")
+    return FAILS if body.verdict == "fail" else HOLDS
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program, description="Have GPUs that you rent proven to you.", epilog=EPILOG
+    )
+    parser.add_argument("--market", required=True, metavar="URL", help="whose chain gives the coin")
+    parser.add_argument("--node", required=True, metavar="ID", help="the machine's id")
+    parser.add_argument("--model", required=True, help="as listed")
+    parser.add_argument("--cards", required=True, type=int, metavar="N", help="that you rent")
+    parser.add_argument("--memory-mib", required=True, type=int, metavar="MIB", help="of each card")
+    parser.add_argument("--host-key", default="", help="fingerprint of what you connect to")
+    parser.add_argument("--n", type=int, default=FULL_N, help="side of the matrices (%(default)s)")
+    parser.add_argument("--simulated", action="store_true", help="the cards are simulated")
+    parser.add_argument("--out", type=Path, default=Path("renter.bundle.json"), metavar="FILE")
+    parser.add_argument("command", nargs="+", metavar="COMMAND")
+    return parser
