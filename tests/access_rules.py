@@ -115,7 +115,6 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "provide/machines/<machine_id>/live"): mine(PAGE),
     ("POST", "provide/machines/<machine_id>/price"): mine(PAGE, {"price_per_gpu_usd": "2.5"}),
     ("POST", "provide/machines/<machine_id>/place"): mine(PAGE, {"country": "FI"}),
-    ("POST", "provide/machines/<machine_id>/place"): mine(PAGE, {"country": "FI"}),
     ("POST", "provide/machines/<machine_id>/smallest"): mine(PAGE, {"min_gpu_count": "2"}),
     ("POST", "provide/machines/<machine_id>/claim"): mine(PAGE),
     ("POST", "provide/machines/<machine_id>/address"): mine(PAGE),
@@ -134,6 +133,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "provide/webhooks/<webhook_id>/enable"): mine(PAGE, {"enabled": "no"}),
     ("POST", "provide/webhooks/<webhook_id>/delete"): mine(PAGE),
     ("GET", "provide/account"): mine(PAGE),
+    ("POST", "provide/account"): mine(PAGE),
     # proofs
     ("GET", "proofs"): Rule(ANYONE),
     ("GET", "proofs/bands"): Rule(ANYONE),
@@ -148,7 +148,6 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "api/proofs/<proof_id>"): Rule(ANYONE),
     ("GET", "api/proofs/<proof_id>/bundle"): Rule(ANYONE),
     ("POST", "api/executors/<node_id>/proofs"): Rule(KEY),
-    ("POST", "provide/account"): mine(PAGE),
     # rentals
     ("GET", "api/executors/<node_id>/quote"): Rule(ANYONE),
     ("GET", "api/executors/deployment-estimate"): Rule(
