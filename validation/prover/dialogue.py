@@ -7,12 +7,11 @@ from typing import Any, BinaryIO, Final
 from validation.proof.hashing import HASH_BYTES
 from validation.proof.openings import Opening
 from validation.proof.parameters import VERSION, Parameters
-from validation.prover.errors import ProverError
+from validation.prover.errors import FAULTY, ProverError, unexpected
 from validation.prover.team import Card, Team
 
 LONGEST_LINE: Final = 64 << 20
 MIXED_VERSIONS: Final = "Use the prover and the verifier of one version"
-FAULTY: Final = "Look into the kernel's log for errors of the card (dmesg), then try again"
 
 Message = Mapping[str, Any]
 
@@ -46,11 +45,13 @@ class Dialogue:
         except ProverError:
             raise
         except (KeyError, TypeError, ValueError) as refusal:
-            raise _failed("a message cannot be answered", refusal, MIXED_VERSIONS) from refusal
+            raise unexpected(
+                "a message cannot be answered", refusal, remedy=MIXED_VERSIONS
+            ) from refusal
         except (
             Exception
         ) as failure:  # Whatever a driver raises: the validator gets a sentence in any case.
-            raise _failed("a card failed", failure, FAULTY) from failure
+            raise unexpected("a card failed", failure, remedy=FAULTY) from failure
 
     def _ready(self, message: Message) -> Message:
         if message["version"] != VERSION:
@@ -140,10 +141,6 @@ def send(outgoing: BinaryIO, message: Message) -> None:
 def refusal(error: ProverError) -> Message:
     """Return the message that ends a dialogue."""
     return {"type": "error", "what": error.what, "why": error.why, "remedy": error.remedy}
-
-
-def _failed(what: str, failure: Exception, remedy: str) -> ProverError:
-    return ProverError(what, why=f"{type(failure).__name__}: {failure}", remedy=remedy)
 
 
 def _hash(text: str) -> bytes:

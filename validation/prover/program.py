@@ -5,6 +5,7 @@ import os
 import platform
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import BinaryIO, Final
@@ -13,7 +14,7 @@ import numpy as np
 
 from validation.prover import labelled
 from validation.prover.dialogue import Dialogue, converse, refusal, send
-from validation.prover.errors import ProverError
+from validation.prover.errors import FAULTY, ProverError, unexpected
 from validation.prover.team import Card, Team
 
 # A validator that is gone without closing the line must not leave a card full.
@@ -25,16 +26,25 @@ def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     outgoing = _own_output()
     try:
-        if options.measure:
-            for figures in _gpu().measured(options.measure):
-                send(outgoing, figures)
-            return 0
-        signal.alarm(SILENCE_SECONDS)
-        makers, versions = _machine(options)
-        team = Team(makers)
+        return _measure(options, outgoing) if options.measure else _answer(options, outgoing)
     except ProverError as error:
         send(outgoing, refusal(error))
-        return 1
+    except Exception as failure:  # Whatever a driver raises: who asked gets a sentence in any case.
+        traceback.print_exc()
+        send(outgoing, refusal(unexpected("the cards cannot be used", failure, remedy=FAULTY)))
+    return 1
+
+
+def _measure(options: argparse.Namespace, outgoing: BinaryIO) -> int:
+    for figures in _gpu().measured(options.measure):
+        send(outgoing, figures)
+    return 0
+
+
+def _answer(options: argparse.Namespace, outgoing: BinaryIO) -> int:
+    signal.alarm(SILENCE_SECONDS)
+    makers, versions = _machine(options)
+    team = Team(makers)
     try:
         dialogue = Dialogue(team, {**_versions(), **versions})
         return converse(
