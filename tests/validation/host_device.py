@@ -34,11 +34,15 @@ class Dim3(ctypes.Structure):
 
 def build(folder: Path, sources: Path = KERNELS) -> ctypes.CDLL:
     """Build the kernels of a folder for this machine."""
+    return built(sources / "shim" / "host.cpp", folder)
+
+
+def built(source: Path, folder: Path) -> ctypes.CDLL:
+    """Build one C++ file to a library in a folder, and load it; without g++ the test is skipped, or fails in CI."""
     if shutil.which("g++") is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("g++ is not installed (package g++)")
-    target = folder / "kernels.so"
-    command = ["g++", *FLAGS, "-o", str(target), str(sources / "shim" / "host.cpp")]
-    subprocess.run(command, check=True, timeout=120)
+    target = folder / f"{source.stem}.so"
+    subprocess.run(["g++", *FLAGS, "-o", str(target), str(source)], check=True, timeout=120)
     return ctypes.CDLL(str(target))
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.validation.host_device import MEMORY_BYTES, HostDevice, HostProduct
+from tests.validation.host_device import MEMORY_BYTES, HostDevice, HostProduct, built
 from validation.proof.drawing import draw
 from validation.proof.openings import CardVerifier, Commitments, Opening
 from validation.proof.parameters import Parameters
-from validation.prover import build, card, labelled
+from validation.prover import build, card, cublaslt, labelled
 from validation.prover.card import ResidentCard
 from validation.prover.errors import ProverError
 from validation.prover.simulated import SimulatedCard
@@ -46,6 +46,26 @@ class TestCardInMemory:
         assert ours.fill(SEED, SMALL) == twin.fill(SEED, SMALL)
         assert ours.sweep(NONCE) == twin.sweep(NONCE)
         assert ours.open(COIN) == twin.open(COIN)
+
+    def test_asks_the_vendors_library_for_the_same(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        library = built(Path(__file__).with_name("cublaslt_in_c.cpp"), tmp_path)
+        monkeypatch.setattr(cublaslt, "load", lambda names: library)
+        monkeypatch.setattr(card, "ROWS_AT_ONCE", 64)
+        device = HostDevice()
+        vendor = cublaslt.VendorProduct(workspace=device.allocate(64))
+
+        root = ResidentCard("GPU-1", device, vendor).fill(SEED, SMALL)
+
+        assert vendor.version() == 120901
+        assert root == SimulatedCard("GPU-1").fill(SEED, SMALL)
+
+    def test_without_the_vendors_library_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cublaslt, "load", lambda names: None)
+
+        with pytest.raises(cublaslt.CublasError, match="libcublasLt is not installed"):
+            cublaslt.VendorProduct(workspace=0)
 
     @pytest.mark.parametrize("products", [1, 5])
     def test_smallest_products_have_trees_too(self, products: int) -> None:
