@@ -158,7 +158,7 @@ def _passed(node: Node, *, now: datetime) -> None:
     node.last_verified_at = now
     node.save(update_fields=["last_verified_at", "updated_at"])
     if node.proof_verdict == ProofVerdict.FAIL:
-        listing.reject(node_id=node.pk, why=gpu_proofs.NOT_PROVEN, now=now)
+        gpu_proofs.keep_off(node, now=now)
     elif node.listing_wanted_at is not None:
         listing.admit(node_id=node.pk, now=now)
     elif node.status == NodeStatus.VALIDATION_PENDING:

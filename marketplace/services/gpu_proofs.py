@@ -33,19 +33,29 @@ def failed(*, node_id: int, proof_id: UUID, why: str, now: datetime) -> None:
         node = _lock(node_id)
         _write(node, ProofVerdict.FAIL, proof_id, now=now)
         if node.status in LISTED_OR_SOON:
-            move(
-                node,
-                to=NodeStatus.VALIDATION_FAILED,
-                reason=Reason.PROOF_FAILED,
-                actor=PLATFORM,
-                now=now,
-                detail=why,
-            )
+            _off(node, why=why, now=now)
+
+
+def keep_off(node: Node, *, now: datetime) -> None:
+    """Leave a node whose last proof failed off the market, though its checks passed; the caller holds the row lock."""
+    if node.status in LISTED_OR_SOON:
+        _off(node, why=NOT_PROVEN, now=now)
 
 
 def _write(node: Node, verdict: ProofVerdict, proof_id: UUID, *, now: datetime) -> None:
     node.proof_verdict, node.proof_at, node.proof_id = verdict, now, proof_id
     node.save(update_fields=["proof_verdict", "proof_at", "proof_id", "updated_at"])
+
+
+def _off(node: Node, *, why: str, now: datetime) -> None:
+    move(
+        node,
+        to=NodeStatus.VALIDATION_FAILED,
+        reason=Reason.PROOF_FAILED,
+        actor=PLATFORM,
+        now=now,
+        detail=why,
+    )
 
 
 def _lock(node_id: int) -> Node:

@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
 
-from marketplace.models import CheckStatus, Node, NodeStatus, Outcome, Trigger
-from marketplace.services import alerts, check_turns, checking, outage
+from marketplace.models import CheckStatus, Node, NodeStatus, Outcome, ProofVerdict, Trigger
+from marketplace.services import alerts, check_turns, checking, gpu_proofs, outage
 from marketplace.services.check_outcomes import TRIED_IN_VAIN, finish
 from tests.factories.marketplace import NOON, make_node
 
@@ -115,5 +116,23 @@ class TestExpiry:
 
         for _ in range(TRIED_IN_VAIN):
             ran(node, at=LATE, contact=CheckStatus.FAILED)
+
+        assert node.status == NodeStatus.AVAILABLE
+
+
+class TestAFailedProof:
+    def test_keeps_a_machine_off_the_market_whatever_its_checks_say(self) -> None:
+        node = listed(status=NodeStatus.VALIDATION_FAILED, proof_verdict=ProofVerdict.FAIL)
+
+        assert ran(node, at=NOON) == Outcome.PASSED
+
+        assert node.status == NodeStatus.VALIDATION_FAILED
+        assert node.events.latest("id").reason_code == "proof_failed"
+
+    def test_lets_it_back_once_one_passes(self) -> None:
+        node = listed(status=NodeStatus.VALIDATION_FAILED, proof_verdict=ProofVerdict.FAIL)
+
+        gpu_proofs.passed(node_id=node.pk, proof_id=uuid4(), now=NOON)
+        ran(node, at=NOON)
 
         assert node.status == NodeStatus.AVAILABLE
