@@ -158,6 +158,14 @@ class TestNotNow:
         assert (proof.verdict, proof.bundle) == (Verdict.NOT_RUN, None)
         assert "rented" in proof.reason
 
+    def test_real_cards_are_not_proven_without_an_image(self, node: Node) -> None:
+        Node.objects.filter(pk=node.pk).update(simulated=False)
+
+        proof = prove(node)
+
+        assert proof.verdict == Verdict.NOT_RUN
+        assert "no image" in proof.reason
+
     def test_a_machine_that_another_worker_asks_is_left_alone(self, node: Node) -> None:
         proof = wanting.want(node_id=node.pk, purpose=Purpose.SWEEP, now=clock.now())
         token = uuid4()

@@ -69,7 +69,7 @@ def started(machine: Machine, node: Node) -> Iterator[Conversation]:
     # One of a broken connection may be left, with the memory of every card.
     machine.run(["docker", "rm", "--force", name], timeout=terms.DELIVER_SECONDS)
     try:
-        with machine.converse(_contained(node, program, image=image, name=name)) as talk:
+        with machine.converse(contained(node, program, image=image, name=name)) as talk:
             yield talk
     finally:
         machine.run(["docker", "rm", "--force", name], timeout=terms.DELIVER_SECONDS)
@@ -94,7 +94,8 @@ def _simulated(node: Node, program: str) -> Sequence[str]:
     return ["sh", "-c", ON_PATH, "sh", node.state_dir, seconds, *command]
 
 
-def _contained(node: Node, program: str, *, image: str, name: str) -> Sequence[str]:
+def contained(node: Node, program: str, *, image: str, name: str) -> Sequence[str]:
+    """Give the command that runs the prover on a machine's real GPUs, all of them and nothing else."""
     gpus = (
         ["--device", "nvidia.com/gpu=all"]
         if node.gpu_access == GpuAccess.CDI
