@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Timer
+from threading import Event, Timer
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -96,7 +96,8 @@ def _connected(where: Target, address: str) -> Iterator[socket.socket]:
     if where.tls:
         context = ssl.create_default_context()
         sock = context.wrap_socket(sock, server_hostname=where.host, do_handshake_on_connect=False)
-    watch = Timer(TOTAL_SECONDS, _hang_up, [sock])
+    over = Event()
+    watch = Timer(TOTAL_SECONDS, _hang_up, [sock, over])
     watch.daemon = True
     watch.start()
     try:
@@ -105,14 +106,16 @@ def _connected(where: Target, address: str) -> Iterator[socket.socket]:
             sock.do_handshake()
         yield sock
         # What came before the hanging up may look like an answer.
-        if watch.finished.is_set():
+        if over.is_set():
             raise TimeoutError
     finally:
         watch.cancel()
         sock.close()
 
 
-def _hang_up(sock: socket.socket) -> None:
+def _hang_up(sock: socket.socket, over: Event) -> None:
+    # Said first: whoever reads wakes up at once.
+    over.set()
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -27,6 +27,7 @@ from rentals.services import (
     quoting,
     runway_mail,
     sweeping,
+    usage_facts,
 )
 
 # Seconds between rings; the roof gives them to beat.
@@ -38,6 +39,7 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "rentals.budgets": ("rentals.tasks.enforce_budgets", 60.0, "metering"),
     "rentals.announcements": ("rentals.tasks.sweep_announcements", 10.0, "metering"),
     "rentals.warnings": ("rentals.tasks.send_runway_warnings", 60.0, "mail"),
+    "rentals.usage": ("rentals.tasks.record_usage", 600.0, "metering"),
     "rentals.forget": ("rentals.tasks.forget", 3600.0, "metering"),
 }
 
@@ -100,6 +102,12 @@ def walk_ladder(**_: object) -> None:
 def send_runway_warnings(**_: object) -> None:
     """Send the warnings that are due."""
     runway_mail.send_due(now=clock.now())
+
+
+@shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
+def record_usage(**_: object) -> None:
+    """Record for the market what running pods used."""
+    usage_facts.record_running()
 
 
 @shared_task(acks_late=True, soft_time_limit=60, time_limit=90)

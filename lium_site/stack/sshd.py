@@ -21,6 +21,8 @@ from lium_site.stack.predecessor import await_end
 from lium_site.stack.process import Child, Program
 
 START_SECONDS = 20.0
+# Markets of several checkouts may start at once, and want the same place.
+TRIES = 5
 PORT = 2222
 PRIVILEGE_SEPARATION_FOLDER = Path("/run/sshd")
 SESSION_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -60,6 +62,10 @@ Subsystem sftp internal-sftp
 """
 
 
+class PlaceTaken(StackError):
+    """Another program listens where the server was to."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Door:
     """Where the SSH server listens and what opens it."""
@@ -83,6 +89,18 @@ def start(state: State, *, environment: dict[str, str]) -> tuple[Child, Door]:
     await_end(folder / "sshd.pid", mark=str(folder))
     if os.geteuid() == 0:
         PRIVILEGE_SEPARATION_FOLDER.mkdir(mode=0o755, exist_ok=True)
+    for _ in range(TRIES - 1):
+        try:
+            return _start(state, folder, program, environment)
+        except PlaceTaken:
+            (folder / "address.json").unlink()
+    return _start(state, folder, program, environment)
+
+
+def _start(
+    state: State, folder: Path, program: str, environment: dict[str, str]
+) -> tuple[Child, Door]:
+    (folder / "sshd.pid").unlink(missing_ok=True)
     door = _door(folder)
     write_private(folder / "sshd_config", _configuration(folder, door, environment))
     # sshd runs itself anew for every connection, hence absolute paths.
@@ -97,7 +115,7 @@ def start(state: State, *, environment: dict[str, str]) -> tuple[Child, Door]:
         ),
         log_folder=state.logs,
     )
-    _wait_for_banner(child, door)
+    _wait_for_banner(child, door, folder / "sshd.pid")
     return child, door
 
 
@@ -178,15 +196,21 @@ def _is_locked(user: str) -> bool:
     return any(line.startswith(f"{user}:!") for line in lines)
 
 
-def _wait_for_banner(child: Child, door: Door) -> None:
+def _wait_for_banner(child: Child, door: Door, pid_file: Path) -> None:
+    """Wait until it is ours that answers: it writes its number once the place is its own.
+
+    :raises PlaceTaken: another program was faster.
+    """
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             with socket.create_connection((door.host, door.port), timeout=2) as connection:
-                if connection.recv(4) == b"SSH-":
+                if connection.recv(4) == b"SSH-" and pid_file.exists():
                     return
         except OSError:
             pass
+        if not child.is_running() and "in use" in child.obituary():
+            raise PlaceTaken(f"{door.host}:{door.port} was taken while sshd started")
         child.ensure_running()
         if time.monotonic() > deadline:
             raise StackError(

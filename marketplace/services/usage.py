@@ -1,36 +1,12 @@
-"""Facts that rentals writes here and validation reads: paid use, and GPUs changing hands."""
+"""GPUs changing hands: facts that rentals writes here and validation reads."""
 
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from core import live
 from marketplace import outbox
-from marketplace.models import HandOver, UsageFact
+from marketplace.models import HandOver
 from marketplace.selectors.hosting import rental_words
-
-
-def record_usage(
-    *,
-    node_id: int,
-    holder: UUID,
-    started_at: datetime,
-    ended_at: datetime,
-    gpu_count: int,
-    paid_usd: Decimal,
-) -> UsageFact:
-    """Record a stretch of proven, paid use; the same stretch again is no second fact."""
-    fact, _ = UsageFact.objects.get_or_create(
-        holder=holder,
-        started_at=started_at,
-        defaults={
-            "node_id": node_id,
-            "ended_at": ended_at,
-            "gpu_count": gpu_count,
-            "paid_usd": paid_usd,
-        },
-    )
-    return fact
 
 
 def record_hand_over(

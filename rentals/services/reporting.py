@@ -5,11 +5,10 @@ from datetime import datetime
 import structlog
 from django.db import DatabaseError, transaction
 
-from core.money import charge_for
 from marketplace.services import outcomes, usage
 from rentals.models import Pod, PodStatus
 from rentals.reasons import node_at_fault
-from rentals.services import meter
+from rentals.services import usage_facts
 
 log = structlog.get_logger(__name__)
 
@@ -31,24 +30,9 @@ def _tell(pod: Pod, source: PodStatus, now: datetime) -> None:
     elif pod.status == PodStatus.FAILED and node_at_fault(pod.status_reason_code):
         outcomes.record_start(node_id=pod.node_id, proven=False, seconds=None, now=now)
     elif source is PodStatus.REMOVING and pod.status == PodStatus.REMOVED:
-        _record_usage(pod)
+        usage_facts.record_ended(pod.pk)
         if pod.ready_at:
             _hand_over(pod, to_renter=False, now=now)
-
-
-def _record_usage(pod: Pod) -> None:
-    for interval in pod.ready_intervals.all():
-        if interval.ended_at is None:
-            continue
-        lasted = meter.seconds(interval.ended_at - interval.started_at)
-        usage.record_usage(
-            node_id=pod.node_id,
-            holder=pod.public_id,
-            started_at=interval.started_at,
-            ended_at=interval.ended_at,
-            gpu_count=pod.gpu_count,
-            paid_usd=charge_for(hourly=pod.hourly_price_usd, seconds=lasted),
-        )
 
 
 def _hand_over(pod: Pod, *, to_renter: bool, now: datetime) -> None:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with loopback_sshd(tmp_path_factory.mktemp("sshd"), port=2331) as running:
+    with loopback_sshd(tmp_path_factory.mktemp("sshd")) as running:
         yield running
 
 

@@ -3,7 +3,6 @@
 from contextlib import nullcontext
 from datetime import timedelta
 from decimal import Decimal
-from uuid import uuid4
 
 import pytest
 from django.test import override_settings
@@ -12,8 +11,8 @@ from core import crypto
 from core.actors import PLATFORM, Actor, ActorKind
 from core.errors import Invalid
 from marketplace import selectors
-from marketplace.models import GpuModel, MachineRequest, NodeStatus, StartOutcome, UsageFact
-from marketplace.services import gpu_catalogue, listing, machines, outcomes, requests, usage
+from marketplace.models import GpuModel, MachineRequest, NodeStatus, StartOutcome
+from marketplace.services import gpu_catalogue, listing, machines, outcomes, requests
 from tests.factories.accounts import make_person
 from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
 
@@ -150,23 +149,6 @@ class TestOutcomes:
         figures = selectors.market_figures(now=NOON)
 
         assert (figures.median_usd, figures.start_rate, figures.typical_ready) == (None, None, None)
-
-
-class TestUsage:
-    def test_a_stretch_is_one_fact(self) -> None:
-        node, holder = make_node(), uuid4()
-
-        for _ in range(2):
-            usage.record_usage(
-                node_id=node.pk,
-                holder=holder,
-                started_at=NOON,
-                ended_at=NOON + timedelta(minutes=1),
-                gpu_count=1,
-                paid_usd=Decimal("0.01"),
-            )
-
-        assert UsageFact.objects.count() == 1
 
 
 class TestMachineRequests:

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from core.actors import PLATFORM
 from core.errors import Conflict
+from lium_site.stack.application import free_port
 from marketplace.machine import generate_keypair
 from marketplace.models import HostKeySighting, Node, NodeStatus
 from marketplace.services import host_keys, providers, sightings
@@ -17,7 +18,7 @@ from tests.factories.marketplace import NOON, make_node
 from tests.machines import Sshd, loopback_sshd
 
 pytestmark = pytest.mark.django_db(transaction=True)
-HOST, PORT = "127.0.20.33", 2333
+HOST, PORT = "127.0.20.33", free_port()
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ class TestSighting:
             confirm(node, generate_keypair()[1])
         with pytest.raises(Conflict, match="not seen"):
             confirm(node, shown, after=sightings.LIFE)
-        Node.objects.filter(pk=node.pk).update(ssh_port=2334)
+        Node.objects.filter(pk=node.pk).update(ssh_port=PORT + 1)
         with pytest.raises(Conflict, match="not seen"):
             confirm(node, shown)
 

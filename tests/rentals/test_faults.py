@@ -212,7 +212,7 @@ def on_market(machine: EngineMachine, bundle: RuntimeBundle) -> Node:
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten what is waited for a silent machine; a loaded computer still answers within it."""
     monkeypatch.setattr(terms, "CONNECT_SECONDS", 4.0)
-    monkeypatch.setattr(heartbeat, "CONNECT_SECONDS", 4.0)
+    monkeypatch.setattr(heartbeat, "PROBE_SECONDS", 4.0)
 
 
 def clear(machine: EngineMachine) -> None:

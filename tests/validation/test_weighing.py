@@ -15,8 +15,7 @@ from billing.chain.local import node as localnode
 from billing.chain.local import subnet
 from billing.models import LocalNeuron, LocalWeights
 from core import clock
-from marketplace.models import Node, NodeEvent
-from marketplace.services import usage
+from marketplace.models import Node, NodeEvent, UsageFact
 from tests.factories.marketplace import make_node, make_provider
 from validation.models import Proof, ProofStatus, Purpose, SubmissionStatus, Verdict, Weighing
 from validation.scoring.data import decode
@@ -99,7 +98,7 @@ class TestData:
         node = machine()
         stood(node, to="offline", ago=timedelta(hours=6))
         prove(node, Verdict.PASS, ago=timedelta(hours=8))
-        usage.record_usage(
+        UsageFact.objects.create(
             node_id=node.pk,
             holder=uuid4(),
             started_at=NOW - timedelta(hours=28),

@@ -8,23 +8,33 @@ import psycopg
 ROWS = 100_000
 KEYS = 10_000
 
-NODES = """
-INSERT INTO marketplace_node (
+COLUMNS = """
     public_id, provider_id, name, status, status_reason, simulated, gpu_model_id, gpu_count, free_gpu_count,
     min_gpu_count, price_per_gpu_usd, tier, host, ssh_port, ssh_user, host_key, public_host, bind_address,
     first_port, last_port, free_port_count, state_dir, gpu_access, cpu_count, ram_mib, disk_gib, download_mbps,
     upload_mbps, driver_version, cuda_version, nvlink, power_limited, country_code, country, city, latitude,
     longitude, starts_proven, starts_failed, typical_ready_seconds, last_verified_at, last_seen_at, boot_id,
-    missed_probes, prepared_digest, cached_images, created_at, updated_at, notice_hours, missed_why, offer_json)
-SELECT gen_random_uuid(), %(provider)s, '', 'available', '', false,
+    missed_probes, prepared_digest, cached_images, created_at, updated_at, notice_hours"""
+VALUES = """gen_random_uuid(), %(provider)s, '', 'available', '', false,
     (%(models)s::bigint[])[1 + i %% cardinality(%(models)s::bigint[])], 8, 1 + i %% 8,
     1, 0.1 + (i * 7919 %% 100000) / 20000.0, 'secure', 'node' || i || '.example.com', 22, 'lium',
     'ssh-ed25519 bench' || i, '203.0.113.7', '0.0.0.0', 40000, 40999, 1000, '/var/lib/lium-node', 'gpus',
     16 + i %% 200, 64000 + i %% 900000, 500 + i %% 20000, 100 + i %% 9900, 50 + i %% 5000, '570.124.06',
     12.4 + (i %% 5) / 10.0, i %% 3 = 0, false, 'DE', 'Germany', 'Berlin', 52.5, 13.4,
     i %% 90, i %% 4, 3.5, now() - make_interval(secs => i %% 86400), now(), '',
-    0, 'x', '{}', now(), now(), 24, '', ''
-FROM generate_series(1, %(rows)s) i
+    0, 'x', '{}', now(), now(), 24"""
+# Columns that say nothing of an offer get what is nothing in their type.
+NOTHING = {
+    "text": "''",
+    "character varying": "''",
+    "boolean": "false",
+    "jsonb": "'{}'",
+    "ARRAY": "'{}'",
+}
+OTHERS = """
+SELECT column_name, data_type FROM information_schema.columns
+WHERE table_schema = current_schema AND table_name = 'marketplace_node' AND is_nullable = 'NO'
+AND is_identity = 'NO' AND column_default IS NULL AND column_name <> ALL(%s)
 """
 REFERENCE = """
 CREATE TABLE bench_machine AS
@@ -61,7 +71,8 @@ def fill(url: str) -> None:
             " VALUES (gen_random_uuid(), 'bench', '', true, '{}', '-', '-', now()) RETURNING id",
         )
         models = _one(connection, "SELECT array_agg(id) FROM marketplace_gpumodel")
-        connection.execute(NODES, {"provider": provider, "models": models, "rows": ROWS})
+        values = {"provider": provider, "models": models, "rows": ROWS}
+        connection.execute(_nodes(connection), values)
         made = connection.execute(API_KEYS, {"digests": digests, "keys": KEYS})
         if made.rowcount != KEYS:
             raise RuntimeError("The seeded renter has no API key to copy.")
@@ -83,6 +94,15 @@ def keep_only(url: str, count: int) -> None:
             " (SELECT id FROM marketplace_node WHERE status = 'offline')"
         )
         connection.execute("VACUUM ANALYZE")
+
+
+def _nodes(connection: "psycopg.Connection[Any]") -> str:
+    """Write the statement that fills the table as it is now."""
+    named = [name.strip() for name in COLUMNS.split(",")]
+    others = dict(connection.execute(OTHERS, [named]).fetchall())
+    names = ", ".join([COLUMNS, *others])
+    values = ", ".join([VALUES, *(NOTHING.get(kind, "0") for kind in others.values())])
+    return f"INSERT INTO marketplace_node ({names}) SELECT {values} FROM generate_series(1, %(rows)s) i"  # noqa: S608
 
 
 def _one(connection: "psycopg.Connection[Any]", sql: str) -> Any:
