@@ -71,7 +71,11 @@ def test_a_time_out_of_the_window_is_refused(off: int) -> None:
         hotkeys.sign_in(**signed(str(int(NOON.timestamp()) + off)), now=NOON)
 
 
-@pytest.mark.parametrize("message", [hotkeys.challenge(now=NOON), str(int(NOON.timestamp()))])
+@pytest.mark.parametrize(
+    "message",
+    [hotkeys.challenge(now=NOON), str(int(NOON.timestamp()))],
+    ids=["challenge", "timestamp"],
+)
 def test_each_signed_message_counts_once(message: str) -> None:
     hotkeys.sign_in(**signed(message), now=NOON)
 
