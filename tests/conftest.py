@@ -34,6 +34,8 @@ def _group(item: pytest.Item) -> str | None:
     if "market" in fixtures:
         # The browser has a market of its own.
         return "browser" if "page" in fixtures else "market"
+    if "page" in fixtures:
+        return "browser"
     if "pod_machine" in fixtures:
         return "pod_machine"
     own_machine = item.get_closest_marker("engine") or "sshd" in fixtures

@@ -198,11 +198,11 @@ class TestOverview:
         assert "3 pods" in page
         assert "Files are deleted" in page
 
-    @pytest.mark.parametrize("page", ["1", "2", "999", "x"])
+    @pytest.mark.parametrize("number", ["1", "2", "999", "x"])
     def test_any_page_number_is_some_page(
-        self, client: Client, alice: Workspace, page: str
+        self, client: Client, alice: Workspace, number: str
     ) -> None:
-        assert client.get(f"/billing?page={page}").status_code == 200
+        assert client.get(f"/billing?page={number}").status_code == 200
 
     def test_queries_do_not_grow(
         self, client: Client, alice: Workspace, django_assert_max_num_queries

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lium_site.bridge import BODY_TOO_LARGE, WsgiBridge
+from tests.threads import apart
 
 LIMIT = 1000
 
@@ -43,7 +44,7 @@ def serve(
         sent.append(message)
 
     bridge = WsgiBridge(application, threads=1, max_body=LIMIT)
-    asyncio.run(bridge(request, receive, send))
+    apart(lambda: asyncio.run(bridge(request, receive, send)))
     return sent
 
 

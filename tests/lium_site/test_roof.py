@@ -102,10 +102,10 @@ class TestSigningInForAForm:
         assert "Nothing was done yet" in client.get(led_to).content.decode()
 
     @pytest.mark.parametrize(
-        "page", ["", "https://elsewhere.example/pods/1", "javascript:alert(1)"]
+        "referer", ["", "https://elsewhere.example/pods/1", "javascript:alert(1)"]
     )
-    def test_leads_nowhere_else(self, client: Client, page: str) -> None:
-        assert self.led_to(client, referer=page) == "/accounts/login/"
+    def test_leads_nowhere_else(self, client: Client, referer: str) -> None:
+        assert self.led_to(client, referer=referer) == "/accounts/login/"
 
     def test_a_page_leads_back_to_itself(self, client: Client) -> None:
         assert client.get("/keys")["Location"] == "/accounts/login/?next=/keys"

@@ -10,6 +10,7 @@ from lium_site.stack import bench
 from lium_site.stack.bench import kernels
 from lium_site.stack.console import StackError
 from lium_site.stack.kernels_bench import proof
+from tests.threads import apart
 from tests.validation.host_device import HostDevice, HostProduct
 from validation.proof.bundle.records import Status
 from validation.proof.parameters import Parameters
@@ -30,7 +31,7 @@ ROUND = {
 def prover(tmp_path: Path) -> list[str]:
     """Build the one file; return the command that starts it with two simulated cards."""
     target = tmp_path / "prove.pyz"
-    target.write_bytes(build.build())
+    target.write_bytes(apart(build.build))
     memory = str(SMALL.resident_bytes)
     return [sys.executable, "-I", str(target), "--simulated", "2", "--memory", memory]
 
@@ -48,7 +49,7 @@ def test_every_part_is_timed_and_all_memory_given_back(vendor: HostProduct | Non
 
 
 def test_says_that_there_is_no_card(capsys: pytest.CaptureFixture[str]) -> None:
-    status = bench.run("kernels", ["--python", sys.executable])
+    status = apart(lambda: bench.run("kernels", ["--python", sys.executable]))
 
     *said, last = capsys.readouterr().out.splitlines()
     outcome = json.loads(last)
