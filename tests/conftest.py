@@ -31,11 +31,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _group(item: pytest.Item) -> str | None:
     fixtures = getattr(item, "fixturenames", ())
-    if "market" in fixtures:
-        # The browser has a market of its own.
-        return "browser" if "page" in fixtures else "market"
-    if "page" in fixtures:
-        return "browser"
+    # The browser has a market of its own.
+    for fixture, group in (("page", "browser"), ("market", "market")):
+        if fixture in fixtures:
+            return group
     if "pod_machine" in fixtures:
         return "pod_machine"
     own_machine = item.get_closest_marker("engine") or "sshd" in fixtures

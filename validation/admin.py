@@ -2,10 +2,9 @@
 
 from django.contrib import admin
 
-from accounts.admin_base import with_reason
+from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, with_reason
 from core import clock
 from core.actors import Actor
-from marketplace.admin.base import MarketAdmin, ReadOnlyInline
 from validation.models import (
     Band,
     CardSample,
@@ -36,7 +35,7 @@ class ProofEventInline(ReadOnlyInline):
 
 
 @admin.register(Proof)
-class ProofAdmin(MarketAdmin):
+class ProofAdmin(ReadOnlyAdmin):
     """Proofs of machines' GPUs."""
 
     list_display = ["wanted_at", "node", "purpose", "status", "verdict", "simulated", "attempt", "reason"]  # fmt: skip
@@ -55,7 +54,7 @@ class ProofAdmin(MarketAdmin):
 
 
 @admin.register(ProofCheck)
-class ProofCheckAdmin(MarketAdmin):
+class ProofCheckAdmin(ReadOnlyAdmin):
     """Checks of all proofs."""
 
     list_display = ["proof", "check_id", "status", "measured"]
@@ -66,7 +65,7 @@ class ProofCheckAdmin(MarketAdmin):
 
 
 @admin.register(ProofEvent)
-class ProofEventAdmin(MarketAdmin):
+class ProofEventAdmin(ReadOnlyAdmin):
     """What happened to proofs."""
 
     list_display = ["created_at", "proof", "from_status", "to_status", "reason_code", "reason", "actor_name"]  # fmt: skip
@@ -77,7 +76,7 @@ class ProofEventAdmin(MarketAdmin):
 
 
 @admin.register(CardSample)
-class CardSampleAdmin(MarketAdmin):
+class CardSampleAdmin(ReadOnlyAdmin):
     """Times of sound proofs, card by card."""
 
     list_display = ["taken_at", "node", "gpu_model", "uuid", "shape", "fill_us", "sweep_us", "simulated"]  # fmt: skip
@@ -88,7 +87,7 @@ class CardSampleAdmin(MarketAdmin):
 
 
 @admin.register(Band)
-class BandAdmin(MarketAdmin):
+class BandAdmin(ReadOnlyAdmin):
     """Bands, every version."""
 
     list_display = ["gpu_model", "shape", "version", "shadow", "fill_median_us", "sweep_median_us", "sample_count", "machine_count", "published_at"]  # fmt: skip
@@ -98,7 +97,7 @@ class BandAdmin(MarketAdmin):
 
 
 @admin.register(Round)
-class RoundAdmin(MarketAdmin):
+class RoundAdmin(ReadOnlyAdmin):
     """Rounds of all idle machines."""
 
     list_display = ["started_at", "beacon_number", "machine_count", "next_at", "chain"]
@@ -114,7 +113,7 @@ class WeightsSubmissionInline(ReadOnlyInline):
 
 
 @admin.register(Weighing)
-class WeighingAdmin(MarketAdmin):
+class WeighingAdmin(ReadOnlyAdmin):
     """What was weighed at which block."""
 
     list_display = ["block", "netuid", "made_at", "window_started_at", "window_ended_at", "simulated"]  # fmt: skip

@@ -6,11 +6,10 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from accounts.admin_base import with_reason
+from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, with_reason
 from core import clock
 from core.actors import Actor
 from marketplace import selectors
-from marketplace.admin.base import MarketAdmin, ReadOnlyInline
 from marketplace.models import (
     CheckRun,
     Fact,
@@ -111,7 +110,7 @@ class NodeEventInline(EventWords, ReadOnlyInline):
 
 
 @admin.register(Node)
-class NodeAdmin(MarketAdmin):
+class NodeAdmin(ReadOnlyAdmin):
     """Machines, with what an operator may decide about them."""
 
     list_display = [
@@ -173,7 +172,7 @@ class NodeAdmin(MarketAdmin):
 
 
 @admin.register(Provider)
-class ProviderAdmin(MarketAdmin):
+class ProviderAdmin(ReadOnlyAdmin):
     """Who hosts; the private key is never shown."""
 
     list_display = ["name", "public_id", "workspace", "hotkey", "created_at"]
@@ -184,7 +183,7 @@ class ProviderAdmin(MarketAdmin):
 
 
 @admin.register(GpuModel)
-class GpuModelAdmin(MarketAdmin):
+class GpuModelAdmin(ReadOnlyAdmin):
     """The GPU catalogue, as loaded from its file."""
 
     list_display = ["name", "short_name", "memory_mib", "secure_price_usd", "spot_price_usd"]
@@ -193,7 +192,7 @@ class GpuModelAdmin(MarketAdmin):
 
 
 @admin.register(NodeEvent)
-class NodeEventAdmin(EventWords, MarketAdmin):
+class NodeEventAdmin(EventWords, ReadOnlyAdmin):
     """What happened to nodes."""
 
     list_display = ["created_at", "node", "was", "became", "reason_code", "reason", "actor_name"]
@@ -204,7 +203,7 @@ class NodeEventAdmin(EventWords, MarketAdmin):
 
 
 @admin.register(Fact)
-class FactAdmin(MarketAdmin):
+class FactAdmin(ReadOnlyAdmin):
     """Figures with their evidence."""
 
     list_display = ["node", "name", "claimed", "measured", "unit", "measured_by", "measured_at", "failures"]  # fmt: skip
@@ -215,7 +214,7 @@ class FactAdmin(MarketAdmin):
 
 
 @admin.register(PortReservation)
-class PortReservationAdmin(MarketAdmin):
+class PortReservationAdmin(ReadOnlyAdmin):
     """Ports that pods hold."""
 
     list_display = ["node", "port", "holder"]
@@ -225,7 +224,7 @@ class PortReservationAdmin(MarketAdmin):
 
 
 @admin.register(StartOutcome)
-class StartOutcomeAdmin(MarketAdmin):
+class StartOutcomeAdmin(ReadOnlyAdmin):
     """How starts went."""
 
     list_display = ["occurred_at", "node", "proven", "ready_seconds"]
@@ -235,7 +234,7 @@ class StartOutcomeAdmin(MarketAdmin):
 
 
 @admin.register(UsageFact)
-class UsageFactAdmin(MarketAdmin):
+class UsageFactAdmin(ReadOnlyAdmin):
     """Proven, paid use."""
 
     list_display = ["started_at", "ended_at", "node", "gpu_count", "paid_usd", "holder"]
@@ -245,7 +244,7 @@ class UsageFactAdmin(MarketAdmin):
 
 
 @admin.register(HandOver)
-class HandOverAdmin(MarketAdmin):
+class HandOverAdmin(ReadOnlyAdmin):
     """GPUs changing hands."""
 
     list_display = ["occurred_at", "node", "direction", "gpu_count", "holder"]
@@ -256,7 +255,7 @@ class HandOverAdmin(MarketAdmin):
 
 
 @admin.register(MachineRequest)
-class MachineRequestAdmin(MarketAdmin):
+class MachineRequestAdmin(ReadOnlyAdmin):
     """Demand that found no machine."""
 
     list_display = ["requested_at", "gpu_count", "machine_name", "workspace"]

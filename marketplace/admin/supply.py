@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from marketplace.admin.base import MarketAdmin, ReadOnlyInline
+from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline
 from marketplace.models import (
     Alert,
     CheckResult,
@@ -24,7 +24,7 @@ class CheckResultInline(ReadOnlyInline):
 
 
 @admin.register(CheckRun)
-class CheckRunAdmin(MarketAdmin):
+class CheckRunAdmin(ReadOnlyAdmin):
     """Runs of checks, with their evidence."""
 
     list_display = ["started_at", "finished_at", "node", "trigger", "outcome"]
@@ -37,7 +37,7 @@ class CheckRunAdmin(MarketAdmin):
 
 
 @admin.register(CheckResult)
-class CheckResultAdmin(MarketAdmin):
+class CheckResultAdmin(ReadOnlyAdmin):
     """Single checks, to find what fails most."""
 
     list_display = ["run", "check_id", "status", "code", "measured", "required", "seconds"]
@@ -47,7 +47,7 @@ class CheckResultAdmin(MarketAdmin):
 
 
 @admin.register(FactSample)
-class FactSampleAdmin(MarketAdmin):
+class FactSampleAdmin(ReadOnlyAdmin):
     """Every measurement of a figure."""
 
     list_display = ["fact", "value", "measured_by", "measured_at"]
@@ -58,7 +58,7 @@ class FactSampleAdmin(MarketAdmin):
 
 
 @admin.register(HostKeySighting)
-class HostKeySightingAdmin(MarketAdmin):
+class HostKeySightingAdmin(ReadOnlyAdmin):
     """Looks at host keys before they are pinned."""
 
     list_display = ["asked_at", "finished_at", "node", "host", "port", "problem"]
@@ -68,7 +68,7 @@ class HostKeySightingAdmin(MarketAdmin):
 
 
 @admin.register(Notice)
-class NoticeAdmin(MarketAdmin):
+class NoticeAdmin(ReadOnlyAdmin):
     """What providers announced."""
 
     list_display = ["starts_at", "node", "minutes", "permanent", "reason", "cancelled_at", "ended_at"]  # fmt: skip
@@ -79,7 +79,7 @@ class NoticeAdmin(MarketAdmin):
 
 
 @admin.register(Webhook)
-class WebhookAdmin(MarketAdmin):
+class WebhookAdmin(ReadOnlyAdmin):
     """Where providers hear of events; secrets are never shown."""
 
     list_display = ["url", "provider", "kinds", "created_at", "disabled_at"]
@@ -90,7 +90,7 @@ class WebhookAdmin(MarketAdmin):
 
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(MarketAdmin):
+class WebhookDeliveryAdmin(ReadOnlyAdmin):
     """Events on their way, or arrived."""
 
     list_display = ["created_at", "webhook", "kind", "attempts", "delivered_at", "status_code", "error"]  # fmt: skip
@@ -101,7 +101,7 @@ class WebhookDeliveryAdmin(MarketAdmin):
 
 
 @admin.register(Alert)
-class AlertAdmin(MarketAdmin):
+class AlertAdmin(ReadOnlyAdmin):
     """What is, or was, wrong with the market itself."""
 
     list_display = ["opened_at", "closed_at", "kind", "detail"]

@@ -34,7 +34,7 @@ WINDOW = Window(NOW - timedelta(hours=24), NOW)
 def validator(settings: Settings, tmp_path: Path) -> None:
     """Give this market's validator a key of its own and a place on the subnet, and Bob another."""
     settings.MARKET_VALIDATOR_KEY = tmp_path / "validator.json"
-    for hotkey in (validator_key().address, HOTKEY):
+    for hotkey in (validator_key().ss58_address, HOTKEY):
         subnet.register(netuid=settings.MARKET_NETUID, hotkey=hotkey)
     localnode.produce(100)
 
@@ -169,11 +169,11 @@ class TestWeighing:
         assert weighing.submit(first, chain, now=NOW) is None
 
     def test_what_was_refused_is_sent_again_after_a_while(self, settings: Settings) -> None:
-        LocalNeuron.objects.filter(hotkey=validator_key().address).delete()
+        LocalNeuron.objects.filter(hotkey=validator_key().ss58_address).delete()
         made = weighing.weigh_if_due(now=NOW)
         assert made is not None
-        subnet.register(netuid=settings.MARKET_NETUID, hotkey=validator_key().address)
-        LocalNeuron.objects.filter(hotkey=validator_key().address).update(uid=0)
+        subnet.register(netuid=settings.MARKET_NETUID, hotkey=validator_key().ss58_address)
+        LocalNeuron.objects.filter(hotkey=validator_key().ss58_address).update(uid=0)
 
         weighing.weigh_if_due(now=NOW + timedelta(minutes=1))
         soon = made.submissions.count()

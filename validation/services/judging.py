@@ -79,7 +79,7 @@ def judged(transcript: Transcript) -> Judged:
     """
     key = validator_key()
     body = body_of(transcript, judge(transcript))
-    data = seal(body, signer=key.address, sign=key.sign)
-    report = verify(data, signer=key.address, chain=OurChain())
+    data = seal(body, signer=key.ss58_address, sign=key.sign)
+    report = verify(data, signer=key.ss58_address, chain=OurChain())
     verdict = body.verdict if report.holds or body.verdict is Status.FAIL else Status.UNKNOWN
     return Judged(transcript, data, verdict, report.checks)

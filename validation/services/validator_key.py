@@ -21,15 +21,10 @@ class NoValidatorKey(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class ValidatorKey:
-    """An sr25519 key pair and its SS58 address."""
+    """An sr25519 key pair and its SS58 address; signs bundles, and weights as the chain port asks."""
 
-    address: str
+    ss58_address: str
     pair: tuple[bytes, bytes] = field(repr=False)
-
-    @property
-    def ss58_address(self) -> str:
-        """Name the key as the chain port does."""
-        return self.address
 
     @property
     def public_key(self) -> bytes:
@@ -62,7 +57,7 @@ def validator_key() -> ValidatorKey:
 def address() -> str:
     """Give the SS58 address that this market's bundles are signed with; empty before the first."""
     try:
-        return _read(settings.MARKET_VALIDATOR_KEY).address
+        return _read(settings.MARKET_VALIDATOR_KEY).ss58_address
     except (OSError, NoValidatorKey):
         return ""
 

@@ -75,7 +75,7 @@ def submit(weighing: Weighing, chain: ChainGateway, *, now: datetime) -> Weights
         if weighing.submissions.filter(status=SubmissionStatus.ACCEPTED).exists():
             return None
         submission = WeightsSubmission.objects.create(
-            weighing=weighing, hotkey=key.address, sent_at=now
+            weighing=weighing, hotkey=key.ss58_address, sent_at=now
         )
     submission.status, answer = _sent(weighing, chain, key)
     submission.answer, submission.answered_at = answer[:ANSWER_CHARACTERS], clock.now()

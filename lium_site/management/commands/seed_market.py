@@ -37,7 +37,7 @@ class Command(BaseCommand):
             _fund(_renter(now), now)
             if settings.MARKET_CHAIN == "local":
                 # A validator needs a place of its own to set weights; on the simulated chain it is free.
-                subnet.register(netuid=settings.MARKET_NETUID, hotkey=validator_key().address)
+                subnet.register(netuid=settings.MARKET_NETUID, hotkey=validator_key().ss58_address)
 
 
 def _admin() -> None:
