@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
-from redis.exceptions import RedisError
 
 from core import clock
 from core.tokens import digest
@@ -167,8 +166,4 @@ def _sort(request: HttpRequest, order: Order, key: str) -> dict[str, str]:
 
 def _briefly_kept(subject: str, compute: Callable[[], T]) -> T:
     """Compute, or take what was computed some seconds ago; a cache that is away only costs time."""
-    key = f"market:{digest(subject)}"
-    try:
-        return cast(T, cache.get_or_set(key, compute, FACETS_AGE))
-    except RedisError:
-        return compute()
+    return cast(T, cache.get_or_set(f"market:{digest(subject)}", compute, FACETS_AGE))

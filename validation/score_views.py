@@ -11,9 +11,8 @@ from django.views.decorators.http import require_safe
 from core.errors import NotFound
 from validation import weighings
 from validation.models import Weighing
-from validation.scoring.data import Data, decode
+from validation.scoring.data import Data
 from validation.scoring.scores import Score
-from validation.scoring.weights import weigh
 
 SHOWN: Final = 200
 RECENT: Final = 12
@@ -34,8 +33,7 @@ def scores(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(weighing: Weighing) -> dict[str, Any]:
-    data = decode(bytes(weighing.data))
-    result = weigh(data)
+    data, result = weighings.scored(weighing)
     ranked = sorted(result.scores, key=lambda score: (-score.share, score.machine.node))
     return {
         "weighing": weighing,

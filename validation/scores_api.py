@@ -8,9 +8,7 @@ from pydantic import Field
 
 from validation import weighings
 from validation.models import Weighing
-from validation.scoring.data import decode
 from validation.scoring.report import as_json
-from validation.scoring.weights import weigh
 
 router = Router(tags=["scores"])
 # Published data never changes.
@@ -50,12 +48,12 @@ class Scores(Schema):
 
 @router.get("/scores/{block}", response=Scores, summary="Scores at a block, or the latest")
 def scores(request: HttpRequest, block: str) -> dict[str, Any]:
-    """Recompute and give the scores of a weighed block; ``latest`` is the newest."""
+    """Give the scores of a weighed block; ``latest`` is the newest."""
     weighing = weighings.find(block)
-    data = decode(bytes(weighing.data))
+    data, result = weighings.scored(weighing)
     sent = weighing.submissions.order_by("-pk").first()
     return {
-        **as_json(data, weigh(data)),
+        **as_json(data, result),
         "simulated": weighing.simulated,
         "submission": sent.status if sent else "",
         "answer": sent.answer if sent else "",

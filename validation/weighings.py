@@ -1,5 +1,6 @@
 """The one door to what was weighed; all of it is public."""
 
+from functools import lru_cache
 from typing import Final
 
 from django.conf import settings
@@ -7,9 +8,13 @@ from django.db.models import Prefetch, QuerySet
 
 from core.errors import NotFound
 from validation.models import Weighing, WeightsSubmission
+from validation.scoring.data import Data, decode
+from validation.scoring.weights import Result, weigh
 
 LATEST: Final = "latest"
 MOST_DIGITS: Final = 18
+# Results in memory: the newest, and what somebody compares it with.
+KEPT: Final = 2
 
 
 def find(block: str) -> Weighing:
@@ -30,6 +35,17 @@ def find(block: str) -> Weighing:
             hint="The page of scores lists the blocks; `latest` is the newest.",
         )
     return found
+
+
+def scored(weighing: Weighing) -> tuple[Data, Result]:
+    """Give the data of a weighing and the result that follows; it never changes, so the latest asked for are kept."""
+    return _scored(bytes(weighing.data))
+
+
+@lru_cache(maxsize=KEPT)
+def _scored(raw: bytes) -> tuple[Data, Result]:
+    data = decode(raw)
+    return data, weigh(data)
 
 
 def recent(count: int) -> list[Weighing]:
