@@ -29,6 +29,8 @@ STOP_SECONDS = 90.0
 TEST_SECONDS = int(START_SECONDS) + 180
 # Tests beside us take the processor; what a line must carry is tested where nothing else runs.
 SLOW_LINE = {"MARKET_MIN_DOWNLOAD_MBPS": "1", "MARKET_MIN_UPLOAD_MBPS": "1"}
+# Pages of a failed start are looked at long after it failed.
+LONG_SHOWN = {"MARKET_FAILED_SHOWN_MINUTES": "120"}
 # What `./market test` sets for the tests themselves must not reach a market that has its own.
 NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
 
@@ -165,4 +167,5 @@ def _market(state: State, *arguments: str, text: str = "") -> "subprocess.Comple
 
 def _environment(state: State) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-    return {**inherited, **SLOW_LINE, "PYTHONPATH": str(ROOT), "MARKET_STATE": str(state.folder)}
+    ours = {"PYTHONPATH": str(ROOT), "MARKET_STATE": str(state.folder)}
+    return {**inherited, **SLOW_LINE, **LONG_SHOWN, **ours}
