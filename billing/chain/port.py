@@ -48,27 +48,45 @@ class Heads:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One transfer as its event tells it; ``event_index`` is its place in the block."""
+    """One transfer as its event tells it; ``event_index`` is its place in the block.
+
+    ``extrinsic_hash`` names the signed transfer that caused it; empty where the chain itself did.
+    """
 
     event_index: int
     sender: str
     destination: str
     rao: int
+    extrinsic_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a signed extrinsic in a block: its signer paid ``fee_rao`` even where it ``failed``.
+
+    ``failed`` is the chain's own word for why, empty for a success.
+    """
+
+    extrinsic_hash: str
+    signer: str
+    fee_rao: int
+    failed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block and the transfers in it."""
+    """A block, the transfers in it and what became of its signed extrinsics."""
 
     number: int
     hash: str
     at: datetime
     transfers: Sequence[Transfer] = ()
+    outcomes: Sequence[Outcome] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Blocks read in order up to ``until``; those without a transfer may be left out, ``until`` never is."""
+    """Blocks read in order up to ``until``; those without a transfer or an outcome may be left out, ``until`` never is."""
 
     blocks: Sequence[Block]
     until: Block
@@ -76,10 +94,14 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class SignedTransfer:
-    """A transfer that may be submitted any number of times: its nonce lets one through."""
+    """A transfer that may be submitted any number of times: its nonce lets one through.
+
+    ``hash`` is what `Transfer.extrinsic_hash` and `Outcome.extrinsic_hash` show once it is in a block.
+    """
 
     hash: str
     body: str
+    nonce: int
 
 
 class WeightsRefused(DomainError):
@@ -143,8 +165,13 @@ class ChainGateway(Protocol):
     def transfer_fee(self) -> int:
         """Give what a plain transfer costs, in rao."""
 
-    def sign_transfer(self, *, signer: Signer, to: str, rao: int) -> SignedTransfer:
-        """Sign a transfer with the sender's present nonce; nothing is sent."""
+    def next_nonce(self, address: str) -> int:
+        """Give the nonce that the chain expects next of an address, what waits for a block counted."""
+
+    def sign_transfer(
+        self, *, signer: Signer, to: str, rao: int, nonce: int | None = None
+    ) -> SignedTransfer:
+        """Sign a transfer with a nonce, or the sender's next one; nothing is sent."""
 
     def submit(self, signed: SignedTransfer) -> None:
         """Send a signed transfer; a repeat is harmless.

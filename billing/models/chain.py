@@ -47,6 +47,7 @@ class Sweep(models.Model):
     fee_rao = models.BigIntegerField()
     signed_hash = models.CharField(max_length=66, blank=True)
     signed_body = models.TextField(blank=True)
+    signed_nonce = models.BigIntegerField(null=True, blank=True)
     error = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -62,7 +63,7 @@ class Sweep(models.Model):
                 condition=Q(status__in=SweepStatus.values), name="sweep_status_known"
             ),
             models.CheckConstraint(
-                condition=Q(status="planned") | Q(status="failed") | ~Q(signed_body=""),
+                condition=Q(status__in=["planned", "failed"]) | ~Q(signed_body=""),
                 name="sweep_signed_is_kept",
             ),
         ]

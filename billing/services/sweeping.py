@@ -129,7 +129,7 @@ def _step(gateway: ChainGateway, row: Sweep, seed: str, now: datetime) -> int:
     if row.status == SweepStatus.PLANNED:
         row = _signed(gateway, row, seed, now)
     try:
-        gateway.submit(SignedTransfer(hash=row.signed_hash, body=row.signed_body))
+        gateway.submit(_signed_transfer(row))
     except TransferRefused as error:
         log.error("sweep.refused", address=row.address, error=error.message)
         _fail(row, error.message, now)
@@ -144,8 +144,15 @@ def _signed(gateway: ChainGateway, row: Sweep, seed: str, now: datetime) -> Swee
         held = _lock(row)
         if held.status == SweepStatus.PLANNED:
             held.signed_hash, held.signed_body = signed.hash, signed.body
+            held.signed_nonce = signed.nonce
             transitions.move_sweep(held, to=SweepStatus.SIGNED, now=now)
     return held
+
+
+def _signed_transfer(row: Sweep) -> SignedTransfer:
+    if row.signed_nonce is None:
+        raise ValueError(f"{row} was never signed.")
+    return SignedTransfer(hash=row.signed_hash, body=row.signed_body, nonce=row.signed_nonce)
 
 
 def _fail(row: Sweep, error: str, now: datetime) -> None:

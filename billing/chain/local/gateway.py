@@ -10,6 +10,7 @@ from billing.chain.port import (
     Block,
     Heads,
     Network,
+    Outcome,
     Scan,
     SignedTransfer,
     Signer,
@@ -70,10 +71,16 @@ class LocalChainGateway:
         """Give what a plain transfer costs, in rao."""
         return node.FEE_RAO
 
-    def sign_transfer(self, *, signer: Signer, to: str, rao: int) -> SignedTransfer:
-        """Sign a transfer with the sender's present nonce; nothing is sent."""
+    def next_nonce(self, address: str) -> int:
+        """Give the nonce that the chain expects next of an address."""
+        return node.account(address).nonce
+
+    def sign_transfer(
+        self, *, signer: Signer, to: str, rao: int, nonce: int | None = None
+    ) -> SignedTransfer:
+        """Sign a transfer with a nonce, or the sender's next one; nothing is sent."""
         state = node.chain()
-        nonce = node.account(signer.ss58_address).nonce
+        nonce = self.next_nonce(signer.ss58_address) if nonce is None else nonce
         message = wire.payload(
             state.genesis, nonce=nonce, destination=keys.public_key_of(to), rao=rao
         )
@@ -85,7 +92,7 @@ class LocalChainGateway:
             "signature": "0x" + signer.sign(message).hex(),
         }
         return SignedTransfer(
-            hash=wire.transfer_hash(signer.public_key, message), body=json.dumps(body)
+            hash=wire.transfer_hash(signer.public_key, message), body=json.dumps(body), nonce=nonce
         )
 
     def submit(self, signed: SignedTransfer) -> None:
@@ -151,7 +158,8 @@ def _block(state: LocalChain, number: int) -> Block:
         ),
         at=node.time_of(state, number),
         transfers=tuple(
-            Transfer(number, row.sender, row.destination, row.amount_rao)
-            for number, row in enumerate(rows)
+            Transfer(place, row.sender, row.destination, row.amount_rao, row.hash)
+            for place, row in enumerate(rows)
         ),
+        outcomes=tuple(Outcome(row.hash, row.sender, row.fee_rao) for row in rows),
     )
