@@ -4,23 +4,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0006_subnets_of_the_local_chain'),
+        ("billing", "0006_subnets_of_the_local_chain"),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='sweep',
-            name='sweep_signed_is_kept',
+            model_name="sweep",
+            name="sweep_signed_is_kept",
         ),
         migrations.AddField(
-            model_name='sweep',
-            name='signed_nonce',
+            model_name="sweep",
+            name="signed_nonce",
             field=models.BigIntegerField(blank=True, null=True),
         ),
         migrations.AddConstraint(
-            model_name='sweep',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['planned', 'failed']), models.Q(('signed_body', ''), _negated=True), _connector='OR'), name='sweep_signed_is_kept'),
+            model_name="sweep",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["planned", "failed"]),
+                    models.Q(("signed_body", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="sweep_signed_is_kept",
+            ),
         ),
     ]
