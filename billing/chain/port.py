@@ -1,11 +1,14 @@
 """The chain as billing needs it: read final blocks in order, look at heads, move funds. Amounts are integer rao.
 
+Alpha, a subnet's own currency, is counted in rao of alpha: integers as well, never added to rao of TAO.
+
 Every method may raise `ChainUnavailable`; none may be called inside a transaction.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from core.errors import DomainError, Unavailable
@@ -61,6 +64,19 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class StakeTransfer:
+    """Alpha that went from one coldkey to another on one subnet; it stays with the same ``hotkey``."""
+
+    event_index: int
+    sender: str
+    destination: str
+    hotkey: str
+    netuid: int
+    alpha_rao: int
+    extrinsic_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a signed extrinsic in a block: its signer paid ``fee_rao`` even where it ``failed``.
 
@@ -82,11 +98,12 @@ class Block:
     at: datetime
     transfers: Sequence[Transfer] = ()
     outcomes: Sequence[Outcome] = ()
+    stake_transfers: Sequence[StakeTransfer] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Blocks read in order up to ``until``; those without a transfer or an outcome may be left out, ``until`` never is."""
+    """Blocks read in order up to ``until``; those in which nothing happened may be left out, ``until`` never is."""
 
     blocks: Sequence[Block]
     until: Block
@@ -113,10 +130,19 @@ class WeightsRefused(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Neuron:
-    """A hotkey's place on a subnet."""
+    """A hotkey's place on a subnet.
+
+    ``stake_rao`` is the weight of its stake, ``active`` says whether it set weights lately, and
+    ``last_update_block`` is when (0: never). What a chain does not keep is empty, zero or false.
+    """
 
     uid: int
     hotkey: str
+    coldkey: str = ""
+    stake_rao: int = 0
+    validator_permit: bool = False
+    active: bool = False
+    last_update_block: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +158,41 @@ class Subnet:
     neurons: Sequence[Neuron]
 
 
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """What a subnet demands of weights.
+
+    ``tempo``, ``weights_rate_limit`` are in blocks, ``max_weights_limit`` is the most that one place may get, a u16
+    share of the vector's sum; ``reveal_period_epochs`` counts only where ``commit_reveal`` is on.
+    """
+
+    tempo: int
+    weights_rate_limit: int
+    commit_reveal: bool
+    reveal_period_epochs: int
+    min_allowed_weights: int
+    max_weights_limit: int
+    weights_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlphaPrice:
+    """What one alpha of a subnet is worth in TAO, as the chain said at a block."""
+
+    netuid: int
+    tao_per_alpha: Decimal
+    block: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """Alpha that a coldkey has with a hotkey."""
+
+    hotkey: str
+    alpha_rao: int
+
+
 class Signer(Protocol):
     """A key that can sign; the SDK's key pair is one."""
 
@@ -145,7 +206,7 @@ class Signer(Protocol):
 
 
 class ChainGateway(Protocol):
-    """The one door to a chain. Alpha quotes will be further methods of it."""
+    """The one door to a chain."""
 
     def network(self) -> Network:
         """Say which chain this is."""
@@ -173,14 +234,35 @@ class ChainGateway(Protocol):
     ) -> SignedTransfer:
         """Sign a transfer with a nonce, or the sender's next one; nothing is sent."""
 
+    def sign_stake_transfer(
+        self,
+        *,
+        signer: Signer,
+        to: str,
+        hotkey: str,
+        netuid: int,
+        alpha_rao: int,
+        nonce: int | None = None,
+    ) -> SignedTransfer:
+        """Sign the transfer of alpha to another coldkey on the same subnet and hotkey; nothing is sent."""
+
     def submit(self, signed: SignedTransfer) -> None:
-        """Send a signed transfer; a repeat is harmless.
+        """Send a signed transfer, of TAO or alpha; a repeat is harmless.
 
         :raises TransferRefused: the chain will never take it.
         """
 
     def subnet(self, netuid: int) -> Subnet:
         """Read a subnet and who is on it."""
+
+    def hyperparameters(self, netuid: int) -> Hyperparameters:
+        """Read what a subnet demands of weights."""
+
+    def alpha_price(self, netuid: int) -> AlphaPrice:
+        """Give what alpha is worth at the newest final block."""
+
+    def stake(self, coldkey: str, netuid: int) -> Sequence[Stake]:
+        """Give the alpha that a coldkey has on a subnet, by hotkey; nothing is an empty sequence."""
 
     def set_weights(
         self, *, signer: Signer, netuid: int, uids: Sequence[int], weights: Sequence[int]

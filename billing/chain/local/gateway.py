@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from billing.chain import keys
-from billing.chain.local import node, subnet, wire
+from billing.chain.local import alpha, node, subnet, wire
 from billing.chain.port import (
+    AlphaPrice,
     Block,
     Heads,
+    Hyperparameters,
     Network,
     Outcome,
     Scan,
     SignedTransfer,
     Signer,
+    Stake,
     Subnet,
     Transfer,
 )
@@ -95,6 +98,26 @@ class LocalChainGateway:
             hash=wire.transfer_hash(signer.public_key, message), body=json.dumps(body), nonce=nonce
         )
 
+    def sign_stake_transfer(
+        self,
+        *,
+        signer: Signer,
+        to: str,
+        hotkey: str,
+        netuid: int,
+        alpha_rao: int,
+        nonce: int | None = None,
+    ) -> SignedTransfer:
+        """Sign the transfer of alpha to another coldkey on the same subnet and hotkey; nothing is sent."""
+        return alpha.sign_transfer(
+            signer=signer,
+            to=to,
+            hotkey=hotkey,
+            netuid=netuid,
+            alpha_rao=alpha_rao,
+            nonce=self.next_nonce(signer.ss58_address) if nonce is None else nonce,
+        )
+
     def submit(self, signed: SignedTransfer) -> None:
         """Send a signed transfer; a repeat is harmless."""
         node.submit(wish_from(json.loads(signed.body)))
@@ -102,6 +125,18 @@ class LocalChainGateway:
     def subnet(self, netuid: int) -> Subnet:
         """Read a subnet and who is on it."""
         return subnet.subnet(netuid)
+
+    def hyperparameters(self, netuid: int) -> Hyperparameters:
+        """Read what a subnet demands of weights."""
+        return subnet.hyperparameters(netuid)
+
+    def alpha_price(self, netuid: int) -> AlphaPrice:
+        """Give what alpha is worth at the newest final block."""
+        return alpha.price(netuid)
+
+    def stake(self, coldkey: str, netuid: int) -> Sequence[Stake]:
+        """Give the alpha that a coldkey has on a subnet, by hotkey."""
+        return alpha.stake(coldkey, netuid)
 
     def set_weights(
         self, *, signer: Signer, netuid: int, uids: Sequence[int], weights: Sequence[int]

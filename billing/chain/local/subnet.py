@@ -9,7 +9,7 @@ from django.db.models import Max
 
 from billing.chain import keys
 from billing.chain.local import node, wire
-from billing.chain.port import Neuron, Subnet, WeightsRefused
+from billing.chain.port import Hyperparameters, Neuron, Subnet, WeightsRefused
 from billing.models import LocalNeuron, LocalWeights
 from core.errors import Conflict, Invalid
 
@@ -40,6 +40,19 @@ def subnet(netuid: int) -> Subnet:
     rows = LocalNeuron.objects.filter(netuid=netuid).order_by("uid")
     neurons = tuple(Neuron(row.uid, row.hotkey) for row in rows)
     return Subnet(netuid=netuid, tempo=TEMPO, emission_rao=EMISSION_RAO, neurons=neurons)
+
+
+def hyperparameters(netuid: int) -> Hyperparameters:
+    """Give what this chain demands of weights: the same on each subnet."""
+    return Hyperparameters(
+        tempo=TEMPO,
+        weights_rate_limit=RATE_LIMIT_BLOCKS,
+        commit_reveal=False,
+        reveal_period_epochs=1,
+        min_allowed_weights=1,
+        max_weights_limit=MOST,
+        weights_version=0,
+    )
 
 
 def register(*, netuid: int, hotkey: str) -> LocalNeuron:
