@@ -21,7 +21,10 @@ class ChainUnavailable(Unavailable):
 
 
 class TransferRefused(DomainError):
-    """The chain refused a signed transfer, for good."""
+    """The chain refused a signed transfer: for good, where the transfer never lapses.
+
+    One that lapses may still be taken until its last block is final, whatever a node answered: only blocks tell.
+    """
 
     code = "transfer_refused"
     status = 422
@@ -113,12 +116,15 @@ class Scan:
 class SignedTransfer:
     """A transfer that may be submitted any number of times: its nonce lets one through.
 
-    ``hash`` is what `Transfer.extrinsic_hash` and `Outcome.extrinsic_hash` show once it is in a block.
+    ``hash`` is what `Transfer.extrinsic_hash` and `Outcome.extrinsic_hash` show once it is in a block. ``last_block``
+    is the last block that can hold it: once that is final and no block up to it did, it is void for ever, and its
+    nonce may be signed anew. None: it never lapses.
     """
 
     hash: str
     body: str
     nonce: int
+    last_block: int | None = None
 
 
 class WeightsRefused(DomainError):
@@ -249,7 +255,9 @@ class ChainGateway(Protocol):
     def submit(self, signed: SignedTransfer) -> None:
         """Send a signed transfer, of TAO or alpha; a repeat is harmless.
 
-        :raises TransferRefused: the chain will never take it.
+        A nonce that was used says nothing: whether it was by this transfer is told by blocks.
+
+        :raises TransferRefused: the chain does not take it.
         """
 
     def subnet(self, netuid: int) -> Subnet:
