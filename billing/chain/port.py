@@ -83,13 +83,15 @@ class StakeTransfer:
 class Outcome:
     """What became of a signed extrinsic in a block: its signer paid ``fee_rao`` even where it ``failed``.
 
-    ``failed`` is the chain's own word for why, empty for a success.
+    ``failed`` is the chain's own word for why, empty for a success. ``nonce`` is the one that it used up, None where
+    the chain does not tell: whatever else was signed with it can never come.
     """
 
     extrinsic_hash: str
     signer: str
     fee_rao: int
     failed: str = ""
+    nonce: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

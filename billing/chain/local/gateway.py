@@ -196,5 +196,5 @@ def _block(state: LocalChain, number: int) -> Block:
             Transfer(place, row.sender, row.destination, row.amount_rao, row.hash)
             for place, row in enumerate(rows)
         ),
-        outcomes=tuple(Outcome(row.hash, row.sender, row.fee_rao) for row in rows),
+        outcomes=tuple(Outcome(row.hash, row.sender, row.fee_rao, nonce=row.nonce) for row in rows),
     )
