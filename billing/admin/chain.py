@@ -11,6 +11,7 @@ from billing.models import (
     LocalChain,
     LocalFork,
     LocalNeuron,
+    LocalStake,
     LocalTransfer,
     LocalWeights,
     Sweep,
@@ -70,6 +71,15 @@ class LocalAccountAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
 
 
+class LocalStakeAdmin(ReadOnlyAdmin):
+    """Alpha of coldkeys."""
+
+    fields = columns(LocalStake)
+    list_display = ["coldkey", "hotkey", "netuid", "alpha_rao"]
+    search_fields = ["=coldkey", "=hotkey"]
+    ordering = ["-pk"]
+
+
 class LocalTransferAdmin(ReadOnlyAdmin):
     """Transfers, in blocks and dropped."""
 
@@ -101,6 +111,7 @@ if settings.MARKET_CHAIN == "local":
     admin.site.register(LocalChain, LocalChainAdmin)
     admin.site.register(LocalFork, LocalForkAdmin)
     admin.site.register(LocalAccount, LocalAccountAdmin)
+    admin.site.register(LocalStake, LocalStakeAdmin)
     admin.site.register(LocalTransfer, LocalTransferAdmin)
     admin.site.register(LocalNeuron, LocalNeuronAdmin)
     admin.site.register(LocalWeights, LocalWeightsAdmin)

@@ -17,7 +17,7 @@ from accounts.admin_base import (
 )
 from accounts.models import Workspace
 from billing import rates
-from billing.models import Deposit, Invoice, PaymentEvent
+from billing.models import Deposit, Invoice, LinkedColdkey, PaymentEvent, StandingAddress
 from billing.services import settlement
 from core import clock
 from core.actors import Actor
@@ -50,6 +50,28 @@ class InvoiceAdmin(ReadOnlyAdmin):
     list_select_related = ["workspace"]
     ordering = ["-pk"]
     inlines = [InvoiceEventInline]
+
+
+@admin.register(StandingAddress)
+class StandingAddressAdmin(ReadOnlyAdmin):
+    """Addresses that workspaces have for good."""
+
+    fields = columns(StandingAddress)
+    list_display = ["address", "workspace", "unswept_rao", "created_at"]
+    search_fields = ["=address", "=workspace__public_id"]
+    list_select_related = ["workspace"]
+    ordering = ["-pk"]
+
+
+@admin.register(LinkedColdkey)
+class LinkedColdkeyAdmin(ReadOnlyAdmin):
+    """Coldkeys that proved to be a workspace's."""
+
+    fields = columns(LinkedColdkey)
+    list_display = ["address", "workspace", "linked_by", "linked_at"]
+    search_fields = ["=address", "=workspace__public_id"]
+    list_select_related = ["workspace", "linked_by"]
+    ordering = ["-pk"]
 
 
 class SettlementForm(ReasonForm):

@@ -1,27 +1,25 @@
 """The ledger, and the TAO that comes in through invoices."""
 
+from billing.models.alarm import ChainAlarm
 from billing.models.chain import ChainCursor, Sweep, SweepStatus
-from billing.models.invoice import (
-    Deposit,
-    DepositKey,
-    DepositStatus,
-    Invoice,
-    InvoiceStatus,
-    PaymentEvent,
-)
+from billing.models.deposit import Deposit, DepositStatus, PaymentEvent
+from billing.models.invoice import DepositKey, Invoice, InvoiceStatus
 from billing.models.ledger import Account, AccountKind, Entry, Posting
 from billing.models.localchain import (
     LocalAccount,
     LocalChain,
     LocalFork,
     LocalNeuron,
+    LocalStake,
     LocalTransfer,
     LocalWeights,
 )
+from billing.models.standing import LinkedColdkey, StandingAddress
 
 __all__ = [
     "Account",
     "AccountKind",
+    "ChainAlarm",
     "ChainCursor",
     "Deposit",
     "DepositKey",
@@ -29,14 +27,17 @@ __all__ = [
     "Entry",
     "Invoice",
     "InvoiceStatus",
+    "LinkedColdkey",
     "LocalAccount",
     "LocalChain",
     "LocalFork",
     "LocalNeuron",
+    "LocalStake",
     "LocalTransfer",
     "LocalWeights",
     "PaymentEvent",
     "Posting",
+    "StandingAddress",
     "Sweep",
     "SweepStatus",
 ]

@@ -1,4 +1,4 @@
-"""Invoices in TAO, and the transfers that pay them (docs/money.md, Deposits)."""
+"""Invoices in TAO (docs/money.md, Deposits)."""
 
 from datetime import datetime
 from typing import Final
@@ -25,17 +25,6 @@ class InvoiceStatus(models.TextChoices):
 
 
 PAYABLE: Final = frozenset({InvoiceStatus.OPEN, InvoiceStatus.SEEN, InvoiceStatus.UNDERPAID})
-
-
-class DepositStatus(models.TextChoices):
-    """Where a transfer stands; the table is in `billing.transitions`."""
-
-    SEEN = "seen"
-    REPLACED = "replaced"
-    CREDITED = "credited"
-    UNMATCHED = "unmatched"
-    SETTLED = "settled"
-    REFUND_REQUESTED = "refund_requested"
 
 
 class DepositKey(models.Model):
@@ -101,90 +90,3 @@ class Invoice(models.Model):
     def is_payable(self, now: datetime) -> bool:
         """Whether the rate is still held and something is still asked for."""
         return self.status in PAYABLE and now < self.expires_at
-
-
-class Deposit(models.Model):
-    """A transfer to one of our addresses: one row for each (block hash, event index), for ever."""
-
-    public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
-    invoice = models.ForeignKey(
-        Invoice, on_delete=models.PROTECT, related_name="deposits", null=True, blank=True
-    )
-    status = models.CharField(
-        max_length=16, choices=DepositStatus.choices, default=DepositStatus.SEEN
-    )
-    genesis = models.CharField(max_length=66)
-    block_hash = models.CharField(max_length=66)
-    block_number = models.BigIntegerField()
-    block_at = models.DateTimeField()
-    event_index = models.PositiveIntegerField()
-    sender = models.CharField(max_length=48)
-    address = models.CharField(max_length=48)
-    amount_rao = models.BigIntegerField()
-    late = models.BooleanField(default=False)
-    rate_usd_per_tao = models.DecimalField(max_digits=30, decimal_places=9, null=True, blank=True)
-    rate_source = models.CharField(max_length=100, blank=True)
-    credited_usd = models.DecimalField(max_digits=30, decimal_places=9, null=True, blank=True)
-    credited_workspace = models.ForeignKey(
-        Workspace, on_delete=models.PROTECT, related_name="+", null=True, blank=True
-    )
-    seen_at = models.DateTimeField()
-    finalized_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["block_hash", "event_index"], name="deposit_once"),
-            models.CheckConstraint(
-                condition=Q(status__in=DepositStatus.values), name="deposit_status_known"
-            ),
-            models.CheckConstraint(condition=Q(amount_rao__gt=0), name="deposit_positive"),
-            models.CheckConstraint(
-                condition=~Q(status__in=["credited", "settled"])
-                | Q(credited_usd__isnull=False, credited_workspace__isnull=False),
-                name="deposit_credit_complete",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["block_number"], condition=Q(status="seen"), name="deposit_in_flight"
-            ),
-            models.Index(
-                fields=["status"],
-                condition=Q(status__in=["unmatched", "refund_requested"]),
-                name="deposit_to_settle",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.amount_rao} rao in block {self.block_number}"
-
-
-class PaymentEvent(models.Model):
-    """One status change of an invoice or a deposit, with actor and reason; never edited."""
-
-    invoice = models.ForeignKey(
-        Invoice, on_delete=models.PROTECT, related_name="events", null=True, blank=True
-    )
-    deposit = models.ForeignKey(
-        Deposit, on_delete=models.PROTECT, related_name="events", null=True, blank=True
-    )
-    from_status = models.CharField(max_length=16, blank=True)
-    to_status = models.CharField(max_length=16)
-    reason_code = models.CharField(max_length=60)
-    reason = models.CharField(max_length=500)
-    actor_kind = models.CharField(max_length=10)
-    actor_id = models.CharField(max_length=64, blank=True)
-    actor_name = models.CharField(max_length=120, blank=True)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(invoice__isnull=False, deposit__isnull=True)
-                | Q(invoice__isnull=True, deposit__isnull=False),
-                name="payment_event_of_one",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.from_status} -> {self.to_status} ({self.reason_code})"

@@ -26,7 +26,7 @@ class Account(models.Model):
 
     code = models.CharField(max_length=120, unique=True)
     kind = models.CharField(max_length=10, choices=AccountKind.choices)
-    currency = models.CharField(max_length=3)
+    currency = models.CharField(max_length=7)
     workspace = models.ForeignKey(
         Workspace, on_delete=models.PROTECT, null=True, related_name="ledger_accounts"
     )
@@ -40,7 +40,8 @@ class Account(models.Model):
                 condition=Q(kind__in=AccountKind.values), name="account_kind_known"
             ),
             models.CheckConstraint(
-                condition=Q(currency__in=["USD", "TAO"]), name="account_currency_known"
+                condition=Q(currency__regex=r"^(USD|TAO|SN[0-9]{1,5})$"),
+                name="account_currency_known",
             ),
         ]
 

@@ -46,8 +46,29 @@ class LocalAccount(models.Model):
         return f"{self.address}: {self.free_rao} rao"
 
 
+class LocalStake(models.Model):
+    """Alpha of a coldkey with a hotkey on a subnet, in rao of alpha."""
+
+    coldkey = models.CharField(max_length=48)
+    hotkey = models.CharField(max_length=48)
+    netuid = models.PositiveIntegerField()
+    alpha_rao = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "local stake"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["coldkey", "netuid", "hotkey"], name="local_stake_place_once"
+            ),
+            models.CheckConstraint(condition=Q(alpha_rao__gte=0), name="local_stake_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alpha_rao} rao of alpha {self.netuid} of {self.coldkey}"
+
+
 class LocalTransfer(models.Model):
-    """A transfer in a block, or dropped by a reorganisation (no block)."""
+    """A transfer in a block, or dropped by a reorganisation (no block); of alpha where ``netuid`` is given."""
 
     hash = models.CharField(max_length=66, unique=True)
     block_number = models.BigIntegerField(null=True)
@@ -55,6 +76,8 @@ class LocalTransfer(models.Model):
     sender = models.CharField(max_length=48)
     destination = models.CharField(max_length=48)
     amount_rao = models.BigIntegerField()
+    netuid = models.PositiveIntegerField(null=True, help_text="empty: TAO")
+    hotkey = models.CharField(max_length=48, blank=True)
     fee_rao = models.BigIntegerField()
     nonce = models.BigIntegerField(null=True, help_text="empty: minted by the faucet")
 
