@@ -83,7 +83,7 @@ class Session:
     sizes: Parameters = SMALL
     machine: Machine = MACHINE
     bands: Bands | None = BANDS
-    facts: dict = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
     memory_bytes: int | None = None
     secret: bytes = b"secret"
     round_trip_us: int = ROUND_TRIP_US

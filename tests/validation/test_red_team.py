@@ -338,7 +338,9 @@ def test_too_fast_to_be_true(phase):
 def test_self_reported_times_count_for_nothing():
     card = TimedCard("GPU-0")
     card.fill_us = 3 * FILL_US
-    assert caught(card, facts={"fill_us": FILL_US, "residency_us": RESIDENCY_US}) == ["times"]
+    assert caught(card, facts={"fill_us": str(FILL_US), "residency_us": str(RESIDENCY_US)}) == [
+        "times"
+    ]
 
 
 def test_a_round_trip_that_is_delayed_to_gain_time():

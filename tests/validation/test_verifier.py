@@ -158,6 +158,24 @@ def test_declared_sizes_are_refused_before_anything_is_allocated(honest):
             verify(encode(edited))
 
 
+@pytest.mark.parametrize("text", ["\ud800", "GPU\0", "\x1b[2J", "é", "x" * 257])
+def test_texts_that_cannot_be_hashed_stored_or_shown_are_refused(honest, text):
+    card_uuid, facts = decode(honest), decode(honest)
+    card_uuid["body"]["transcript"]["statement"]["cards"][0]["uuid"] = text
+    facts["body"]["transcript"]["statement"]["facts"] = {text: "a name"}
+    for value in (card_uuid, facts):
+        with pytest.raises(Malformed, match="printable ASCII"):
+            verify(encode(value))
+
+
+def test_facts_are_texts_and_nothing_nested(honest):
+    nested = b"[" * 900 + b"]" * 900
+    data = honest.replace(b'"facts":{}', b'"facts":{"a":' + nested + b"}")
+    assert data != honest
+    with pytest.raises(Malformed, match=r"facts\.a must be a short text"):
+        verify(data)
+
+
 @pytest.mark.parametrize("size", [0, 1, 100, 2_000])
 def test_truncated_bundles_are_a_clear_error(honest, size):
     with pytest.raises(Malformed):
@@ -183,6 +201,8 @@ def mutated(honest: bytes, value, dice: random.Random) -> bytes:
         piece = honest[at : min(to, at + 40)]
         return honest[:at] + dice.choice([b"", piece * 3, bytes(piece[::-1])]) + honest[to:]
     edited = copy.deepcopy(value)
+    if dice.random() < 0.3:
+        return encode(with_strange_text(edited, dice))
     holder = edited
     while True:
         key = dice.choice(list(holder) if isinstance(holder, dict) else range(len(holder)))
@@ -190,6 +210,16 @@ def mutated(honest: bytes, value, dice: random.Random) -> bytes:
             holder[key] = dice.choice(STRANGE)
             return encode(edited)
         holder = holder[key]
+
+
+def with_strange_text(value, dice: random.Random):
+    """Spoil one field of the statement, where a prover's own texts stand."""
+    *path, name = dice.choice(list(fields_of(value["body"]["transcript"]["statement"])))
+    holder = value["body"]["transcript"]["statement"]
+    for step in path:
+        holder = holder[step]
+    holder[name] = dice.choice(STRANGE)
+    return value
 
 
 STRANGE = [None, True, -1, 0, 2**63, 10**300, "", "x" * 300, "0" * 64, "\ud800", [], {}, [[]]]
@@ -305,16 +335,17 @@ def test_the_command_says_what_it_found(honest, tmp_path, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_strangers_texts_do_not_steer_a_terminal(honest, tmp_path, capsys):
-    transcript = read(honest).body.transcript
-    machine = replace(transcript.statement.machine, claimed_model="\x1b[2J\nverdict: pass")
-    statement = replace(transcript.statement, machine=machine)
+@pytest.mark.parametrize("text", ["\x1b[2J", "\nverdict: pass"])
+def test_a_strangers_texts_do_not_steer_a_terminal(honest, tmp_path, capsys, text):
+    value = decode(honest)
+    value["body"]["transcript"]["statement"][text] = "\x1b"
     file = tmp_path / "b"
-    file.write_bytes(sealed(replace(transcript, statement=statement)))
-    assert main([str(file)]) == FAILS
-    printed = capsys.readouterr().out
-    assert "\x1b" not in printed
-    assert "\nverdict: pass" not in printed
+    file.write_bytes(encode(value))
+    assert main([str(file)]) == NOT_A_BUNDLE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "is not known" in told.err
+    assert text not in told.err
 
 
 def test_no_check_is_missing_from_the_signed_ones(honest):

@@ -104,6 +104,12 @@ def read(record: type[Any], value: Mapping[str, Any]) -> Any:
         raise ProverFault(f"Its answer cannot be read: {error}.") from error
 
 
+def plain(text: Any, *, most: int) -> str:
+    """Give a stranger's text as printable ASCII, cut short; whatever is no text gives none."""
+    shown = text[:most] if isinstance(text, str) else ""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in shown)
+
+
 def _card(item: Any) -> ReadyCard:
     if not isinstance(item, dict):
         raise ProverFault("A card that it lists is no object.")

@@ -19,6 +19,7 @@ from validation.challenge.dialogue import (
     Swept,
     ask,
     cards_of,
+    plain,
     read,
 )
 from validation.proof.bundle import transcript
@@ -214,4 +215,5 @@ def _facts(ready: dict[str, Any]) -> dict[str, str]:
     versions = ready.get("versions")
     if not isinstance(versions, dict):
         return {}
-    return {str(name)[:40]: str(value)[:100] for name, value in list(versions.items())[:20]}
+    told = list(versions.items())[:20]
+    return {plain(name, most=40): plain(value, most=100) for name, value in told}

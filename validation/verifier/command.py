@@ -24,7 +24,7 @@ def main(
         chain = RpcChain(chosen.chain) if chosen.chain else None
         report = verify(_read(chosen.bundle), signer=chosen.signer, chain=chain)
     except (Malformed, OSError, ChainError) as error:
-        print(f"{program}: {chosen.bundle}: {error}", file=sys.stderr)
+        print(printable(f"{program}: {chosen.bundle}: {error}"), file=sys.stderr)
         return NOT_A_BUNDLE
     print("\n".join(_lines(report)))
     return HOLDS if report.holds else FAILS

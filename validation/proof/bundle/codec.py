@@ -48,7 +48,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return None if value is None else _read(arguments[0], value, where)
     if origin is dict:
         _demand(isinstance(value, dict), where, "an object")
-        return {name: _read(arguments[1], item, f"{where}.{name}") for name, item in value.items()}
+        return _read_entries(arguments, value, where)
     return _read_plain(kind, value, where)
 
 
@@ -66,6 +66,14 @@ def _read_record(kind: Any, value: Any, where: str) -> Any:
         raise Malformed(f"{where}: {error}") from None
 
 
+def _read_entries(kinds: tuple[Any, ...], value: dict[str, Any], where: str) -> dict[str, Any]:
+    of_key, of_item = kinds
+    return {
+        _read(of_key, name, f"a name in {where}"): _read(of_item, item, f"{where}.{name}")
+        for name, item in value.items()
+    }
+
+
 def _read_bytes(size: int, value: Any, where: str) -> bytes:
     expected = f"{size} bytes as lower-case hexadecimal"
     _demand(isinstance(value, str) and len(value) == 2 * size, where, expected)
@@ -78,8 +86,6 @@ def _read_bytes(size: int, value: Any, where: str) -> bytes:
 
 
 def _read_plain(kind: Any, value: Any, where: str) -> Any:
-    if kind is Any:
-        return value
     if kind is bool:
         _demand(isinstance(value, bool), where, "true or false")
         return value
@@ -87,10 +93,15 @@ def _read_plain(kind: Any, value: Any, where: str) -> Any:
         whole = isinstance(value, int) and not isinstance(value, bool)
         _demand(whole and 0 <= value <= LARGEST_INTEGER, where, "a whole number from 0 to 2^63 - 1")
         return value
-    _demand(isinstance(value, str) and len(value) <= LONGEST_TEXT, where, "a short text")
+    _demand(isinstance(value, str) and _is_text(value), where, "a short text of printable ASCII")
     if issubclass(kind, Enum):
         _demand(value in {member.value for member in kind}, where, f"a {kind.__name__.lower()}")
     return kind(value)
+
+
+def _is_text(value: str) -> bool:
+    """Say whether every program can hash, store and show this text: no lone surrogate, no NUL, no escape."""
+    return len(value) <= LONGEST_TEXT and value.isascii() and value.isprintable()
 
 
 @cache

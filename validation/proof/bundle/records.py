@@ -97,7 +97,7 @@ class Statement:
     nonce: Hash
     cards: tuple[Card, ...]
     bands: Bands | None
-    facts: dict[str, Any]
+    facts: dict[str, str]
     round_trip_us: int
     sent_at: int
 
