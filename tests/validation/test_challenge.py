@@ -10,7 +10,8 @@ from time import time
 
 import pytest
 
-from validation.challenge import command
+from validation.challenge import command, dialogue
+from validation.challenge.dialogue import SHORT_BYTES, ProverFault
 from validation.prover.build import build
 from validation.verifier.verifying import verify
 
@@ -81,3 +82,34 @@ def test_without_a_prover_there_is_no_proof(
 
 def test_without_a_market_there_is_no_coin(prover: list[str], tmp_path: Path) -> None:
     assert ask("http://127.0.0.1:9", tmp_path / "mine", *prover) == command.NO_PROOF
+
+
+class Said:
+    """A prover that says one thing."""
+
+    def __init__(self, line: bytes) -> None:
+        self.line = line
+
+    def send(self, line: bytes, *, seconds: float) -> None:
+        """Take it."""
+
+    def receive(self, *, seconds: float, max_bytes: int) -> bytes:
+        return self.line
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'{"type":"error","what":"a\\u0000b","why":["x"]}', r"^a\?b: $"),
+        (b'{"type":' + b"[" * 900 + b"]" * 900 + b"}", "It answered a list where ready was due"),
+        (b'{"a":' + b"[" * 100_000, "It wrote no JSON"),
+        (b'{"a":[' + b"[]," * (SHORT_BYTES // 3) + b"0]}", "Its answer is too large"),
+        (b"\xff\x00" * 100, "It wrote no JSON"),
+    ],
+    ids=["NUL", "deep type", "too deep", "many values", "no JSON"],
+)
+def test_whatever_a_prover_says_is_a_fault_in_plain_words(line: bytes, why: str) -> None:
+    with pytest.raises(ProverFault, match=why) as raised:
+        dialogue.ask(Said(line), {"type": "hello"}, expect="ready", seconds=1)
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 500

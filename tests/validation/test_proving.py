@@ -148,6 +148,18 @@ class TestAnotherMachine:
         node.refresh_from_db()
         assert node.status == NodeStatus.VALIDATION_FAILED
 
+    def test_that_complains_in_bytes_that_no_database_keeps_fails_all_the_same(
+        self, node: Node, sshd: Sshd, tmp_path: Path, settings: object
+    ) -> None:
+        settings.MARKET_PROOF_TRIES = 1  # type: ignore[attr-defined]
+        complaint = '["type"] = "error"; answer["what"] = "a\\0b\\ud800"'
+        cheat = tmp_path / "cheat.py"
+        cheat.write_text(OTHER_ROOT.replace('["roots"][0] = "00" * 32', complaint))
+        with instead_of_python(sshd, f'exec "{sys.executable}" "{cheat}" "$@"'):
+            proof = prove(node)
+
+        assert (proof.verdict, proof.reason) == (Verdict.FAIL, "a?b?: ")
+
 
 class TestNotNow:
     def test_a_rented_machine_is_not_computed_on(self, node: Node) -> None:

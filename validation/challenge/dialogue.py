@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from validation.proof.bundle.codec import from_json
+from validation.proof.bundle.encoding import demand_few_values
 from validation.proof.bundle.errors import Malformed
 from validation.proof.bundle.records import MOST_CARDS
 from validation.proof.hashing import Hash
@@ -120,7 +121,10 @@ def _card(item: Any) -> ReadyCard:
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
+        demand_few_values(line)
         value = json.loads(line)
+    except Malformed as error:
+        raise ProverFault(f"Its answer is too large: {error}.") from error
     except (ValueError, RecursionError) as error:
         raise ProverFault(f"It wrote no JSON: {_short(line)}.") from error
     if not isinstance(value, dict):
@@ -129,9 +133,11 @@ def _object(line: bytes) -> dict[str, Any]:
 
 
 def _complaint(answer: Mapping[str, Any]) -> ProverFault:
-    said = [str(answer.get(name) or "")[:LONGEST_COMPLAINT] for name in ("what", "why", "remedy")]
-    return ProverFault(f"{said[0]}: {said[1]}", remedy=said[2])
+    said = (plain(answer.get(name), most=LONGEST_COMPLAINT) for name in ("what", "why", "remedy"))
+    what, why, remedy = said
+    return ProverFault(f"{what}: {why}", remedy=remedy)
 
 
 def _short(value: Any) -> str:
-    return repr(value)[:80]
+    """Quote the beginning of a text or of bytes; of anything else only the kind, for it may be of any size and depth."""
+    return ascii(value[:60]) if isinstance(value, str | bytes) else f"a {type(value).__name__}"

@@ -78,23 +78,28 @@ def _try(proof_id: int, token: UUID, now: Clock) -> None:
     related = ("node__provider", "node__gpu_model", "round")
     proof = Proof.objects.select_related(*related).get(pk=proof_id)
     try:
+        _conclude(proof, token, now)
+    except Exception:
+        # What a hostile machine makes us stumble over costs it the try, and never the worker.
+        log.exception("proof.stumbled", proof=str(proof.public_id))
+        concluding.again(proof_id, token, OURS, now=now())
+
+
+def _conclude(proof: Proof, token: UUID, now: Clock) -> None:
+    try:
         if proof.purpose == Purpose.HAND_OVER:
             light.look(proof, token, now=now)
         else:
             _in_full(proof, token, now)
     except Interrupted as reason:
-        concluding.not_run(proof_id, token, str(reason), now=now())
+        concluding.not_run(proof.pk, token, str(reason), now=now())
     except (NotRunnable, Unavailable) as reason:
-        concluding.not_run(proof_id, token, reason.message, now=now())
+        concluding.not_run(proof.pk, token, reason.message, now=now())
     except NoAnswer as error:
-        concluding.again(proof_id, token, str(error), private=error.detail, now=now())
+        concluding.again(proof.pk, token, str(error), private=error.detail, now=now())
     except Refused as error:
         failed = Check(error.check_id, Status.FAIL, str(error), IN_TIME, error.remedy)
-        concluding.again(proof_id, token, str(error), at_last=failed, now=now())
-    except Exception:
-        # What a hostile machine makes us stumble over costs it the try, and never the worker.
-        log.exception("proof.stumbled", proof=str(proof.public_id))
-        concluding.again(proof_id, token, OURS, now=now())
+        concluding.again(proof.pk, token, str(error), at_last=failed, now=now())
 
 
 def _in_full(proof: Proof, token: UUID, now: Clock) -> None:
