@@ -7,24 +7,14 @@ cursor still stands where the reading began, and writes the credits together wit
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from billing import rates
-from billing.chain.port import Block, ChainGateway, Heads, Network, Scan, Transfer
+from billing import transitions
+from billing.chain.port import Block, ChainGateway, Heads, Network, Scan
 from billing.models import ChainCursor, Deposit, DepositStatus, Invoice, InvoiceStatus
-from billing.rates import Rate, RateUnavailable
-from billing.services import deposits, sweeping
-from billing.services.deposits import Book
+from billing.services import book, deposits, endings
 from core import live
-
-log = structlog.get_logger(__name__)
-
-
-class ChainReplaced(Exception):
-    """A block that was final is no longer there: another chain, or one that was rolled back. Nothing is read."""
 
 
 def watch(*, gateway: ChainGateway, now: datetime) -> ChainCursor:
@@ -32,10 +22,9 @@ def watch(*, gateway: ChainGateway, now: datetime) -> ChainCursor:
 
     :raises ChainUnavailable: the chain does not answer; :raises ChainReplaced: it is not the one we read before.
     """
-    network, heads = gateway.network(), gateway.heads()
-    cursor = _cursor(gateway, network, heads, now)
-    if gateway.block(cursor.number).hash != cursor.block_hash:
-        raise ChainReplaced(f"Block {cursor.number} was {cursor.block_hash} and is not any more.")
+    cursor = _cursor(gateway, gateway.network(), now)
+    gateway.hold_to(number=cursor.number, hash=cursor.block_hash)
+    heads = gateway.heads()
     while cursor.number < heads.finalized:
         scan = gateway.scan(after=cursor.number, upto=heads.finalized)
         cursor = _apply_final(gateway, cursor, scan, heads=heads, now=now)
@@ -43,7 +32,7 @@ def watch(*, gateway: ChainGateway, now: datetime) -> ChainCursor:
     return cursor
 
 
-def _cursor(gateway: ChainGateway, network: Network, heads: Heads, now: datetime) -> ChainCursor:
+def _cursor(gateway: ChainGateway, network: Network, now: datetime) -> ChainCursor:
     found = ChainCursor.objects.filter(genesis=network.genesis).first()
     if found is not None:
         return found
@@ -53,7 +42,7 @@ def _cursor(gateway: ChainGateway, network: Network, heads: Heads, now: datetime
         "number": start.number,
         "block_hash": start.hash,
         "block_at": start.at,
-        "best": heads.best,
+        "best": start.number,
         "read_at": now,
     }
     return ChainCursor.objects.get_or_create(genesis=network.genesis, defaults=fields)[0]
@@ -62,28 +51,25 @@ def _cursor(gateway: ChainGateway, network: Network, heads: Heads, now: datetime
 def _apply_final(
     gateway: ChainGateway, cursor: ChainCursor, scan: Scan, *, heads: Heads, now: datetime
 ) -> ChainCursor:
-    late_rate = _rate_for_late(scan.blocks, now)
-    dust = gateway.transfer_fee()
+    prices = book.ask_prices(gateway, scan.blocks, now=now)
+    dust = max(gateway.transfer_fee(), book.smallest_deposit_rao() - 1)
     with transaction.atomic(durable=True):
         held = _lock(cursor)
         if held.number != cursor.number:
             return held
-        book = _book(held, scan.blocks, late_rate=late_rate, dust=dust, now=now)
+        opened = book.open_book(held.genesis, scan.blocks, prices=prices, dust_rao=dust, now=now)
+        outgoing = endings.awaited(scan.blocks)
+        sent = frozenset(row.extrinsic_hash for row in outgoing) - {""}
         for block in scan.blocks:
-            for transfer in block.transfers:
-                _apply(book, block, transfer)
+            endings.finish(outgoing, block, now=now)
+            for arrival in book.arrivals(block):
+                if arrival.extrinsic_hash not in sent and opened.concerns(arrival):
+                    deposits.finalize(opened, block, arrival)
         deposits.replace(_gone(upto=scan.until.number), now=now)
         _follow_sightings(now=now)
         deposits.expire(_waiting_at(scan.until.at), now=now)
         _advance(held, scan.until, heads=heads, now=now)
     return held
-
-
-def _apply(book: Book, block: Block, transfer: Transfer) -> None:
-    if transfer.sender in book.sweeping and sweeping.finish(transfer, block=block, now=book.now):
-        return
-    if transfer.destination in book.invoices or transfer.destination == book.treasury:
-        deposits.finalize(book, block, transfer)
 
 
 def _apply_heads(
@@ -98,14 +84,17 @@ def _apply_heads(
         held = _lock(cursor)
         if held.number != cursor.number:
             return
-        book = _book(held, blocks, late_rate=None, dust=0, now=now)
+        unknown = book.Prices(rate=None, tao_per_alpha={})
+        opened = book.open_book(held.genesis, blocks, prices=unknown, dust_rao=0, now=now)
         seen = [
-            deposits.sight(book, block, transfer).pk
+            deposits.sight(opened, block, arrival).pk
             for block in blocks
-            for transfer in block.transfers
-            if transfer.destination in book.invoices
+            for arrival in book.arrivals(block)
+            if opened.workspace_of(arrival) is not None
         ]
-        in_flight = Deposit.objects.filter(status=DepositStatus.SEEN).select_related("invoice")
+        in_flight = Deposit.objects.filter(status=DepositStatus.SEEN).select_related(
+            "invoice", "workspace"
+        )
         deposits.replace(list(in_flight.exclude(pk__in=seen)), now=now)
         _follow_sightings(now=now)
         if held.best != heads.best:
@@ -118,49 +107,13 @@ def _unfinalized(gateway: ChainGateway, heads: Heads) -> list[Block]:
     return list(gateway.scan(after=heads.finalized, upto=heads.best).blocks)
 
 
-def _rate_for_late(blocks: Iterable[Block], now: datetime) -> Rate | None:
-    late = Q()
-    for block in blocks:
-        addresses = [transfer.destination for transfer in block.transfers]
-        late |= Q(address__in=addresses, expires_at__lt=block.at)
-    if not late or not Invoice.objects.filter(late).exists():
-        return None
-    try:
-        return rates.current(now=now)
-    except RateUnavailable as error:
-        log.warning("watcher.no_rate_for_late_deposit", error=error.message)
-        return None
-
-
-def _book(
-    cursor: ChainCursor,
-    blocks: Iterable[Block],
-    *,
-    late_rate: Rate | None,
-    dust: int,
-    now: datetime,
-) -> Book:
-    transfers = [transfer for block in blocks for transfer in block.transfers]
-    ours = Invoice.objects.filter(address__in={one.destination for one in transfers})
-    locked = ours.select_related("workspace").order_by("pk")
-    return Book(
-        genesis=cursor.genesis,
-        invoices={one.address: one for one in locked.select_for_update(no_key=True, of=("self",))},
-        sweeping=sweeping.addresses_of(one.sender for one in transfers),
-        treasury=settings.TREASURY_ADDRESS,
-        late_rate=late_rate,
-        dust_rao=dust,
-        now=now,
-    )
-
-
 def _lock(cursor: ChainCursor) -> ChainCursor:
     return ChainCursor.objects.select_for_update(no_key=True).get(pk=cursor.pk)
 
 
 def _gone(*, upto: int) -> list[Deposit]:
     seen = Deposit.objects.filter(status=DepositStatus.SEEN, block_number__lte=upto)
-    return list(seen.select_related("invoice"))
+    return list(seen.select_related("invoice", "workspace"))
 
 
 def _waiting_at(moment: datetime) -> list[Invoice]:
@@ -169,7 +122,9 @@ def _waiting_at(moment: datetime) -> list[Invoice]:
 
 
 def _follow_sightings(*, now: datetime) -> None:
-    sightings = Deposit.objects.filter(status=DepositStatus.SEEN, invoice__isnull=False)
+    sightings = Deposit.objects.filter(
+        status=DepositStatus.SEEN, invoice__isnull=False, netuid__isnull=True
+    )
     seen = frozenset(sightings.values_list("invoice__pk", flat=True))
     affected = Invoice.objects.filter(
         Q(status=InvoiceStatus.SEEN) | Q(status=InvoiceStatus.OPEN, pk__in=seen)
@@ -187,5 +142,4 @@ def _advance(cursor: ChainCursor, until: Block, *, heads: Heads, now: datetime) 
 
 def _tell(in_flight: Iterable[Deposit]) -> None:
     for deposit in in_flight:
-        if deposit.invoice is not None:
-            live.publish(f"invoice:{deposit.invoice.public_id}")
+        transitions.publish(deposit)

@@ -20,6 +20,12 @@ class ChainUnavailable(Unavailable):
     code = "chain_unavailable"
 
 
+class ChainReplaced(ChainUnavailable):
+    """A block that was final is no longer there: another chain, or one that was rolled back. Nothing is read."""
+
+    code = "chain_replaced"
+
+
 class TransferRefused(DomainError):
     """The chain refused a signed transfer: for good, where the transfer never lapses.
 
@@ -218,6 +224,12 @@ class ChainGateway(Protocol):
 
     def network(self) -> Network:
         """Say which chain this is."""
+
+    def hold_to(self, *, number: int, hash: str) -> None:
+        """Have the chain be the one with this final block, which was read before; whoever answers otherwise lies.
+
+        :raises ChainReplaced: nobody has it any more.
+        """
 
     def heads(self) -> Heads:
         """Give the heights."""

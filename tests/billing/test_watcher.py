@@ -10,9 +10,10 @@ from django.db.models import Sum
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from billing import ledger, watcher
+from billing import ledger
 from billing.accounts import deposits_account, suspense_account
 from billing.chain.local import node
+from billing.chain.port import ChainReplaced
 from billing.models import (
     ChainCursor,
     Deposit,
@@ -228,7 +229,7 @@ class TestReplacedBlocks:
         blocks(5)
         ChainCursor.objects.update(block_hash="0x" + "00" * 32)
 
-        with pytest.raises(watcher.ChainReplaced):
+        with pytest.raises(ChainReplaced):
             look()
 
 

@@ -9,6 +9,7 @@ from billing.chain.local import alpha, node, subnet, wire
 from billing.chain.port import (
     AlphaPrice,
     Block,
+    ChainReplaced,
     Heads,
     Hyperparameters,
     Network,
@@ -17,6 +18,7 @@ from billing.chain.port import (
     SignedTransfer,
     Signer,
     Stake,
+    StakeTransfer,
     Subnet,
     Transfer,
 )
@@ -39,6 +41,11 @@ class LocalChainGateway:
             block_seconds=state.block_seconds or 1,
             first_block=0,
         )
+
+    def hold_to(self, *, number: int, hash: str) -> None:
+        """Have the chain be the one with this final block."""
+        if (found := self.block(number).hash) != hash:
+            raise ChainReplaced(f"Block {number} was {hash} and is {found}.")
 
     def heads(self) -> Heads:
         """Give the heights."""
@@ -170,6 +177,8 @@ def wish_from(body: dict[str, object]) -> node.SignedWish:
         rao=_natural(body["amount_rao"]),
         nonce=_natural(body["nonce"]),
         signature=bytes.fromhex(str(body["signature"]).removeprefix("0x")),
+        netuid=None if body.get("netuid") is None else _natural(body["netuid"]),
+        hotkey=str(body.get("hotkey", "")),
     )
 
 
@@ -181,7 +190,7 @@ def _natural(value: object) -> int:
 
 
 def _block(state: LocalChain, number: int) -> Block:
-    rows = LocalTransfer.objects.filter(block_number=number).order_by("event_index")
+    rows = list(LocalTransfer.objects.filter(block_number=number).order_by("event_index"))
     fork = LocalFork.objects.filter(from_number__lte=number).order_by("-pk").first()
     return Block(
         number=number,
@@ -195,6 +204,20 @@ def _block(state: LocalChain, number: int) -> Block:
         transfers=tuple(
             Transfer(place, row.sender, row.destination, row.amount_rao, row.hash)
             for place, row in enumerate(rows)
+            if row.netuid is None
+        ),
+        stake_transfers=tuple(
+            StakeTransfer(
+                event_index=place,
+                sender=row.sender,
+                destination=row.destination,
+                hotkey=row.hotkey,
+                netuid=row.netuid,
+                alpha_rao=row.amount_rao,
+                extrinsic_hash=row.hash,
+            )
+            for place, row in enumerate(rows)
+            if row.netuid is not None
         ),
         outcomes=tuple(Outcome(row.hash, row.sender, row.fee_rao, nonce=row.nonce) for row in rows),
     )
