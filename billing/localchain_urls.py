@@ -8,6 +8,7 @@ urlpatterns = [
     path("head", views.head, name="localchain_head"),
     path("blocks/<int:number>", views.block, name="localchain_block"),
     path("accounts/<str:address>", views.account, name="localchain_account"),
+    path("accounts/<str:address>/stake/<int:netuid>", views.stake, name="localchain_stake"),
     path("faucet", views.faucet, name="localchain_faucet"),
     path("subnets/<int:netuid>/neurons", views.neurons, name="localchain_neurons"),
     path(

@@ -64,7 +64,7 @@ def head(request: HttpRequest) -> JsonResponse:
 @require_safe
 @answering
 def block(request: HttpRequest, number: int) -> JsonResponse:
-    """Give a block and the transfers in it.
+    """Give a block and the transfers in it, those of alpha too.
 
     :raises NotFound: it does not exist yet.
     """
@@ -81,6 +81,17 @@ def block(request: HttpRequest, number: int) -> JsonResponse:
         }
         for one in found.transfers
     ]
+    stake_transfers = [
+        {
+            "event_index": one.event_index,
+            "from": one.sender,
+            "to": one.destination,
+            "hotkey": one.hotkey,
+            "netuid": one.netuid,
+            "amount_rao": str(one.alpha_rao),
+        }
+        for one in found.stake_transfers
+    ]
     return JsonResponse(
         {
             "number": number,
@@ -88,6 +99,7 @@ def block(request: HttpRequest, number: int) -> JsonResponse:
             "at": found.at.isoformat(),
             "final": number <= heads.finalized,
             "transfers": transfers,
+            "stake_transfers": stake_transfers,
         }
     )
 
@@ -100,18 +112,33 @@ def account(request: HttpRequest, address: str) -> JsonResponse:
     return JsonResponse({"address": address, "free_rao": str(found.free_rao), "nonce": found.nonce})
 
 
+@require_safe
+@answering
+def stake(request: HttpRequest, address: str, netuid: int) -> JsonResponse:
+    """Give the alpha that a coldkey has on a subnet, by hotkey."""
+    rows = gateway.stake(address, netuid)
+    found = [{"hotkey": one.hotkey, "alpha_rao": str(one.alpha_rao)} for one in rows]
+    return JsonResponse({"address": address, "netuid": netuid, "stake": found})
+
+
 @csrf_exempt
 @require_POST
 @answering
 def faucet(request: HttpRequest) -> JsonResponse:
-    """Give test TAO to an address."""
+    """Give test TAO to an address; test alpha where ``netuid`` and ``hotkey`` are named."""
     _limit(request, "faucet", FAUCET_RATE)
     body = _body(request)
     try:
         address, rao = str(body["address"]), int(str(body["amount_rao"]))
+        netuid = int(str(body["netuid"])) if "netuid" in body else None
+        hotkey = str(body["hotkey"]) if netuid is not None else ""
     except (KeyError, ValueError) as error:
-        raise _malformed("address and amount_rao (whole rao)") from error
-    return _included(node.mint(address=address, rao=rao))
+        raise _malformed(
+            "address and amount_rao (whole rao), and for alpha netuid and hotkey"
+        ) from error
+    if netuid is None:
+        return _included(node.mint(address=address, rao=rao))
+    return _included(node.mint_alpha(coldkey=address, hotkey=hotkey, netuid=netuid, rao=rao))
 
 
 @csrf_exempt

@@ -1,12 +1,14 @@
-"""The local chain's alpha: a price that the operator sets, and no stake yet."""
+"""The local chain's alpha: a price that does not move, stake by hotkey, and transfers of it."""
 
+import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, NoReturn
+from typing import Final
 
 from billing.chain import keys
-from billing.chain.local import node
-from billing.chain.port import AlphaPrice, Signer, Stake, TransferRefused
+from billing.chain.local import node, wire
+from billing.chain.port import AlphaPrice, SignedTransfer, Signer, Stake
+from billing.models import LocalStake
 
 TAO_PER_ALPHA: Final = Decimal("0.05")
 
@@ -19,19 +21,36 @@ def price(netuid: int) -> AlphaPrice:
 
 
 def stake(coldkey: str, netuid: int) -> Sequence[Stake]:
-    """Give the alpha of a coldkey: nobody has any on this chain.
+    """Give the alpha of a coldkey on a subnet, by hotkey.
 
     :raises Invalid: it is no address.
     """
     keys.public_key_of(coldkey)
-    return ()
+    rows = LocalStake.objects.filter(coldkey=coldkey, netuid=netuid, alpha_rao__gt=0)
+    return tuple(Stake(row.hotkey, row.alpha_rao) for row in rows.order_by("hotkey"))
 
 
 def sign_transfer(
     *, signer: Signer, to: str, hotkey: str, netuid: int, alpha_rao: int, nonce: int
-) -> NoReturn:
-    """Refuse: there is no alpha to move.
-
-    :raises TransferRefused: always.
-    """
-    raise TransferRefused("The local chain has no alpha to move.", hint="Send TAO.")
+) -> SignedTransfer:
+    """Sign the transfer of alpha to another coldkey; nothing is sent."""
+    message = wire.stake_payload(
+        node.chain().genesis,
+        nonce=nonce,
+        destination=keys.public_key_of(to),
+        hotkey=keys.public_key_of(hotkey),
+        netuid=netuid,
+        rao=alpha_rao,
+    )
+    body = {
+        "from": signer.ss58_address,
+        "to": to,
+        "hotkey": hotkey,
+        "netuid": netuid,
+        "amount_rao": alpha_rao,
+        "nonce": nonce,
+        "signature": "0x" + signer.sign(message).hex(),
+    }
+    return SignedTransfer(
+        hash=wire.transfer_hash(signer.public_key, message), body=json.dumps(body), nonce=nonce
+    )

@@ -27,13 +27,15 @@ FAUCET_LIMIT_RAO: Final = 1_000 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class SignedWish:
-    """A transfer as its sender sends it."""
+    """A transfer as its sender sends it; of alpha, which stays with ``hotkey``, where ``netuid`` is given."""
 
     sender: str
     destination: str
     rao: int
     nonce: int
     signature: bytes
+    netuid: int | None = None
+    hotkey: str = ""
 
 
 def chain() -> LocalChain:
@@ -57,14 +59,10 @@ def submit(wish: SignedWish) -> LocalTransfer:
 
     :raises Invalid: an address or the signature is wrong; :raises TransferRefused: nonce or funds forbid it.
     """
-    sender, destination = (
-        keys.public_key_of(address) for address in (wish.sender, wish.destination)
-    )
+    sender = keys.public_key_of(wish.sender)
     with transaction.atomic():
         state = _advanced()
-        message = wire.payload(
-            state.genesis, nonce=wish.nonce, destination=destination, rao=wish.rao
-        )
+        message = _signed_text(state, wish)
         if not keys.verifies(sender, message, wish.signature):
             raise Invalid(
                 "The signature is not the sender's over this transfer.",
@@ -75,6 +73,8 @@ def submit(wish: SignedWish) -> LocalTransfer:
             sender=wish.sender,
             destination=wish.destination,
             amount_rao=wish.rao,
+            netuid=wish.netuid,
+            hotkey=wish.hotkey,
             fee_rao=FEE_RAO,
             nonce=wish.nonce,
         )
@@ -99,6 +99,31 @@ def mint(*, address: str, rao: int) -> LocalTransfer:
             sender=FAUCET_ADDRESS,
             destination=address,
             amount_rao=rao,
+            fee_rao=0,
+        )
+        return _include(_advanced(), transfer)
+
+
+def mint_alpha(*, coldkey: str, hotkey: str, netuid: int, rao: int) -> LocalTransfer:
+    """Give test alpha to a coldkey, in the next block.
+
+    :raises Invalid: no address, or more than the faucet gives at once.
+    """
+    keys.public_key_of(coldkey)
+    keys.public_key_of(hotkey)
+    if not 0 < rao <= FAUCET_LIMIT_RAO:
+        raise Invalid(
+            f"The faucet gives up to {FAUCET_LIMIT_RAO} rao of alpha at once.",
+            hint="Ask for less, or more than once.",
+        )
+    with transaction.atomic():
+        transfer = LocalTransfer(
+            hash="0x" + secrets.token_hex(32),
+            sender=FAUCET_ADDRESS,
+            destination=coldkey,
+            amount_rao=rao,
+            netuid=netuid,
+            hotkey=hotkey,
             fee_rao=0,
         )
         return _include(_advanced(), transfer)
@@ -138,6 +163,20 @@ def account(address: str) -> LocalAccount:
     """
     keys.public_key_of(address)
     return LocalAccount.objects.filter(address=address).first() or LocalAccount(address=address)
+
+
+def _signed_text(state: LocalChain, wish: SignedWish) -> bytes:
+    destination = keys.public_key_of(wish.destination)
+    if wish.netuid is None:
+        return wire.payload(state.genesis, nonce=wish.nonce, destination=destination, rao=wish.rao)
+    return wire.stake_payload(
+        state.genesis,
+        nonce=wish.nonce,
+        destination=destination,
+        hotkey=keys.public_key_of(wish.hotkey),
+        netuid=wish.netuid,
+        rao=wish.rao,
+    )
 
 
 def _advanced() -> LocalChain:

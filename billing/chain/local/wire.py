@@ -5,6 +5,7 @@ from hashlib import blake2b
 from typing import Final
 
 TRANSFER_DOMAIN: Final = b"lium-localchain:transfer:v1"
+STAKE_DOMAIN: Final = b"lium-localchain:stake:v1"
 WEIGHTS_DOMAIN: Final = b"lium-localchain:weights:v1"
 BLOCK_DOMAIN: Final = b"lium-localchain:block:v1"
 GENESIS_DOMAIN: Final = b"lium-localchain:genesis:v1"
@@ -26,6 +27,14 @@ def block_hash(genesis: str, *, number: int, fork: int, transfers: Sequence[str]
 def payload(genesis: str, *, nonce: int, destination: bytes, rao: int) -> bytes:
     """Give the bytes that a sender signs."""
     return TRANSFER_DOMAIN + _bytes(genesis) + _u64(nonce) + destination + _u64(rao)
+
+
+def stake_payload(
+    genesis: str, *, nonce: int, destination: bytes, hotkey: bytes, netuid: int, rao: int
+) -> bytes:
+    """Give the bytes that a sender of alpha signs."""
+    place = destination + hotkey + _u64(netuid)
+    return STAKE_DOMAIN + _bytes(genesis) + _u64(nonce) + place + _u64(rao)
 
 
 def weights_payload(
