@@ -39,9 +39,20 @@ def trading_account(currency: str) -> Account:
     return _account(f"trading:platform:{currency}", AccountKind.TRADING, currency)
 
 
-def suspense_account() -> Account:
-    """Give the TAO that arrived and belongs to nobody yet."""
-    return _account(f"suspense:deposits:{TAO}", AccountKind.SUSPENSE, TAO)
+def suspense_account(currency: str = TAO) -> Account:
+    """Give the TAO, or alpha, that arrived and belongs to nobody yet."""
+    return _account(f"suspense:deposits:{currency}", AccountKind.SUSPENSE, currency)
+
+
+def alpha_currency(netuid: int) -> str:
+    """Give the ledger's name of a subnet's alpha; each subnet's is a currency of its own."""
+    return f"SN{netuid}"
+
+
+def alpha_account(netuid: int, place: str) -> Account:
+    """Give the alpha that lies on the treasury, or astray on deposit addresses: ``treasury`` or ``deposits``."""
+    currency = alpha_currency(netuid)
+    return _account(f"chain:{place}:{currency}", AccountKind.CHAIN, currency)
 
 
 def deposits_account() -> Account:

@@ -278,6 +278,10 @@ LOCALCHAIN_USD_PER_TAO = env.decimal("LOCALCHAIN_USD_PER_TAO", "350")
 DEPOSIT_PUBLIC_KEY = env.text("MARKET_DEPOSIT_PUBLIC_KEY", "")
 # Where the worker sweeps deposits to; nothing is swept while it is empty. Only that worker reads the seed.
 TREASURY_ADDRESS = env.text("MARKET_TREASURY_ADDRESS", "")
+# Less is dust: it waits for an administrator instead of being credited.
+MARKET_MIN_DEPOSIT_TAO = env.decimal("MARKET_MIN_DEPOSIT_TAO", "0.001")
+# Subnets whose alpha is taken as payment; the first is quoted where the client names none.
+MARKET_ALPHA_SUBNETS = env.integers("MARKET_ALPHA_SUBNETS", "51" if _TRIAL else "")
 
 UNFOLD = {
     "SITE_TITLE": "lium_site",

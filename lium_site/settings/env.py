@@ -58,6 +58,14 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def integers(name: str, default: str = "") -> tuple[int, ...]:
+    """Read a comma-separated list of whole numbers."""
+    try:
+        return tuple(int(word) for word in words(name, default))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}.") from error
+
+
 def networks(name: str, default: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """Read a comma-separated list of networks, such as 10.0.0.0/8."""
     try:
