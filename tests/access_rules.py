@@ -147,6 +147,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "api/proofs/beacon"): Rule(ANYONE),
     ("GET", "api/proofs/<proof_id>"): Rule(ANYONE),
     ("GET", "api/proofs/<proof_id>/bundle"): Rule(ANYONE),
+    ("GET", "api/proofs/<proof_id>/tries/<number>"): Rule(ANYONE),
     ("POST", "api/executors/<node_id>/proofs"): Rule(KEY),
     # rentals
     ("GET", "api/executors/<node_id>/quote"): Rule(ANYONE),

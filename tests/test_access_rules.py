@@ -31,7 +31,7 @@ from tests.factories.billing import PUBLIC_KEY, TREASURY, make_invoice
 from tests.factories.marketplace import make_node
 from tests.factories.pods import make_pod, make_template
 from tests.factories.portal import WALLET, provider_of
-from tests.factories.validation import make_proof
+from tests.factories.validation import make_proof, make_try
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Third-party pages whose access their own tests prove; the login, sign-up and reset are tested in tests/accounts.
@@ -129,7 +129,7 @@ class World:
             "account/hotkeys/<address>": self.hotkey(),
             "<address>": TREASURY,
             "<number>": 1,
-            "<proof_id>": make_proof(node=make_node()).public_id,
+            "<proof_id>": make_try(make_proof(node=make_node())).proof.public_id,
             "<netuid>": 51,
             "<block>": "latest",
         }

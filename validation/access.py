@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from core.errors import NotFound
-from validation.models import Proof
+from validation.models import Proof, ProofTry
 
 
 class ProofNotFound(NotFound):
@@ -43,3 +43,15 @@ def bundle_for_visitor(public_id: UUID) -> bytes:
     if bundle is None:
         raise ProofNotFound("This proof has no bundle.", hint=proof.reason or "It is not done.")
     return bytes(bundle)
+
+
+def try_for_visitor(public_id: UUID, number: int) -> bytes:
+    """Give what was exchanged in a try that did not end its proof.
+
+    :raises ProofNotFound: there is no such try, or nothing was exchanged in it.
+    """
+    proof = proof_for_visitor(public_id)
+    record = ProofTry.objects.filter(proof=proof, number=number).values_list("record", flat=True)
+    if (found := record.first()) is None:
+        raise ProofNotFound("This try has no record.", hint="The proof lists those that have one.")
+    return bytes(found)

@@ -11,6 +11,7 @@ from validation.models import (
     Proof,
     ProofCheck,
     ProofEvent,
+    ProofTry,
     Round,
     Weighing,
     WeightsSubmission,
@@ -24,6 +25,14 @@ class ProofCheckInline(ReadOnlyInline):
     model = ProofCheck
     fields = ["check_id", "status", "measured", "required", "remedy"]
     ordering = ["position"]
+
+
+class ProofTryInline(ReadOnlyInline):
+    """Tries that did not end it."""
+
+    model = ProofTry
+    fields = ["number", "ended_at", "reason", "record_sha256"]
+    ordering = ["number"]
 
 
 class ProofEventInline(ReadOnlyInline):
@@ -44,7 +53,7 @@ class ProofAdmin(ReadOnlyAdmin):
     search_fields = ["public_id", "node__public_id", "bundle_sha256"]
     ordering = ["-pk"]
     exclude = ["bundle", "lease_token", "lease_until"]
-    inlines = [ProofCheckInline, ProofEventInline]
+    inlines = [ProofCheckInline, ProofTryInline, ProofEventInline]
     actions = ["prove_again"]
 
     @with_reason("Prove the machine again")

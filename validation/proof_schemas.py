@@ -7,7 +7,7 @@ from ninja import Schema
 from pydantic import Field
 
 from core.clock import iso
-from validation.models import Band, Proof
+from validation.models import Band, Proof, ProofTry
 from validation.selectors import CheckRow
 
 
@@ -43,10 +43,21 @@ class ProofOut(Schema):
     bundle_url: str | None = Field(description="the signed bundle, for `./market verify`")
 
 
+class TryOut(Schema):
+    """A try that did not end the proof; its record is what was exchanged until it broke off."""
+
+    number: int
+    ended_at: str | None
+    reason: str
+    record_sha256: str
+    record_url: str
+
+
 class ProofDetail(ProofOut):
     """A proof with every check."""
 
     checks: list[CheckOut]
+    tries: list[TryOut]
     next_round_at: str | None
 
 
@@ -102,6 +113,17 @@ def check_out(check: CheckRow) -> dict[str, str]:
     """Shape a check for the API."""
     names = ("id", "title", "status", "measured", "required", "remedy")
     return {name: getattr(check, name) for name in names}
+
+
+def try_out(one: ProofTry) -> dict[str, Any]:
+    """Shape a try for the API."""
+    return {
+        "number": one.number,
+        "ended_at": iso(one.ended_at),
+        "reason": one.reason,
+        "record_sha256": one.record_sha256,
+        "record_url": f"/api/proofs/{one.proof.public_id}/tries/{one.number}",
+    }
 
 
 def band_out(band: Band) -> dict[str, Any]:

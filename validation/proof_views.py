@@ -38,6 +38,7 @@ def proof(request: HttpRequest, proof_id: UUID) -> HttpResponse:
     context = {
         "proof": found,
         "checks": selectors.checks_of(found),
+        "tries": selectors.tries_of(found),
         "seconds": selectors.proof_seconds(found),
         "next_at": selectors.next_round_at(),
     }

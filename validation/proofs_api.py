@@ -21,6 +21,7 @@ from validation.proof_schemas import (
     band_out,
     check_out,
     proof_out,
+    try_out,
 )
 from validation.services import beacons, wanting
 
@@ -61,9 +62,9 @@ def beacon(request: HttpRequest) -> dict[str, Any]:
 def proof(request: HttpRequest, proof_id: UUID) -> dict[str, Any]:
     """Give one proof with every check."""
     found = access.proof_for_visitor(proof_id)
-    checks = [check_out(check) for check in selectors.checks_of(found)]
     return proof_out(found) | {
-        "checks": checks,
+        "checks": [check_out(check) for check in selectors.checks_of(found)],
+        "tries": [try_out(one) for one in selectors.tries_of(found)],
         "next_round_at": iso(selectors.next_round_at()),
     }
 
@@ -72,6 +73,13 @@ def proof(request: HttpRequest, proof_id: UUID) -> dict[str, Any]:
 def bundle(request: HttpRequest, proof_id: UUID) -> HttpResponse:
     """Give a proof's signed bundle, byte for byte; `./market verify` checks it without an account or a GPU."""
     data = access.bundle_for_visitor(proof_id)
+    return HttpResponse(data, content_type="application/json")
+
+
+@router.get("/proofs/{uuid:proof_id}/tries/{int:number}", response=dict[str, Any])
+def record_of_try(request: HttpRequest, proof_id: UUID, number: int) -> HttpResponse:
+    """Give what was exchanged in a try that did not end its proof, as canonical JSON."""
+    data = access.try_for_visitor(proof_id, number)
     return HttpResponse(data, content_type="application/json")
 
 

@@ -6,7 +6,16 @@ from datetime import datetime
 from typing import Final
 
 from marketplace.models import Node
-from validation.models import Band, CheckStatus, Proof, ProofStatus, Purpose, Round, Verdict
+from validation.models import (
+    Band,
+    CheckStatus,
+    Proof,
+    ProofStatus,
+    ProofTry,
+    Purpose,
+    Round,
+    Verdict,
+)
 
 TITLES: Final = {
     "encoding": "Encoding",
@@ -123,6 +132,11 @@ def checks_of(proof: Proof) -> list[CheckRow]:
         )
         for check in proof.checks.order_by("position")
     ]
+
+
+def tries_of(proof: Proof) -> list[ProofTry]:
+    """List the tries that did not end a proof, of which something is known."""
+    return list(proof.tries.select_related("proof").defer("record").order_by("number"))
 
 
 def next_round_at() -> datetime | None:

@@ -5,7 +5,15 @@ from typing import Any
 
 from marketplace.models import Node
 from tests.factories.marketplace import NOON
-from validation.models import CheckStatus, Proof, ProofCheck, ProofStatus, Purpose, Verdict
+from validation.models import (
+    CheckStatus,
+    Proof,
+    ProofCheck,
+    ProofStatus,
+    ProofTry,
+    Purpose,
+    Verdict,
+)
 
 BUNDLE = b'{"body":{}}'
 
@@ -41,3 +49,17 @@ def make_proof(*, node: Node, **fields: Any) -> Proof:
         required="every drawn tile, bit for bit",
     )
     return proof
+
+
+def make_try(proof: Proof, **fields: Any) -> ProofTry:
+    """Make the first try of a proof, which broke off before anything was answered."""
+    record = b'{"statement":{}}'
+    values: dict[str, Any] = {
+        "number": 1,
+        "ended_at": NOON,
+        "reason": "It gave no answer in time.",
+        "record": record,
+        "record_sha256": sha256(record).hexdigest(),
+        **fields,
+    }
+    return ProofTry.objects.create(proof=proof, **values)

@@ -11,7 +11,7 @@ from marketplace.models import Node
 from tests.factories.accounts import Person
 from tests.factories.marketplace import NOON, make_node
 from tests.factories.portal import provider_of
-from tests.factories.validation import BUNDLE, make_proof
+from tests.factories.validation import BUNDLE, make_proof, make_try
 from validation.models import Band, Proof, ProofStatus, Purpose, Verdict
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +54,19 @@ class TestAProof:
 
         assert answer.status_code == 404
         assert answer.json()["error"]["hint"] == "Rented."
+
+    def test_its_broken_tries_are_told_with_what_was_said(
+        self, client: Client, listed: Node
+    ) -> None:
+        broken = make_try(make_proof(node=listed, attempt=2))
+
+        told = client.get(f"/api/proofs/{broken.proof.public_id}").json()["tries"]
+        page = client.get(reverse("proof", args=[broken.proof.public_id])).content.decode()
+
+        assert [one["number"] for one in told] == [1]
+        assert client.get(told[0]["record_url"]).content == broken.record
+        assert told[0]["record_url"] in page
+        assert client.get(told[0]["record_url"].replace("/1", "/2")).status_code == 404
 
     def test_of_a_machine_that_was_never_listed_is_nobodys(self, client: Client) -> None:
         proof = make_proof(node=make_node(first_listed_at=None))

@@ -1,5 +1,6 @@
 """A proof of a machine over SSH, from the wish to the verdict on its row, with honest and other machines."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from core import clock, leases
 from marketplace.models import Node, NodeStatus, ProofVerdict
 from tests.machines import Sshd
 from validation.models import CardSample, CheckStatus, Proof, ProofStatus, Purpose, Verdict
-from validation.services import machine_lock, proving, validator_key, wanting
+from validation.services import judging, machine_lock, proving, validator_key, wanting
 from validation.verifier.verifying import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,6 +32,20 @@ for line in sys.stdin.buffer:
         answer["roots"][0] = "00" * 32
     print(json.dumps(answer), flush=True)
 """
+
+
+# Stands there as well, and does something else when a phase begins.
+AT_PHASE = """
+import json, subprocess, sys
+prover = subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+for line in sys.stdin.buffer:
+    if json.loads(line)["type"] == "PHASE":
+        ACTION
+    prover.stdin.write(line); prover.stdin.flush()
+    print(prover.stdout.readline().decode(), end="", flush=True)
+"""
+HANGS_UP = "prover.kill(); sys.exit()"
+REFUSES = """print('{"type":"error","what":"I do not like this coin"}', flush=True); prover.kill(); sys.exit(1)"""
 
 
 def prove(node: Node, purpose: Purpose = Purpose.ON_DEMAND) -> Proof:
@@ -147,6 +162,56 @@ class TestAnotherMachine:
         assert proof.checks.get().check_id == "commitment"
         node.refresh_from_db()
         assert node.status == NodeStatus.VALIDATION_FAILED
+
+    @pytest.mark.parametrize("action", [HANGS_UP, REFUSES], ids=["hangs up", "refuses"])
+    def test_that_leaves_when_it_knows_its_coin_fails_in_that_try(
+        self, node: Node, sshd: Sshd, tmp_path: Path, action: str
+    ) -> None:
+        with self.cheating(sshd, tmp_path, "open", action):
+            proof = prove(node)
+
+        assert (proof.verdict, proof.attempt) == (Verdict.FAIL, 1)
+        assert proof.checks.get().check_id == "tiles"
+        kept = json.loads(bytes(proof.tries.get().record))
+        assert set(kept) == {"statement", "commitment", "residency"}
+        node.refresh_from_db()
+        assert node.status == NodeStatus.VALIDATION_FAILED
+
+    @pytest.mark.parametrize(("phase", "check"), [("fill", "commitment"), ("sweep", "sweeps")])
+    def test_that_leaves_before_is_asked_again_and_fails_in_the_end(
+        self,
+        node: Node,
+        sshd: Sshd,
+        tmp_path: Path,
+        settings: object,
+        phase: str,
+        check: str,
+    ) -> None:
+        settings.MARKET_PROOF_TRIES = 2  # type: ignore[attr-defined]
+        with self.cheating(sshd, tmp_path, phase, HANGS_UP):
+            proof = prove(node)
+            assert (proof.status, proof.verdict) == (ProofStatus.WANTED, "")
+            proving.prove(proof_id=proof.pk)
+
+        proof.refresh_from_db()
+        assert (proof.verdict, proof.checks.get().check_id) == (Verdict.FAIL, check)
+        assert [one.number for one in proof.tries.order_by("number")] == [1, 2]
+
+    def test_that_is_late_leaves_the_bundle_of_each_try(
+        self, node: Node, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(judging.Judged, "is_late_only", True)
+        proof = prove(node)
+
+        assert (proof.status, proof.bundle) == (ProofStatus.WANTED, None)
+        assert verify(bytes(proof.tries.get().record)).holds
+
+    @contextmanager
+    def cheating(self, sshd: Sshd, folder: Path, phase: str, action: str) -> Iterator[None]:
+        cheat = folder / "cheat.py"
+        cheat.write_text(AT_PHASE.replace("PHASE", phase).replace("ACTION", action))
+        with instead_of_python(sshd, f'exec "{sys.executable}" "{cheat}" "$@"'):
+            yield
 
     def test_that_complains_in_bytes_that_no_database_keeps_fails_all_the_same(
         self, node: Node, sshd: Sshd, tmp_path: Path, settings: object

@@ -24,6 +24,7 @@ from validation.challenge.dialogue import (
 )
 from validation.proof.bundle import transcript
 from validation.proof.bundle.codec import to_json
+from validation.proof.bundle.encoding import encode
 from validation.proof.bundle.records import (
     Bands,
     Block,
@@ -90,7 +91,8 @@ class Coins:
 class Session:
     """A conversation with one prover; ``go_on`` is asked between phases and raises to end it.
 
-    ``phase`` is the one that is under way: ready, fill, sweep or open.
+    ``phase`` is the one that is under way: ready, fill, sweep or open. From open on the prover knows its coin, so
+    whatever goes wrong then is its answer. ``said`` is what was exchanged so far.
     """
 
     line: Line
@@ -99,6 +101,7 @@ class Session:
     clock: Callable[[], int] = field(default_factory=Clock)
     nonces: Nonces = field(default_factory=lambda: nonces_from(secrets.token_bytes(32)))
     phase: str = "ready"
+    said: dict[str, Statement | Commitment | Residency] = field(default_factory=dict)
 
     def prove(self, subject: Subject, coins: Coins) -> Transcript:
         """Ask for a whole proof and give all that was said.
@@ -113,14 +116,19 @@ class Session:
         self.go_on()
         coin = coins.later(coins.first, residency.answered_at)
         self.go_on()
+        # Whoever is gone by now left without having seen the coin.
+        self._echo()
         reveal = self._open(nonce, residency, coin)
-        self.line.send(b'{"type":"bye"}', seconds=self.patience.open)
         try:
             return Transcript(
                 statement=statement, commitment=commitment, residency=residency, reveal=reveal
             )
         except ValueError as error:
             raise ProverFault(f"It did not answer all that was asked: {error}.") from error
+
+    def record(self) -> bytes:
+        """Give what was exchanged so far as canonical JSON; nothing before the statement."""
+        return encode(to_json(self.said)) if self.said else b""
 
     def _state(self, subject: Subject, beacon: Block) -> Statement:
         hello = {"type": "hello", "version": VERSION}
@@ -130,7 +138,7 @@ class Session:
         round_trip_us = min(self._echo() for _ in range(ECHOES))
         cards = (_card(card, subject.parameters) for card in listed)
         try:
-            return Statement(
+            stated = Statement(
                 version=VERSION,
                 purpose=subject.purpose,
                 machine=subject.machine,
@@ -145,6 +153,8 @@ class Session:
             )
         except ValueError as error:
             raise ProverFault(f"It cannot be asked: {error}.") from error
+        self.said["statement"] = stated
+        return stated
 
     def _echo(self) -> int:
         token, sent = secrets.token_hex(8), self.clock()
@@ -170,7 +180,9 @@ class Session:
         )
         received_at = self.clock()
         given = read(Commitments, {"roots": answer.get("roots")})
-        return Commitment(received_at=received_at, roots=given.roots)
+        made = Commitment(received_at=received_at, roots=given.roots)
+        self.said["commitment"] = made
+        return made
 
     def _sweep(self, statement: Statement, commitment: Commitment) -> tuple[Hash, Residency]:
         self.phase = "sweep"
@@ -183,6 +195,7 @@ class Session:
         residency = Residency(
             nonce=nonce, sent_at=sent_at, answered_at=answered_at, tops=given.tops
         )
+        self.said["residency"] = residency
         return sent, residency
 
     def _open(self, nonce_of_sweeps: Hash, residency: Residency, beacon: Block) -> Reveal:

@@ -7,6 +7,7 @@ from validation.models.proof import (
     ProofCheck,
     ProofEvent,
     ProofStatus,
+    ProofTry,
     Purpose,
     Verdict,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "ProofCheck",
     "ProofEvent",
     "ProofStatus",
+    "ProofTry",
     "Purpose",
     "Round",
     "SubmissionStatus",

@@ -130,6 +130,23 @@ class Proof(models.Model):
         return self.status != ProofStatus.DONE
 
 
+class ProofTry(models.Model):
+    """A try that did not end its proof: what was exchanged before it broke off, or its bundle where times alone were wrong."""
+
+    proof = models.ForeignKey(Proof, on_delete=models.CASCADE, related_name="tries")
+    number = models.PositiveSmallIntegerField()
+    ended_at = models.DateTimeField()
+    reason = models.CharField(max_length=300)
+    record = models.BinaryField(editable=False, help_text="canonical JSON, as it is published")
+    record_sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["proof", "number"], name="proof_try_once")]
+
+    def __str__(self) -> str:
+        return f"try {self.number} of {self.proof_id}"
+
+
 class ProofCheck(models.Model):
     """One check of a proof: what was measured, what is required, and how to mend it."""
 

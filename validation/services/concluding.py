@@ -6,6 +6,7 @@ Locks are taken in one order: the machine's row, then the proof's.
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from validation.models import (
     Proof,
     ProofCheck,
     ProofStatus,
+    ProofTry,
     Verdict,
 )
 from validation.proof.bundle.records import Status
@@ -57,6 +59,7 @@ def again(
     said: str,
     *,
     now: datetime,
+    record: bytes = b"",
     private: str = "",
     at_last: Check | None = None,
 ) -> None:
@@ -65,27 +68,36 @@ def again(
         proof = locked(proof_id, token)
         if proof is None:
             return
-        if proof.attempt < settings.MARKET_PROOF_TRIES:
-            proof.next_try_at = now + wait(proof.attempt)
-            move(
-                proof,
-                to=ProofStatus.WANTED,
-                reason=Reason.TRY_AGAIN,
-                actor=PLATFORM,
-                now=now,
-                detail=said,
-                private=private,
-            )
+        if proof.attempt >= settings.MARKET_PROOF_TRIES:
+            _give_up(proof, said, failed=at_last, record=record, now=now, private=private)
             return
-        verdict = Verdict.FAIL if at_last else Verdict.UNKNOWN
-        _write_checks(proof, [at_last] if at_last else [])
-        end(proof, verdict, Reason.GIVEN_UP, said, now=now, private=private)
+        _write_try(proof, said, record=record, now=now)
+        proof.next_try_at = now + wait(proof.attempt)
+        move(
+            proof,
+            to=ProofStatus.WANTED,
+            reason=Reason.TRY_AGAIN,
+            actor=PLATFORM,
+            now=now,
+            detail=said,
+            private=private,
+        )
 
 
-def not_run(proof_id: int, token: UUID, why: str, *, now: datetime) -> None:
+def refused(
+    proof_id: int, token: UUID, said: str, failed: Check, *, now: datetime, record: bytes
+) -> None:
+    """Fail a proof whose prover knew its coin and did not answer as it must."""
+    with transaction.atomic():
+        if proof := locked(proof_id, token):
+            _give_up(proof, said, failed=failed, record=record, now=now)
+
+
+def not_run(proof_id: int, token: UUID, why: str, *, now: datetime, record: bytes = b"") -> None:
     """End a proof that cannot be run."""
     with transaction.atomic():
         if proof := locked(proof_id, token):
+            _write_try(proof, why, record=record, now=now)
             end(proof, Verdict.NOT_RUN, Reason.NOT_POSSIBLE, why, now=now)
 
 
@@ -153,6 +165,34 @@ def wait(attempt: int) -> timedelta:
     """Give the time until the next try: longer each time, and not the same for all."""
     doubled: timedelta = terms.AGAIN_AFTER * (1 << (attempt - 1))
     return min(doubled, terms.MOST_WAIT) * random.uniform(0.8, 1.2)  # noqa: S311  # jitter
+
+
+def _give_up(
+    proof: Proof,
+    said: str,
+    *,
+    failed: Check | None,
+    record: bytes,
+    now: datetime,
+    private: str = "",
+) -> None:
+    _write_try(proof, said, record=record, now=now)
+    _write_checks(proof, [failed] if failed else [])
+    verdict = Verdict.FAIL if failed else Verdict.UNKNOWN
+    end(proof, verdict, Reason.GIVEN_UP, said, now=now, private=private)
+
+
+def _write_try(proof: Proof, said: str, *, record: bytes, now: datetime) -> None:
+    """Keep what was exchanged in a try that did not end the proof with a bundle."""
+    if record:
+        ProofTry.objects.create(
+            proof=proof,
+            number=proof.attempt,
+            ended_at=now,
+            reason=said[:300],
+            record=record,
+            record_sha256=sha256(record).hexdigest(),
+        )
 
 
 def _write_checks(proof: Proof, checks: Sequence[Check]) -> None:

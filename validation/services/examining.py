@@ -42,25 +42,36 @@ class NoAnswer(Exception):
 
 
 class Refused(Exception):
-    """The machine was asked in time and did not answer as it must; ``check_id`` is what that fails."""
+    """The machine was asked and did not answer as it must; ``check_id`` is what that fails.
 
-    def __init__(self, message: str, *, check_id: str, remedy: str) -> None:
+    Where it ``saw_the_coin`` that is its answer, and there is no other try: a prover that may leave when it dislikes its
+    coin never fails.
+    """
+
+    def __init__(self, message: str, *, check_id: str, remedy: str, saw_the_coin: bool) -> None:
         super().__init__(message)
         self.check_id, self.remedy = check_id, remedy or REMEDY
+        self.saw_the_coin = saw_the_coin
 
 
 class Interrupted(Exception):
     """The machine is not idle any more; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Examination:
-    """What is asked of a machine in one try, and with which beacon."""
+    """What is asked of a machine in one try, and with which beacon; ``session`` is there once a prover runs."""
 
     proof: Proof
     node: Node
-    beacon: Block
+    beacon: Callable[[], Block]
     go_on: Callable[[], None]
+    session: Session | None = None
+
+    @property
+    def record(self) -> bytes:
+        """Give what was exchanged so far as canonical JSON."""
+        return self.session.record() if self.session else b""
 
 
 def examine(examination: Examination) -> Transcript:
@@ -68,26 +79,31 @@ def examine(examination: Examination) -> Transcript:
 
     :raises NoAnswer, Refused, Interrupted: there is no proof. :raises NotRunnable: there cannot be one.
     """
-    node, session = examination.node, None
-    patience = terms.SIMULATED if node.simulated else terms.REAL
     try:
-        with (
-            connect(machine_address(node), timeout=terms.CONNECT_SECONDS) as machine,
-            provers.started(machine, node) as talk,
-        ):
-            session = Session(line=talk, patience=patience, go_on=examination.go_on)
-            coins = Coins(first=examination.beacon, later=beacons.later)
-            return session.prove(subject_of(examination.proof, node), coins)
+        return _examine(examination)
     except ProverFault as fault:
-        raise _fault(session, str(fault), fault.remedy) from fault
+        raise _fault(examination, str(fault), fault.remedy) from fault
     except CommandTimeout as error:
-        raise _fault(session, "It gave no answer in time.", "") from error
+        raise _fault(examination, "It gave no answer in time.") from error
     except NotUnderstood as error:
-        raise _fault(session, "Its answer is longer than any answer can be.", "") from error
+        raise _fault(examination, "Its answer is longer than any answer can be.") from error
     except MachineError as error:
-        raise NoAnswer(in_public(error), detail=str(error)) from error
+        raise _fault(examination, in_public(error), detail=str(error)) from error
     except ChainUnavailable as error:
-        raise NoAnswer("The chain gave no later block.", detail=error.message) from error
+        raise NoAnswer("The chain gave no block in time.", detail=error.message) from error
+
+
+def _examine(examination: Examination) -> Transcript:
+    node = examination.node
+    patience = terms.SIMULATED if node.simulated else terms.REAL
+    with (
+        connect(machine_address(node), timeout=terms.CONNECT_SECONDS) as machine,
+        provers.started(machine, node) as talk,
+    ):
+        session = Session(line=talk, patience=patience, go_on=examination.go_on)
+        examination.session = session
+        coins = Coins(first=examination.beacon(), later=beacons.later)
+        return session.prove(subject_of(examination.proof, node), coins)
 
 
 def in_public(error: MachineError) -> str:
@@ -98,7 +114,7 @@ def in_public(error: MachineError) -> str:
         return "It refused this market's key."
     if isinstance(error, MachineUnreachable):
         return "It could not be reached."
-    return "The prover could not be started there, or ended without an answer."
+    return "The prover could not be started there, or it left without an answer."
 
 
 def subject_of(proof: Proof, node: Node) -> Subject:
@@ -142,9 +158,11 @@ def _bands(node: Node, model: str) -> records.Bands | None:
     return bands.limits_of(band) if band else None
 
 
-def _fault(session: Session | None, said: str, remedy: str) -> Exception:
+def _fault(examination: Examination, said: str, remedy: str = "", *, detail: str = "") -> Exception:
     """Tell what a machine failed to answer from what kept its prover from starting."""
-    check_id = CHECK_OF_PHASE.get(session.phase) if session else None
-    if check_id is None:
-        return NoAnswer(said)
-    return Refused(said, check_id=check_id, remedy=remedy)
+    phase = examination.session.phase if examination.session else "ready"
+    if phase not in CHECK_OF_PHASE:
+        return NoAnswer(said, detail=detail)
+    return Refused(
+        said, check_id=CHECK_OF_PHASE[phase], remedy=remedy, saw_the_coin=phase == "open"
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -77,38 +78,50 @@ def _enter(proof: Proof, *, now: datetime) -> None:
 def _try(proof_id: int, token: UUID, now: Clock) -> None:
     related = ("node__provider", "node__gpu_model", "round")
     proof = Proof.objects.select_related(*related).get(pk=proof_id)
-    try:
-        _conclude(proof, token, now)
-    except Exception:
-        # What a hostile machine makes us stumble over costs it the try, and never the worker.
-        log.exception("proof.stumbled", proof=str(proof.public_id))
-        concluding.again(proof_id, token, OURS, now=now())
-
-
-def _conclude(proof: Proof, token: UUID, now: Clock) -> None:
+    examination = Examination(
+        proof, proof.node, partial(_beacon, proof), _still_idle(proof.node_id)
+    )
     try:
         if proof.purpose == Purpose.HAND_OVER:
             light.look(proof, token, now=now)
         else:
-            _in_full(proof, token, now)
+            _in_full(examination, token, now)
+    except Exception:
+        # What a hostile machine makes us stumble over costs it the try, and never the worker.
+        log.exception("proof.stumbled", proof=str(proof.public_id))
+        concluding.again(proof_id, token, OURS, record=examination.record, now=now())
+
+
+def _in_full(examination: Examination, token: UUID, now: Clock) -> None:
+    proof_id = examination.proof.pk
+    try:
+        found = judging.judged(examine(examination))
     except Interrupted as reason:
-        concluding.not_run(proof.pk, token, str(reason), now=now())
+        concluding.not_run(proof_id, token, str(reason), record=examination.record, now=now())
     except (NotRunnable, Unavailable) as reason:
-        concluding.not_run(proof.pk, token, reason.message, now=now())
+        concluding.not_run(proof_id, token, reason.message, record=examination.record, now=now())
     except NoAnswer as error:
-        concluding.again(proof.pk, token, str(error), private=error.detail, now=now())
+        record, private = examination.record, error.detail
+        concluding.again(proof_id, token, str(error), record=record, private=private, now=now())
     except Refused as error:
-        failed = Check(error.check_id, Status.FAIL, str(error), IN_TIME, error.remedy)
-        concluding.again(proof.pk, token, str(error), at_last=failed, now=now())
-
-
-def _in_full(proof: Proof, token: UUID, now: Clock) -> None:
-    beacon, go_on = _beacon(proof), _still_idle(proof.node_id)
-    found = judging.judged(examine(Examination(proof, proof.node, beacon, go_on)))
-    if found.is_late_only and proof.attempt < settings.MARKET_PROOF_TRIES:
-        concluding.again(proof.pk, token, LATE, now=now())
+        _refused(proof_id, token, error, record=examination.record, now=now())
     else:
-        concluding.keep(proof.pk, token, found, now=now())
+        _judged(examination.proof, token, found, now=now())
+
+
+def _refused(proof_id: int, token: UUID, error: Refused, *, record: bytes, now: datetime) -> None:
+    failed = Check(error.check_id, Status.FAIL, str(error), IN_TIME, error.remedy)
+    if error.saw_the_coin:
+        concluding.refused(proof_id, token, str(error), failed, record=record, now=now)
+    else:
+        concluding.again(proof_id, token, str(error), at_last=failed, record=record, now=now)
+
+
+def _judged(proof: Proof, token: UUID, found: judging.Judged, *, now: datetime) -> None:
+    if found.is_late_only and proof.attempt < settings.MARKET_PROOF_TRIES:
+        concluding.again(proof.pk, token, LATE, record=found.data, now=now)
+    else:
+        concluding.keep(proof.pk, token, found, now=now)
 
 
 def _beacon(proof: Proof) -> Block:
