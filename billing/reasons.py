@@ -1,4 +1,4 @@
-"""Why an invoice, a deposit or a sweep is as it is: one code and one sentence, the same for everyone."""
+"""Why an invoice, a deposit or an outgoing transfer is as it is: one code and one sentence, the same for everyone."""
 
 from enum import StrEnum
 
@@ -32,21 +32,48 @@ class Reason(StrEnum):
         "credited_late",
         "Final, in a block after the invoice's end; credited at the rate of its arrival.",
     )
+    CREDITED_ON_ARRIVAL = "credited_on_arrival", "Final; credited at the rate of its arrival."
     NO_RATE = (
         "no_rate",
-        "It came after the invoice's end and no rate could be had; an administrator credits it.",
+        "No rate of TAO could be had when it came; it is credited as soon as there is one.",
     )
-    DUST = "dust", "It is not more than it costs to collect it; an administrator decides."
+    RATE_IS_BACK = "rate_is_back", "There is a rate of TAO again; credited at that."
+    DUST = "dust", "It is less than the smallest deposit; an administrator decides."
+    WRONG_SUBNET = (
+        "wrong_subnet",
+        "This market does not take alpha of that subnet; an administrator sends it back.",
+    )
+    ALPHA_ASTRAY = (
+        "alpha_astray",
+        "Alpha came to an address that is for TAO; an administrator decides.",
+    )
+    AGAIN = (
+        "again",
+        "The same transfer was credited before, from a block that was replaced after it was final; "
+        "an administrator decides.",
+    )
     UNKNOWN_SENDER = (
         "unknown_sender",
-        "It came to the treasury from an unknown sender; an administrator decides.",
+        "It came to the treasury from a coldkey that nobody linked; an administrator decides.",
     )
     BLOCK_RETURNED = "block_returned", "The replaced block is part of the chain again."
     SETTLED_BY_ADMIN = "settled_by_admin", "An administrator credited it."
     REFUND_ASKED = "refund_asked", "An administrator asked to send it back."
     REFUND_WITHDRAWN = "refund_withdrawn", "The refund was withdrawn."
 
-    # Sweeps
-    SIGNED = "signed", "The transfer to the treasury is signed and stored."
-    SWEPT = "swept", "The transfer to the treasury is final."
-    REFUSED_BY_CHAIN = "refused_by_chain", "The chain refused the transfer for good."
+    # Outgoing transfers
+    SIGNED = (
+        "signed",
+        "The transfer is signed and stored; from now on it is sent until it is final.",
+    )
+    LAPSED = "lapsed", "No block held the signature in time; it is signed anew with the same nonce."
+    SENT = "sent", "The transfer is final."
+    REFUSED_BY_CHAIN = (
+        "refused_by_chain",
+        "The chain carried it out as a failure, and took its fee.",
+    )
+    NONCE_TAKEN = (
+        "nonce_taken",
+        "Another transfer of the same key took its nonce; this one can never come.",
+    )
+    FUNDS_MISSING = "funds_missing", "The address does not hold amount and fee; nothing was signed."

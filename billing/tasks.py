@@ -32,7 +32,7 @@ def watch_chain(**_: object) -> None:
 
 @shared_task(acks_late=True, soft_time_limit=120, time_limit=150)
 def sweep_deposits(**_: object) -> None:
-    """Move what lies on deposit addresses to the treasury."""
+    """Move what lies on deposit addresses to the treasury, and send what else leaves them."""
     try:
         sweeping.sweep(gateway=gateway(), now=clock.now())
     except ChainUnavailable as error:

@@ -1,4 +1,4 @@
-"""The only place that assigns the status of an invoice, a deposit or a sweep (docs/money.md)."""
+"""The only place that assigns the status of an invoice, a deposit or an outgoing transfer (docs/money.md)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,15 +9,15 @@ from billing.models import (
     DepositStatus,
     Invoice,
     InvoiceStatus,
+    OutgoingTransfer,
     PaymentEvent,
-    Sweep,
-    SweepStatus,
+    TransferStatus,
 )
 from billing.reasons import Reason
 from core import live, states
 from core.actors import Actor
 
-Inv, Dep, Swp = InvoiceStatus, DepositStatus, SweepStatus
+Inv, Dep, Out = InvoiceStatus, DepositStatus, TransferStatus
 _ARRIVED = {Inv.UNDERPAID, Inv.PAID, Inv.OVERPAID, Inv.LATE}
 
 INVOICE: Final[Mapping[InvoiceStatus, frozenset[InvoiceStatus]]] = {
@@ -36,13 +36,14 @@ DEPOSIT: Final[Mapping[DepositStatus, frozenset[DepositStatus]]] = {
     Dep.CREDITED: frozenset(),
     Dep.UNMATCHED: frozenset({Dep.SETTLED, Dep.REFUND_REQUESTED}),
     Dep.SETTLED: frozenset(),
-    Dep.REFUND_REQUESTED: frozenset({Dep.UNMATCHED}),
+    Dep.REFUND_REQUESTED: frozenset({Dep.UNMATCHED, Dep.REFUNDED}),
+    Dep.REFUNDED: frozenset(),
 }
-SWEEP: Final[Mapping[SweepStatus, frozenset[SweepStatus]]] = {
-    Swp.PLANNED: frozenset({Swp.SIGNED, Swp.FAILED}),
-    Swp.SIGNED: frozenset({Swp.FINAL, Swp.FAILED}),
-    Swp.FINAL: frozenset(),
-    Swp.FAILED: frozenset(),
+OUTGOING: Final[Mapping[TransferStatus, frozenset[TransferStatus]]] = {
+    Out.PLANNED: frozenset({Out.SIGNED, Out.FAILED}),
+    Out.SIGNED: frozenset({Out.FINAL, Out.FAILED, Out.PLANNED}),
+    Out.FINAL: frozenset(),
+    Out.FAILED: frozenset(),
 }
 
 
@@ -83,18 +84,38 @@ def move_deposit(
     )
     deposit.status = to
     deposit.save()
-    if deposit.invoice is not None:
-        live.publish(f"invoice:{deposit.invoice.public_id}")
+    publish(deposit)
 
 
-def move_sweep(sweep: Sweep, *, to: SweepStatus, now: datetime, error: str = "") -> None:
-    """Change a sweep's status and save it; the row itself is the record.
+def move_outgoing(
+    transfer: OutgoingTransfer,
+    *,
+    to: TransferStatus,
+    reason: Reason,
+    actor: Actor,
+    now: datetime,
+    words: str = "",
+) -> None:
+    """Change an outgoing transfer's status, save it and record why; ``words`` are the chain's own or an admin's.
 
     :raises IllegalTransition: the table has no such move.
     """
-    states.require(SWEEP, of="sweep", source=SweepStatus(sweep.status), target=to)
-    sweep.status, sweep.updated_at, sweep.error = to, now, error[:500]
-    sweep.save()
+    source = TransferStatus(transfer.status)
+    states.require(OUTGOING, of="transfer", source=source, target=to)
+    PaymentEvent.objects.create(
+        transfer=transfer, **_event(source, to, reason, words or reason.words, actor, now)
+    )
+    transfer.status, transfer.updated_at = to, now
+    transfer.error = (words or reason.words)[:500] if to == TransferStatus.FAILED else ""
+    transfer.save()
+
+
+def publish(deposit: Deposit) -> None:
+    """Tell the pages that show a deposit."""
+    if deposit.invoice is not None:
+        live.publish(f"invoice:{deposit.invoice.public_id}")
+    if deposit.workspace is not None:
+        live.publish(f"deposits:{deposit.workspace.public_id}")
 
 
 def _event(

@@ -11,9 +11,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from billing import transitions
-from billing.chain.port import Block, ChainGateway, Heads, Network, Scan
+from billing.chain.port import Block, ChainGateway, ChainReplaced, Heads, Network, Scan
 from billing.models import ChainCursor, Deposit, DepositStatus, Invoice, InvoiceStatus
-from billing.services import book, deposits, endings
+from billing.services import alarms, book, deposits, endings
 from core import live
 
 
@@ -23,7 +23,12 @@ def watch(*, gateway: ChainGateway, now: datetime) -> ChainCursor:
     :raises ChainUnavailable: the chain does not answer; :raises ChainReplaced: it is not the one we read before.
     """
     cursor = _cursor(gateway, gateway.network(), now)
-    gateway.hold_to(number=cursor.number, hash=cursor.block_hash)
+    try:
+        gateway.hold_to(number=cursor.number, hash=cursor.block_hash)
+    except ChainReplaced:
+        alarms.notice(cursor, gateway=gateway, now=now)
+        raise
+    alarms.withdraw(cursor, now=now)
     heads = gateway.heads()
     while cursor.number < heads.finalized:
         scan = gateway.scan(after=cursor.number, upto=heads.finalized)
@@ -52,12 +57,12 @@ def _apply_final(
     gateway: ChainGateway, cursor: ChainCursor, scan: Scan, *, heads: Heads, now: datetime
 ) -> ChainCursor:
     prices = book.ask_prices(gateway, scan.blocks, now=now)
-    dust = max(gateway.transfer_fee(), book.smallest_deposit_rao() - 1)
+    fee = gateway.transfer_fee()
     with transaction.atomic(durable=True):
         held = _lock(cursor)
         if held.number != cursor.number:
             return held
-        opened = book.open_book(held.genesis, scan.blocks, prices=prices, dust_rao=dust, now=now)
+        opened = book.open_book(held.genesis, scan.blocks, prices=prices, fee_rao=fee, now=now)
         outgoing = endings.awaited(scan.blocks)
         sent = frozenset(row.extrinsic_hash for row in outgoing) - {""}
         for block in scan.blocks:
@@ -85,7 +90,7 @@ def _apply_heads(
         if held.number != cursor.number:
             return
         unknown = book.Prices(rate=None, tao_per_alpha={})
-        opened = book.open_book(held.genesis, blocks, prices=unknown, dust_rao=0, now=now)
+        opened = book.open_book(held.genesis, blocks, prices=unknown, fee_rao=0, now=now)
         seen = [
             deposits.sight(opened, block, arrival).pk
             for block in blocks

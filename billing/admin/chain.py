@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 
-from accounts.admin_base import ReadOnlyAdmin, columns
+from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, columns
 from billing.models import (
     ChainCursor,
     DepositKey,
@@ -14,7 +14,8 @@ from billing.models import (
     LocalStake,
     LocalTransfer,
     LocalWeights,
-    Sweep,
+    OutgoingTransfer,
+    PaymentEvent,
 )
 
 
@@ -27,15 +28,25 @@ class DepositKeyAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
 
 
-@admin.register(Sweep)
-class SweepAdmin(ReadOnlyAdmin):
-    """Transfers from deposit addresses to the treasury."""
+class OutgoingEventInline(ReadOnlyInline):
+    """What happened to a transfer, and why."""
 
-    fields = columns(Sweep, without=frozenset({"signed_body"}))
-    list_display = ["address", "status", "amount_rao", "fee_rao", "error", "updated_at"]
-    list_filter = ["status"]
-    search_fields = ["=address"]
+    model = PaymentEvent
+    fk_name = "transfer"
+    fields = ["created_at", "from_status", "to_status", "reason", "actor_name"]
+    ordering = ["pk"]
+
+
+@admin.register(OutgoingTransfer)
+class OutgoingTransferAdmin(ReadOnlyAdmin):
+    """What we send: sweeps into the treasury, payouts, refunds."""
+
+    fields = columns(OutgoingTransfer, without=frozenset({"body"}))
+    list_display = ["kind", "status", "amount_rao", "destination", "nonce", "error", "updated_at"]
+    list_filter = ["kind", "status"]
+    search_fields = ["=public_id", "=sender", "=destination", "=extrinsic_hash"]
     ordering = ["-pk"]
+    inlines = [OutgoingEventInline]
 
 
 @admin.register(ChainCursor)

@@ -1,7 +1,7 @@
 """The ledger, and the TAO that comes in through invoices."""
 
 from billing.models.alarm import ChainAlarm
-from billing.models.chain import ChainCursor, Sweep, SweepStatus
+from billing.models.chain import ChainCursor
 from billing.models.deposit import Deposit, DepositStatus, PaymentEvent
 from billing.models.invoice import DepositKey, Invoice, InvoiceStatus
 from billing.models.ledger import Account, AccountKind, Entry, Posting
@@ -14,9 +14,11 @@ from billing.models.localchain import (
     LocalTransfer,
     LocalWeights,
 )
+from billing.models.outgoing import OPEN_TRANSFERS, OutgoingTransfer, TransferKind, TransferStatus
 from billing.models.standing import LinkedColdkey, StandingAddress
 
 __all__ = [
+    "OPEN_TRANSFERS",
     "Account",
     "AccountKind",
     "ChainAlarm",
@@ -35,9 +37,10 @@ __all__ = [
     "LocalStake",
     "LocalTransfer",
     "LocalWeights",
+    "OutgoingTransfer",
     "PaymentEvent",
     "Posting",
     "StandingAddress",
-    "Sweep",
-    "SweepStatus",
+    "TransferKind",
+    "TransferStatus",
 ]

@@ -101,13 +101,20 @@ class Deposit(models.Model):
 
 
 class PaymentEvent(models.Model):
-    """One status change of an invoice or a deposit, with actor and reason; never edited."""
+    """One status change of an invoice, a deposit or an outgoing transfer, with actor and reason; never edited."""
 
     invoice = models.ForeignKey(
         Invoice, on_delete=models.PROTECT, related_name="events", null=True, blank=True
     )
     deposit = models.ForeignKey(
         Deposit, on_delete=models.PROTECT, related_name="events", null=True, blank=True
+    )
+    transfer = models.ForeignKey(
+        "billing.OutgoingTransfer",
+        on_delete=models.PROTECT,
+        related_name="events",
+        null=True,
+        blank=True,
     )
     from_status = models.CharField(max_length=16, blank=True)
     to_status = models.CharField(max_length=16)
@@ -121,8 +128,9 @@ class PaymentEvent(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(invoice__isnull=False, deposit__isnull=True)
-                | Q(invoice__isnull=True, deposit__isnull=False),
+                condition=Q(invoice__isnull=False, deposit__isnull=True, transfer__isnull=True)
+                | Q(invoice__isnull=True, deposit__isnull=False, transfer__isnull=True)
+                | Q(invoice__isnull=True, deposit__isnull=True, transfer__isnull=False),
                 name="payment_event_of_one",
             )
         ]

@@ -3,58 +3,44 @@
 Everything here runs in the watcher's transaction, under the lock of its cursor.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
-from django.db.models import F
+from django.conf import settings
 
-from billing import ledger, transitions
-from billing.accounts import (
-    deposits_account,
-    renter_account,
-    suspense_account,
-    trading_account,
-    treasury_account,
-)
-from billing.chain.port import Block, Transfer
-from billing.ledger import Leg
+from billing import transitions
+from billing.chain.port import Block
 from billing.models import Deposit, DepositStatus, Invoice, InvoiceStatus
-from billing.rates import Rate
 from billing.reasons import Reason
+from billing.services import addresses, deposit_postings
+from billing.services.book import Arrival, Book
 from core.actors import PLATFORM
-from core.money import TAO, USD, rao_to_tao, rao_to_usd
+from core.money import rao_to_usd
 
-SETTLED_WHOLE = frozenset({InvoiceStatus.PAID, InvoiceStatus.OVERPAID, InvoiceStatus.DOUBLE})
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """What the watcher knows when it reads blocks: invoices by address, what is swept, the rate for late ones."""
-
-    genesis: str
-    invoices: Mapping[str, Invoice]
-    sweeping: Collection[str]
-    treasury: str
-    late_rate: Rate | None
-    dust_rao: int
-    now: datetime
+SETTLED_WHOLE: Final = frozenset({InvoiceStatus.PAID, InvoiceStatus.OVERPAID, InvoiceStatus.DOUBLE})
+COUNTED: Final = (DepositStatus.CREDITED, DepositStatus.SETTLED, DepositStatus.REFUNDED)
 
 
-def sight(book: Book, block: Block, transfer: Transfer) -> Deposit:
+def sight(book: Book, block: Block, arrival: Arrival) -> Deposit:
     """Write down a transfer in a block, final or not; a row for each (block, event), once."""
-    deposit, _ = Deposit.objects.select_related("invoice").get_or_create(
+    deposit, _ = Deposit.objects.select_related("invoice", "standing_address").get_or_create(
         block_hash=block.hash,
-        event_index=transfer.event_index,
+        event_index=arrival.event_index,
         defaults={
-            "invoice": book.invoices.get(transfer.destination),
+            "workspace": book.workspace_of(arrival),
+            "invoice": book.invoices.get(arrival.address),
+            "standing_address": book.standing.get(arrival.address),
             "genesis": book.genesis,
             "block_number": block.number,
             "block_at": block.at,
-            "sender": transfer.sender,
-            "address": transfer.destination,
-            "amount_rao": transfer.rao,
+            "extrinsic_hash": arrival.extrinsic_hash,
+            "sender": arrival.sender,
+            "address": arrival.address,
+            "amount_rao": arrival.rao,
+            "netuid": arrival.netuid,
+            "hotkey": arrival.hotkey,
             "seen_at": book.now,
         },
     )
@@ -63,22 +49,22 @@ def sight(book: Book, block: Block, transfer: Transfer) -> Deposit:
     return deposit
 
 
-def finalize(book: Book, block: Block, transfer: Transfer) -> None:
+def finalize(book: Book, block: Block, arrival: Arrival) -> None:
     """Credit a final transfer, or hold it; a repeat changes nothing."""
-    deposit = sight(book, block, transfer)
+    deposit = sight(book, block, arrival)
     if deposit.status != DepositStatus.SEEN:
         return
     deposit.finalized_at = book.now
-    invoice = book.invoices.get(deposit.address)
-    if invoice is None:
-        _hold(deposit, Reason.UNKNOWN_SENDER, book.now)
-        return
-    # The book's copy may be older than a sweep of this address that became final in the same scan.
-    Invoice.objects.filter(pk=invoice.pk).update(unswept_rao=F("unswept_rao") + deposit.amount_rao)
-    if deposit.amount_rao <= book.dust_rao:
-        _hold(deposit, Reason.DUST, book.now)
+    # The coldkey may have been linked since the transfer was first seen.
+    deposit.workspace = deposit.workspace or book.workspace_of(arrival)
+    if deposit.netuid is None:
+        addresses.moved(deposit.address, deposit.amount_rao)
+    _price(book, deposit)
+    obstacle = _obstacle(book, deposit)
+    if obstacle is None:
+        _credit(book, deposit)
     else:
-        _credit(book, invoice, deposit)
+        _hold(deposit, obstacle, book.now)
 
 
 def replace(deposits: Sequence[Deposit], *, now: datetime) -> None:
@@ -121,50 +107,72 @@ def status_after(invoice: Invoice, *, rao: int, late: bool) -> InvoiceStatus:
     return InvoiceStatus.OVERPAID if enough else InvoiceStatus.UNDERPAID
 
 
-def _credit(book: Book, invoice: Invoice, deposit: Deposit) -> None:
-    deposit.late = deposit.block_at > invoice.expires_at
-    if not deposit.late:
+def _price(book: Book, deposit: Deposit) -> None:
+    """Keep what the deposit is worth on it: at the invoice's rate in time, else at that of its arrival."""
+    invoice = book.invoices.get(deposit.address)
+    deposit.late = invoice is not None and deposit.block_at > invoice.expires_at
+    if deposit.netuid is not None:
+        deposit.tao_per_alpha = book.prices.tao_per_alpha.get(deposit.netuid)
+    if invoice is not None and not deposit.late:
         deposit.rate_usd_per_tao = invoice.rate_usd_per_tao
         deposit.rate_source = invoice.rate_source
-    elif book.late_rate is not None:
-        deposit.rate_usd_per_tao = book.late_rate.usd_per_tao
-        deposit.rate_source = book.late_rate.source
-    else:
-        _hold(deposit, Reason.NO_RATE, book.now)
-        return
-    deposit.credited_workspace = invoice.workspace
-    deposit.credited_usd = rao_to_usd(deposit.amount_rao, usd_per_tao=deposit.rate_usd_per_tao)
-    _post_credit(deposit, invoice)
-    reason = Reason.CREDITED_LATE if deposit.late else Reason.CREDITED_IN_TIME
-    _move(deposit, DepositStatus.CREDITED, reason, book.now)
-    _add(invoice, deposit, book.now)
+        deposit.rate_observed_at = invoice.rate_observed_at
+    elif book.prices.rate is not None:
+        deposit.rate_usd_per_tao = book.prices.rate.usd_per_tao
+        deposit.rate_source = book.prices.rate.source
+        deposit.rate_observed_at = book.prices.rate.observed_at
 
 
-def _post_credit(deposit: Deposit, invoice: Invoice) -> None:
-    usd, tao = deposit.credited_usd or Decimal(0), rao_to_tao(deposit.amount_rao)
-    memo = f"Deposit of {tao:f} TAO, block {deposit.block_number}"
-    # The renter's side first: the platform's accounts are shared, so they are locked last (docs/money.md).
-    post_legs(
-        deposit,
-        "usd",
-        [Leg(trading_account(USD), -usd), Leg(renter_account(invoice.workspace), usd)],
-        memo=memo,
-    )
-    post_legs(
-        deposit, "tao", [Leg(deposits_account(), -tao), Leg(trading_account(TAO), tao)], memo=memo
-    )
+def _obstacle(book: Book, deposit: Deposit) -> Reason | None:
+    """Say why a final deposit cannot be credited; None when nothing is in the way."""
+    if deposit.netuid is not None and deposit.address != book.treasury:
+        return Reason.ALPHA_ASTRAY
+    if deposit.netuid is not None and deposit.netuid not in settings.MARKET_ALPHA_SUBNETS:
+        return Reason.WRONG_SUBNET
+    if deposit.workspace is None:
+        return Reason.UNKNOWN_SENDER
+    if _counted_before(deposit):
+        return Reason.AGAIN
+    if _is_dust(book, deposit):
+        return Reason.DUST
+    return Reason.NO_RATE if deposit.rate_usd_per_tao is None else None
 
 
-def post_legs(deposit: Deposit, suffix: str, legs: Sequence[Leg], *, memo: str) -> None:
-    """Post one entry of a deposit under its key."""
-    ledger.post(
-        key=f"deposit:{deposit.block_hash}:{deposit.event_index}:{suffix}",
-        kind="deposit",
-        legs=legs,
-        occurred_at=deposit.block_at,
-        subject=("deposit", deposit.public_id),
-        memo=memo,
-    )
+def _is_dust(book: Book, deposit: Deposit) -> bool:
+    """Whether it is not worth collecting; an invoice's rest may be smaller than what comes without one."""
+    rao = Decimal(deposit.amount_rao) * (deposit.tao_per_alpha or 1)
+    return rao <= book.fee_rao or (deposit.invoice is None and rao < book.smallest_rao)
+
+
+def _counted_before(deposit: Deposit) -> bool:
+    """Whether the same signed transfer was credited from a block that a final chain has lost."""
+    same = Deposit.objects.filter(extrinsic_hash=deposit.extrinsic_hash, status__in=COUNTED)
+    return bool(deposit.extrinsic_hash) and same.exclude(block_hash=deposit.block_hash).exists()
+
+
+def _credit(book: Book, deposit: Deposit) -> None:
+    deposit.credited_workspace = deposit.workspace
+    deposit.credited_usd = worth(deposit)
+    if deposit.workspace is None:
+        raise ValueError("A deposit is credited to a workspace.")
+    deposit_postings.post_credit(deposit, deposit.workspace)
+    _move(deposit, DepositStatus.CREDITED, _credited_how(deposit), book.now)
+    if invoice := book.invoices.get(deposit.address):
+        _add(invoice, deposit, book.now)
+
+
+def worth(deposit: Deposit) -> Decimal:
+    """Give what a deposit is worth in USD at the rates that it keeps."""
+    usd_per_tao, tao_per_unit = deposit.rate_usd_per_tao, deposit.tao_per_alpha
+    if usd_per_tao is None or (deposit.netuid is not None and tao_per_unit is None):
+        raise ValueError(f"{deposit} has no rate.")
+    return rao_to_usd(deposit.amount_rao, usd_per_tao=usd_per_tao * (tao_per_unit or 1))
+
+
+def _credited_how(deposit: Deposit) -> Reason:
+    if deposit.invoice is None:
+        return Reason.CREDITED_ON_ARRIVAL
+    return Reason.CREDITED_LATE if deposit.late else Reason.CREDITED_IN_TIME
 
 
 def _add(invoice: Invoice, deposit: Deposit, now: datetime) -> None:
@@ -178,10 +186,8 @@ def _add(invoice: Invoice, deposit: Deposit, now: datetime) -> None:
 
 
 def _hold(deposit: Deposit, reason: Reason, now: datetime) -> None:
-    tao = rao_to_tao(deposit.amount_rao)
-    chain = treasury_account() if deposit.invoice is None else deposits_account()
-    legs = [Leg(chain, -tao), Leg(suspense_account(), tao)]
-    post_legs(deposit, "held", legs, memo=reason.words)
+    deposit.held_for = reason.code
+    deposit_postings.post_held(deposit, memo=reason.words)
     _move(deposit, DepositStatus.UNMATCHED, reason, now)
 
 

@@ -1,21 +1,21 @@
 """What an administrator does with a transfer that nobody could place: credit it, or ask to send it back."""
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import Workspace
 from billing import transitions
-from billing.accounts import renter_account, suspense_account, trading_account
-from billing.ledger import Leg
 from billing.models import Deposit, DepositStatus
 from billing.rates import Rate
 from billing.reasons import Reason
-from billing.services.deposits import post_legs
-from core.actors import Actor
+from billing.services import deposit_postings
+from billing.services.deposits import worth
+from core.actors import PLATFORM, Actor
 from core.errors import Invalid, NotFound
-from core.money import TAO, USD, rao_to_tao, rao_to_usd
 
 
 def credit(
@@ -26,27 +26,41 @@ def credit(
     reason: str,
     actor: Actor,
     now: datetime,
+    tao_per_alpha: Decimal | None = None,
 ) -> Deposit:
-    """Credit a held transfer to a workspace, at a rate that was asked before.
+    """Credit a held transfer to a workspace, at a rate that was asked before; alpha at its price in TAO too.
 
-    :raises Invalid: no reason was given; :raises IllegalTransition: it is not held any more.
+    :raises Invalid: no reason was given, or alpha has no price; :raises IllegalTransition: it is not held any more.
     """
     _require_reason(reason)
     with transaction.atomic(durable=True):
         deposit = _locked(deposit_id)
-        deposit.credited_workspace = workspace
-        deposit.rate_usd_per_tao, deposit.rate_source = rate.usd_per_tao, rate.source
-        deposit.credited_usd = rao_to_usd(deposit.amount_rao, usd_per_tao=rate.usd_per_tao)
-        transitions.move_deposit(
-            deposit,
-            to=DepositStatus.SETTLED,
-            reason=Reason.SETTLED_BY_ADMIN,
-            actor=actor,
-            now=now,
-            words=reason,
-        )
-        _post(deposit, workspace, memo=reason)
+        deposit.tao_per_alpha = tao_per_alpha or deposit.tao_per_alpha
+        if deposit.netuid is not None and deposit.tao_per_alpha is None:
+            raise Invalid(
+                f"The price of alpha of subnet {deposit.netuid} is not known.",
+                hint="Try again when the chain tells it.",
+            )
+        _settle(deposit, workspace, rate, Reason.SETTLED_BY_ADMIN, actor, now, words=reason)
     return deposit
+
+
+def credit_what_waited_for_a_rate(*, rate: Rate, now: datetime) -> int:
+    """Credit what was held for want of a rate alone, and say how many; each on its own."""
+    waiting = waiting_for_a_rate().values_list("public_id", flat=True)
+    for deposit_id in list(waiting):
+        with transaction.atomic(durable=True):
+            deposit = _locked(deposit_id)
+            if deposit.status == DepositStatus.UNMATCHED and deposit.workspace is not None:
+                reason = Reason.RATE_IS_BACK
+                _settle(deposit, deposit.workspace, rate, reason, PLATFORM, now, words=reason.words)
+    return len(waiting)
+
+
+def waiting_for_a_rate() -> QuerySet[Deposit]:
+    """Give what is held for want of a rate alone."""
+    held = Deposit.objects.filter(status=DepositStatus.UNMATCHED, held_for=Reason.NO_RATE.code)
+    return held.filter(workspace__isnull=False).order_by("pk")
 
 
 def request_refund(*, deposit_id: UUID, reason: str, actor: Actor, now: datetime) -> Deposit:
@@ -77,19 +91,30 @@ def _decide(
     return deposit
 
 
-def _post(deposit: Deposit, workspace: Workspace, *, memo: str) -> None:
-    usd, tao = deposit.credited_usd, rao_to_tao(deposit.amount_rao)
-    if not usd:
-        raise Invalid("It is worth nothing at this rate.", hint="Leave it where it is.")
-    renter, trading = renter_account(workspace), trading_account(USD)
-    legs = [Leg(trading, -usd), Leg(renter, usd)]
-    post_legs(deposit, "settled:usd", legs, memo=memo)
-    legs = [Leg(suspense_account(), -tao), Leg(trading_account(TAO), tao)]
-    post_legs(deposit, "settled:tao", legs, memo=memo)
+def _settle(
+    deposit: Deposit,
+    workspace: Workspace,
+    rate: Rate,
+    code: Reason,
+    actor: Actor,
+    now: datetime,
+    *,
+    words: str,
+) -> None:
+    deposit.credited_workspace = workspace
+    deposit.rate_usd_per_tao, deposit.rate_source = rate.usd_per_tao, rate.source
+    deposit.rate_observed_at = rate.observed_at
+    deposit.credited_usd = worth(deposit)
+    transitions.move_deposit(
+        deposit, to=DepositStatus.SETTLED, reason=code, actor=actor, now=now, words=words
+    )
+    deposit_postings.post_settled(deposit, workspace, memo=words)
 
 
 def _locked(deposit_id: UUID) -> Deposit:
-    rows = Deposit.objects.select_for_update(no_key=True, of=("self",)).select_related("invoice")
+    rows = Deposit.objects.select_for_update(no_key=True, of=("self",)).select_related(
+        "invoice", "standing_address", "workspace"
+    )
     deposit = rows.filter(public_id=deposit_id).first()
     if deposit is None:
         raise NotFound("There is no such deposit.")

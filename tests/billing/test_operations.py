@@ -83,7 +83,7 @@ class TestTasks:
 
 class TestAdmin:
     @pytest.mark.parametrize(
-        "model", ["account", "entry", "invoice", "deposit", "sweep", "chaincursor"]
+        "model", ["account", "entry", "invoice", "deposit", "outgoingtransfer", "chaincursor"]
     )
     def test_money_is_read_only(self, client: Client, ada: User, model: str) -> None:
         LocalWallet().pay(make_invoice().address, TAO)

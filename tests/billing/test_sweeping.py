@@ -11,7 +11,7 @@ from billing.accounts import deposits_account, network_fees_account, treasury_ac
 from billing.chain.local import node
 from billing.chain.local.gateway import LocalChainGateway
 from billing.chain.port import SignedTransfer
-from billing.models import Invoice, LocalTransfer, Sweep
+from billing.models import Invoice, LocalTransfer, OutgoingTransfer
 from billing.services import sweeping
 from core import clock
 from tests.factories.billing import (
@@ -47,7 +47,7 @@ def test_moves_everything_and_posts_the_fee(paid: Invoice) -> None:
     assert sweep() == 1
     blocks(3)
 
-    assert Sweep.objects.get().status == "final"
+    assert OutgoingTransfer.objects.get().status == "final"
     assert gateway.balance(paid.address) == 0
     assert gateway.balance(TREASURY) == TAO - FEE
     balances = [
@@ -65,7 +65,7 @@ def test_nothing_is_swept_twice(paid: Invoice) -> None:
     blocks(3)
 
     assert sweep() == 0
-    assert Sweep.objects.count() == 1
+    assert OutgoingTransfer.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -95,7 +95,7 @@ def test_a_replaced_block_does_not_lose_it(paid: Invoice) -> None:
     sweep()
     blocks(3)
 
-    assert Sweep.objects.get().status == "final"
+    assert OutgoingTransfer.objects.get().status == "final"
     assert gateway.balance(TREASURY) == TAO - FEE
 
 
@@ -106,10 +106,11 @@ def test_a_refusal_is_kept_and_tried_anew_later(paid: Invoice) -> None:
 
     assert sweep() == 0
 
-    assert Sweep.objects.get().status == "failed"
-    assert "amount and fee" in Sweep.objects.get().error
+    assert OutgoingTransfer.objects.get().status == "failed"
+    assert OutgoingTransfer.objects.get().nonce is None
+    assert "amount and fee" in OutgoingTransfer.objects.get().error
     assert sweep() == 0
-    assert Sweep.objects.count() == 1
+    assert OutgoingTransfer.objects.count() == 1
 
 
 def test_needs_a_treasury_and_the_seed(paid: Invoice, settings, monkeypatch) -> None:
