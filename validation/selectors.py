@@ -33,6 +33,8 @@ TITLES: Final = {
     "identity": "Identity of the cards",
     "memory": "Memory",
     "verdict": "Verdict",
+    "listing": "Cards as listed",
+    "twins": "Cards of one machine",
     "age": "Age of the last proof",
 }
 # The plot of a machine's history, in units of its own view box.

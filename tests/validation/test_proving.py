@@ -14,6 +14,8 @@ from django.db import connection
 
 from core import clock, leases
 from marketplace.models import Node, NodeStatus, ProofVerdict
+from tests.factories.marketplace import make_node
+from tests.factories.validation import make_proof
 from tests.machines import Sshd
 from validation.models import CardSample, CheckStatus, Proof, ProofStatus, Purpose, Verdict
 from validation.services import judging, machine_lock, proving, validator_key, wanting
@@ -34,6 +36,15 @@ for line in sys.stdin.buffer:
 """
 
 
+# Stands there as well, and shows a card under another's UUID.
+NAMES_ANOTHER = """
+import json, subprocess, sys
+prover = subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+own = sys.argv[sys.argv.index("--uuid") + 1]
+for line in sys.stdin.buffer:
+    prover.stdin.write(line.replace(b"VICTIM", own.encode())); prover.stdin.flush()
+    print(prover.stdout.readline().decode().replace(own, "VICTIM"), end="", flush=True)
+"""
 # Stands there as well, and does something else when a phase begins.
 AT_PHASE = """
 import json, subprocess, sys
@@ -53,6 +64,19 @@ def prove(node: Node, purpose: Purpose = Purpose.ON_DEMAND) -> Proof:
     proving.prove(proof_id=proof.pk)
     proof.refresh_from_db()
     return proof
+
+
+def sample_of(proof: Proof, uuid: str) -> CardSample:
+    return CardSample.objects.create(
+        proof=proof,
+        node=proof.node,
+        gpu_model=proof.gpu_model,
+        uuid=uuid,
+        shape="n",
+        fill_us=1,
+        sweep_us=1,
+        taken_at=clock.now(),
+    )
 
 
 @contextmanager
@@ -109,6 +133,23 @@ class TestAnotherMachine:
         node.refresh_from_db()
         assert (node.status, node.proof_verdict) == (NodeStatus.VALIDATION_FAILED, "fail")
         assert node.events.latest("id").reason_code == "proof_failed"
+
+    def test_that_names_a_victims_card_in_a_proof_of_nothing_harms_itself_alone(
+        self, node: Node, sshd: Sshd, tmp_path: Path
+    ) -> None:
+        victim = make_node(proof_verdict=ProofVerdict.PASS)
+        uuid = victim.gpus.order_by("position")[0].uuid
+        sample_of(make_proof(node=victim), uuid)
+        cheat = tmp_path / "cheat.py"
+        cheat.write_text(NAMES_ANOTHER.replace("VICTIM", uuid))
+        with instead_of_python(sshd, f'exec "{sys.executable}" "{cheat}" "$@"'):
+            proof = prove(node)
+
+        assert proof.verdict == Verdict.FAIL
+        assert "listing" in proof.reason
+        assert not proof.checks.filter(check_id="twins").exists()
+        victim.refresh_from_db()
+        assert (victim.status, victim.proof_verdict) == (NodeStatus.AVAILABLE, "pass")
 
     def test_is_checked_again_once_it_is_proven(self, node: Node) -> None:
         Node.objects.filter(pk=node.pk).update(

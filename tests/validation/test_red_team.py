@@ -421,6 +421,12 @@ def test_a_uuid_that_is_listed_twice_in_one_machine(again):
     assert caught(TimedCard("GPU-0"), TimedCard(again)) == ["identity"]
 
 
+def test_a_driver_and_a_kernel_module_that_disagree():
+    told = {"0.uuid_by_kernel": "GPU-0", "1.uuid_by_kernel": "GPU-of-the-real-card"}
+    assert caught(TimedCard("GPU-0"), facts=told) == []
+    assert caught(TimedCard("GPU-0"), TimedCard("GPU-1"), facts=told) == ["identity"]
+
+
 def test_a_uuid_that_is_listed_by_two_machines():
     here = Session(cards=[TimedCard("GPU-0")]).run()
     there = Session(

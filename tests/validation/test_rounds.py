@@ -1,5 +1,6 @@
 """When machines are proven: rounds at one block, hand-overs, and what waits."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from marketplace.services.usage import record_hand_over
 from tests.factories.marketplace import NOON, make_node
 from tests.factories.validation import make_proof
 from validation.models import Band, CardSample, Proof, ProofStatus, Purpose, Round, Verdict
-from validation.services import bands, duplicates, proving, rounds, wanting
+from validation.services import bands, identity, proving, rounds, wanting
 
 pytestmark = pytest.mark.django_db
 
@@ -58,32 +59,42 @@ class TestARound:
         assert Proof.objects.get().node_id == failed.pk
 
 
-class TestTwins:
-    def test_a_card_that_two_machines_show_fails_both(self) -> None:
+class TestCards:
+    def test_a_card_that_another_machine_has_shown_fails_the_newcomer_alone(self) -> None:
         honest, copied = make_node(proof_verdict=ProofVerdict.PASS), make_node()
         samples(honest, at=[NOON])
         uuid = honest.gpus.order_by("position")[0].uuid
 
-        found = duplicates.check(make_proof(node=copied), [uuid, "GPU-x"], now=NOON)
+        found = identity.check_alone(make_proof(node=copied), [uuid, "GPU-x"], now=NOON)
 
-        assert found is not None
-        assert (found.id, found.status) == ("identity", "fail")
+        assert (found.id, found.status) == ("twins", "fail")
+        assert uuid in found.measured
         honest.refresh_from_db()
-        assert (honest.status, honest.proof_verdict) == (NodeStatus.VALIDATION_FAILED, "fail")
+        assert (honest.status, honest.proof_verdict) == (NodeStatus.AVAILABLE, "pass")
 
     def test_a_card_that_moved_on_is_forgotten(self) -> None:
         before = make_node(delisted_at=NOON)
         samples(before, at=[NOON])
         uuids = list(before.gpus.values_list("uuid", flat=True))
 
-        assert duplicates.check(make_proof(node=make_node()), uuids, now=NOON) is None
+        assert identity.check_alone(make_proof(node=make_node()), uuids, now=NOON).status == "pass"
 
     def test_simulated_machines_may_share_their_stand_ins(self) -> None:
         first, second = make_node(simulated=True), make_node(simulated=True)
         samples(first, at=[NOON])
         uuids = list(first.gpus.values_list("uuid", flat=True))
 
-        assert duplicates.check(make_proof(node=second), uuids, now=NOON) is None
+        assert identity.check_alone(make_proof(node=second), uuids, now=NOON).status == "pass"
+
+    @pytest.mark.parametrize("change", [lambda own: own[1:], lambda own: [*own[1:], "GPU-other"]])
+    def test_cards_that_are_not_the_listed_ones_fail(
+        self, change: Callable[[list[str]], list[str]]
+    ) -> None:
+        node = make_node()
+        own = list(node.gpus.values_list("uuid", flat=True))
+
+        assert identity.check_listed(node, own).status == "pass"
+        assert identity.check_listed(node, change(own)).status == "fail"
 
 
 class TestHandOvers:

@@ -44,6 +44,17 @@ from validation.proof.seeds import Nonces, nonces_from
 ECHOES: Final = 20
 ECHO_SECONDS: Final = 10.0
 NOTHING_BEFORE: Final = bytes(32)
+MOST_VERSIONS: Final = 20
+# What a card says of itself beside its name: its two UUIDs must agree, and a card behind a network shows in the last two.
+SIDE_EVIDENCE: Final = (
+    "compute_capability",
+    "driver",
+    "pci_bus_id",
+    "uuid_by_kernel",
+    "product",
+    "upload_mb_s",
+    "launch_ns",
+)
 
 
 class Clock:
@@ -224,9 +235,15 @@ def _card(card: ReadyCard, parameters: Parameters) -> Card:
 
 
 def _facts(ready: dict[str, Any]) -> dict[str, str]:
-    """Keep what it says of its software: short texts, never believed."""
+    """Keep what it says of its software and cards: short texts, shown and never believed."""
     versions = ready.get("versions")
-    if not isinstance(versions, dict):
-        return {}
-    told = list(versions.items())[:20]
-    return {plain(name, most=40): plain(value, most=100) for name, value in told}
+    told = list(versions.items())[:MOST_VERSIONS] if isinstance(versions, dict) else []
+    facts = {plain(name, most=40): plain(value, most=100) for name, value in told}
+    for index, card in enumerate(ready["cards"]):
+        known = ((name, card.get(name)) for name in SIDE_EVIDENCE)
+        facts |= {
+            f"{index}.{name}": plain(str(value), most=100)
+            for name, value in known
+            if isinstance(value, str | int)
+        }
+    return facts

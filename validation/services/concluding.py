@@ -27,7 +27,7 @@ from validation.models import (
     Verdict,
 )
 from validation.proof.bundle.records import Status
-from validation.services import bands, duplicates
+from validation.services import bands, identity
 from validation.services.judging import STATUSES, Judged
 from validation.transitions import Reason, move
 from validation.verifier.report import Check, verdict_of
@@ -37,8 +37,6 @@ VERDICTS: Final = {
     Status.FAIL: Verdict.FAIL,
     Status.UNKNOWN: Verdict.UNKNOWN,
 }
-# A sample counts for the bands only if these hold: nobody shall move a band with what was not computed.
-SOUND: Final = ("seeds", "order", "count", "identity", "memory", "commitment", "tiles", "sweeps")
 TEXT: Final = 500
 
 
@@ -114,11 +112,12 @@ def keep(proof_id: int, token: UUID, found: Judged, *, now: datetime) -> None:
         proof.previous, proof.commitment = statement.previous.hex(), found.commitment
         proof.fill_us, proof.sweep_us = found.fill_us, found.sweep_us
         proof.bundle, proof.bundle_sha256 = found.data, found.sha256
-        twin = duplicates.check(proof, [card.uuid for card in statement.cards], now=now)
-        checks = [*found.checks, twin] if twin else list(found.checks)
+        checks = [*found.checks, *_of_market(proof, found, now=now)]
+        failed = any(check.status is Status.FAIL for check in checks)
         _write_checks(proof, checks)
-        _write_samples(proof, found, now=now)
-        verdict = Verdict.FAIL if twin else VERDICTS[found.verdict]
+        if found.is_sound and not failed:
+            _write_samples(proof, found, now=now)
+        verdict = Verdict.FAIL if failed else VERDICTS[found.verdict]
         end(proof, verdict, Reason.JUDGED, said_of(verdict, checks), now=now)
 
 
@@ -211,10 +210,16 @@ def _write_checks(proof: Proof, checks: Sequence[Check]) -> None:
     )
 
 
+def _of_market(proof: Proof, found: Judged, *, now: datetime) -> list[Check]:
+    """Check what a bundle alone cannot tell. Whose card it is can only be asked of somebody who has one."""
+    uuids = [card.uuid for card in found.transcript.statement.cards]
+    listed = identity.check_listed(proof.node, uuids)
+    if not found.is_sound or listed.status is Status.FAIL:
+        return [listed]
+    return [listed, identity.check_alone(proof, uuids, now=now)]
+
+
 def _write_samples(proof: Proof, found: Judged, *, now: datetime) -> None:
-    statuses = {check.id: check.status for check in found.checks}
-    if any(statuses.get(name) is not Status.PASS for name in SOUND):
-        return
     cards = found.transcript.statement.cards
     shape = bands.shape_of(cards[0].parameters, cards=len(cards))
     CardSample.objects.bulk_create(

@@ -18,6 +18,18 @@ from validation.verifier.verifying import verify
 
 # What says how fast a card was, and nothing about whether it computed.
 OF_TIME: Final = frozenset({"times"})
+# What says that somebody's cards did the work: nobody shall move a band, or accuse another, with what was not computed.
+SOUND: Final = (
+    "parameters",
+    "seeds",
+    "order",
+    "count",
+    "identity",
+    "memory",
+    "commitment",
+    "tiles",
+    "sweeps",
+)
 STATUSES: Final = {
     Status.PASS: CheckStatus.PASS,
     Status.FAIL: CheckStatus.FAIL,
@@ -65,6 +77,12 @@ class Judged:
     def failed(self) -> list[str]:
         """List the ids of the checks that failed."""
         return [check.id for check in self.checks if check.status is Status.FAIL]
+
+    @property
+    def is_sound(self) -> bool:
+        """Say whether the work was done, by as many cards, of as much memory; whatever time it took."""
+        passed = {check.id for check in self.checks if check.status is Status.PASS}
+        return passed.issuperset(SOUND)
 
     @property
     def is_late_only(self) -> bool:

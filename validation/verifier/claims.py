@@ -90,14 +90,16 @@ def check_count(statement: Statement) -> Check:
 
 
 def check_identity(statement: Statement) -> Check:
-    """Refuse a card that is listed twice."""
-    uuids = [card.uuid.strip().casefold() for card in statement.cards]
+    """Refuse a card that is listed twice, and one that driver and kernel module call by different UUIDs."""
+    uuids = [_folded(card.uuid) for card in statement.cards]
+    differing = [index for index, uuid in enumerate(uuids) if _by_kernel(statement, index) != uuid]
     return check(
         "identity",
-        len(set(uuids)) == len(uuids) and all(uuids),
-        measured=f"{len(set(uuids))} distinct UUIDs of {len(uuids)} cards",
-        required="a UUID of its own for each card",
-        remedy="Each card of the machine must show its own UUID.",
+        len(set(uuids)) == len(uuids) and all(uuids) and not differing,
+        measured=f"{len(set(uuids))} distinct UUIDs of {len(uuids)} cards"
+        + (f"; the kernel module names others for cards {differing}" if differing else ""),
+        required="a UUID of its own for each card, the same from driver and kernel module",
+        remedy="Each card of the machine must show its own UUID; remove what stands before the driver's files.",
     )
 
 
@@ -128,6 +130,16 @@ def check_commitment(transcript: Transcript) -> Check:
         required="all different",
         remedy="Each card must compute its own products, and each sweep must read them anew.",
     )
+
+
+def _by_kernel(statement: Statement, index: int) -> str:
+    """Return the UUID of a card by the kernel module's files; by the driver where those were not visible."""
+    told = statement.facts.get(f"{index}.uuid_by_kernel")
+    return _folded(statement.cards[index].uuid if told is None else told)
+
+
+def _folded(uuid: str) -> str:
+    return uuid.strip().casefold()
 
 
 def _fills(statement: Statement, index: int) -> bool:
