@@ -15,3 +15,4 @@ class BillingConfig(AppConfig):
         """Register the checks."""
         # They need the models, which exist only once every app is loaded.
         register(import_module("billing.checks").chain_is_built)
+        register(import_module("billing.rates.checks").feeds_are_readable)

@@ -31,6 +31,10 @@ class Rung:
     state: str
 
 
+def _nobody_listens(*_: object) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
     """The questions; see `install`."""
@@ -38,6 +42,8 @@ class Hooks:
     burn_of: Callable[[Workspace], Burn]
     subject_url: Callable[[str, UUID], str]
     ladder_of: Callable[[Workspace, datetime], Sequence[Rung]]
+    open_alert: Callable[[str, str, datetime], None] = _nobody_listens
+    close_alert: Callable[[str, datetime], None] = _nobody_listens
 
 
 def _nothing_runs(workspace: Workspace) -> Burn:
@@ -73,3 +79,13 @@ def ladder_of(workspace: Workspace, *, now: datetime) -> Sequence[Rung]:
 def subject_url(kind: str, subject_id: UUID) -> str:
     """Give the page of what an entry is about, or nothing."""
     return _installed[0].subject_url(kind, subject_id)
+
+
+def open_alert(kind: str, detail: str, *, now: datetime) -> None:
+    """Tell operators that something is wrong; once, until it is closed."""
+    _installed[0].open_alert(kind, detail, now)
+
+
+def close_alert(kind: str, *, now: datetime) -> None:
+    """Tell operators that it is over; nothing happens where it was not open."""
+    _installed[0].close_alert(kind, now)

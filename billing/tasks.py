@@ -4,11 +4,12 @@ from typing import Final
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 
 from billing import reconciliation, watcher
 from billing.chain.gateway import gateway
 from billing.chain.port import ChainUnavailable
-from billing.services import sweeping
+from billing.services import pricing, sweeping
 from core import clock
 
 log = structlog.get_logger(__name__)
@@ -17,6 +18,7 @@ log = structlog.get_logger(__name__)
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "billing.watch": ("billing.tasks.watch_chain", 1.0, "chain"),
     "billing.sweep": ("billing.tasks.sweep_deposits", 60.0, "chain"),
+    "billing.rate": ("billing.tasks.refresh_rate", settings.MARKET_RATE_SECONDS, "checks"),
     "billing.check": ("billing.tasks.check_ledger", 3600.0, "metering"),
 }
 
@@ -46,3 +48,11 @@ def check_ledger(**_: object) -> None:
     """Recompute every balance and say loudly where one differs."""
     for difference in reconciliation.differences():
         log.error("ledger.difference", **difference.as_log())
+
+
+@shared_task(soft_time_limit=60, time_limit=90)
+def refresh_rate(**_: object) -> None:
+    """Ask what TAO costs, and forget what was told a month ago."""
+    now = clock.now()
+    pricing.refresh(now=now)
+    pricing.forget(now=now)

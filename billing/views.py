@@ -104,7 +104,8 @@ def _invoice_page(request: HttpRequest, invoice_id: UUID) -> dict[str, Any]:
 def _checkout_page(
     request: HttpRequest, principal: Principal, form: CheckoutForm, *, status: int
 ) -> HttpResponse:
-    context = {**pages.checkout(principal.workspace, rate=_rate()), "form": form}
+    rate, no_rate = _rate()
+    context = {**pages.checkout(principal.workspace, rate=rate), "no_rate": no_rate, "form": form}
     try:
         checkout_service.require_configured()
     except DomainError as error:
@@ -112,11 +113,11 @@ def _checkout_page(
     return render(request, "billing/checkout_start.html", context, status=status)
 
 
-def _rate() -> Rate | None:
+def _rate() -> tuple[Rate | None, str]:
     try:
-        return rates.current(now=clock.now())
-    except RateUnavailable:
-        return None
+        return rates.current(now=clock.now()), ""
+    except RateUnavailable as error:
+        return None, f"{error.message} {error.hint}"
 
 
 def _principal(request: HttpRequest) -> Principal:

@@ -1,6 +1,7 @@
 """HTTP to addresses that strangers chose: public machines only, each address looked up once and then kept.
 
-What answers is told by its status alone: a body is never read, so nothing of an inner network can leak through it.
+A receiver of ours is told by its status alone: its body is never read, so nothing of an inner network can leak through
+it. What we ask for (`fetch`) is read up to a limit, from addresses that operators chose.
 """
 
 import http.client
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 from core.dialing import AddressRefused, look_up
 
-__all__ = ["AddressRefused", "NoAnswer", "Target", "post", "resolve", "target"]
+__all__ = ["AddressRefused", "NoAnswer", "Target", "fetch", "post", "resolve", "target"]
 CONNECT_SECONDS: Final = 5.0
 # For the whole exchange: a receiver that sends a byte now and then must not hold a worker.
 TOTAL_SECONDS: Final = 10.0
@@ -76,6 +77,29 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], trial: bool) -> i
 
     :raises AddressRefused: the URL may not be called. :raises NoAnswer: there was none in ten seconds.
     """
+    with _answer("POST", url, body=body, headers=headers, trial=trial) as response:
+        return response.status
+
+
+def fetch(url: str, *, most_bytes: int, trial: bool) -> bytes:
+    """Get the body of a 200; redirects are not followed.
+
+    :raises AddressRefused: the URL may not be called. :raises NoAnswer: there was none in ten seconds, or it was too long.
+    """
+    headers = {"Accept": "application/json", "User-Agent": "lium_site"}
+    with _answer("GET", url, body=None, headers=headers, trial=trial) as response:
+        if response.status != http.client.OK:
+            raise NoAnswer(f"It answered {response.status}; only a 200 is read.")
+        body = response.read(most_bytes + 1)
+    if len(body) > most_bytes:
+        raise NoAnswer(f"It answered with more than {most_bytes} bytes.")
+    return body
+
+
+@contextmanager
+def _answer(
+    method: str, url: str, *, body: bytes | None, headers: Mapping[str, str], trial: bool
+) -> Iterator[http.client.HTTPResponse]:
     where = target(url, trial=trial)
     address = resolve(where, trial=trial)
     kind = http.client.HTTPSConnection if where.tls else http.client.HTTPConnection
@@ -84,8 +108,8 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str], trial: bool) -> i
         with _connected(where, address) as sock:
             # A connection that has its socket opens none, so the address stays the one that was judged.
             connection.sock = sock
-            connection.request("POST", where.path, body=body, headers=dict(headers))
-            return connection.getresponse().status
+            connection.request(method, where.path, body=body, headers=dict(headers))
+            yield connection.getresponse()
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NoAnswer(_words(error)) from error
 

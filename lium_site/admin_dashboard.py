@@ -20,6 +20,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the tables of the first page; unfold calls this."""
     now = clock.now()
     found = [*operations.checks(now=now), operations.chain_check(operations.chain(), now=now)]
+    found.append(operations.price_check(now=now))
     context["tables"] = [
         _table("Alerts", ["Alert", "What to know", "Since"], _alerts()),
         _table("Stuck pods", ["Pod", "State", "Reason", "Since"], _stuck(now)),

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.models import Sum
 
+from billing import rates
 from billing.models import Account, ChainCursor
 from lium_site.celery import QUEUES
 from marketplace.models import Alert
@@ -85,6 +86,17 @@ def chain_check(read: Chain | None, *, now: datetime) -> Check:
     if read.is_stale(now):
         return Check("Chain", "stale", "the watcher has been silent", read.read_at)
     return Check("Chain", "ok", f"read to block {read.cursor_height}", read.read_at)
+
+
+def price_check(*, now: datetime) -> Check:
+    """Say whether TAO has a price, and of when; without one nothing new is quoted, and what runs goes on."""
+    try:
+        rate = rates.current(now=now)
+    except rates.RateUnavailable as error:
+        return Check("Price of TAO", "failing", error.message, now)
+    simulated = " (simulated)" if rate.simulated else ""
+    detail = f"{rate.usd_per_tao:.2f} USD{simulated}, of {len(rate.observations)} sources"
+    return Check("Price of TAO", "ok", detail, rate.observed_at)
 
 
 def balances_by_currency() -> dict[str, Decimal]:

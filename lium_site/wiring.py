@@ -19,6 +19,7 @@ from core.actors import PLATFORM
 from lium_site.live import hub
 from marketplace import hooks as marketplace_hooks
 from marketplace.machine import MachineError
+from marketplace.services import alerts
 from rentals.engine import EngineError
 from rentals.models import Pod, PodMeter
 from rentals.runtime import PackagesUnavailable
@@ -32,7 +33,13 @@ def install() -> None:
     """Hand every lower floor its answers; called once a process."""
     live.install(hub)
     billing_hooks.install(
-        billing_hooks.Hooks(burn_of=burn_of, subject_url=subject_url, ladder_of=ladder_of)
+        billing_hooks.Hooks(
+            burn_of=burn_of,
+            subject_url=subject_url,
+            ladder_of=ladder_of,
+            open_alert=open_alert,
+            close_alert=close_alert,
+        )
     )
     marketplace_hooks.install(
         marketplace_hooks.Hooks(
@@ -85,6 +92,16 @@ def burn_of(workspace: Workspace) -> billing_hooks.Burn:
 def ladder_of(workspace: Workspace, now: datetime) -> Sequence[billing_hooks.Rung]:
     """Say what the low-balance ladder does next to a workspace."""
     return ladder.preview(workspace, now=now)
+
+
+def open_alert(kind: str, detail: str, now: datetime) -> None:
+    """Tell operators what billing found."""
+    alerts.open_alert(kind=kind, detail=detail, now=now)
+
+
+def close_alert(kind: str, now: datetime) -> None:
+    """Tell operators that it is over."""
+    alerts.close_alert(kind=kind, now=now)
 
 
 def subject_url(kind: str, subject_id: UUID) -> str:

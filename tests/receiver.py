@@ -1,7 +1,7 @@
-"""A real HTTP server on loopback that takes webhooks and remembers them."""
+"""A real HTTP server on loopback that takes webhooks, gives a page, and remembers who came."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -19,11 +19,12 @@ class Got:
 
 @dataclass
 class Receiver:
-    """Where it listens, what it got, and the statuses that it answers with, in turn; then 200."""
+    """Where it listens, what it got, the statuses that it answers with, in turn, then 200, and what a GET gives."""
 
     url: str
     got: list[Got] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
+    page: bytes = b"{}"
 
 
 @contextmanager
@@ -39,6 +40,16 @@ def receiving() -> Iterator[Receiver]:
             self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def do_GET(self) -> None:
+            receiver.got.append(Got(self.path, dict(self.headers), b""))
+            status = receiver.answers.pop(0) if receiver.answers else 200
+            self.send_response(status)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", str(len(receiver.page)))
+            self.end_headers()
+            with suppress(ConnectionError):
+                self.wfile.write(receiver.page)
 
         def log_message(self, *_: Any) -> None:
             """Keep quiet."""

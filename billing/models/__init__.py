@@ -15,12 +15,21 @@ from billing.models.localchain import (
     LocalWeights,
 )
 from billing.models.outgoing import OPEN_TRANSFERS, OutgoingTransfer, TransferKind, TransferStatus
+from billing.models.rate import (
+    BreakerStatus,
+    RateBreaker,
+    RateEvent,
+    RateObservation,
+    RateSource,
+    SourceKind,
+)
 from billing.models.standing import LinkedColdkey, StandingAddress
 
 __all__ = [
     "OPEN_TRANSFERS",
     "Account",
     "AccountKind",
+    "BreakerStatus",
     "ChainAlarm",
     "ChainCursor",
     "Deposit",
@@ -40,6 +49,11 @@ __all__ = [
     "OutgoingTransfer",
     "PaymentEvent",
     "Posting",
+    "RateBreaker",
+    "RateEvent",
+    "RateObservation",
+    "RateSource",
+    "SourceKind",
     "StandingAddress",
     "TransferKind",
     "TransferStatus",

@@ -59,6 +59,9 @@ class Deposit(models.Model):
     rate_usd_per_tao = models.DecimalField(max_digits=30, decimal_places=9, null=True, blank=True)
     rate_source = models.CharField(max_length=100, blank=True)
     rate_observed_at = models.DateTimeField(null=True, blank=True)
+    rate_observations = models.JSONField(
+        default=list, blank=True, help_text="what the rate is the median of"
+    )
     credited_usd = models.DecimalField(max_digits=30, decimal_places=9, null=True, blank=True)
     credited_workspace = models.ForeignKey(
         Workspace, on_delete=models.PROTECT, related_name="+", null=True, blank=True

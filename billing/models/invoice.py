@@ -55,6 +55,9 @@ class Invoice(models.Model):
     rate_usd_per_tao = models.DecimalField(max_digits=30, decimal_places=9)
     rate_source = models.CharField(max_length=100)
     rate_observed_at = models.DateTimeField()
+    rate_observations = models.JSONField(
+        default=list, blank=True, help_text="what the rate is the median of"
+    )
     deposit_key = models.ForeignKey(DepositKey, on_delete=models.PROTECT, related_name="invoices")
     derivation_index = models.BigIntegerField()
     address = models.CharField(max_length=48, unique=True)

@@ -61,6 +61,7 @@ def create_invoice(
         rate_usd_per_tao=rate.usd_per_tao,
         rate_source=rate.source,
         rate_observed_at=rate.observed_at,
+        rate_observations=rate.as_json(),
         deposit_key=deposit.key,
         derivation_index=deposit.index,
         address=deposit.address,

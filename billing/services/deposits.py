@@ -117,10 +117,12 @@ def _price(book: Book, deposit: Deposit) -> None:
         deposit.rate_usd_per_tao = invoice.rate_usd_per_tao
         deposit.rate_source = invoice.rate_source
         deposit.rate_observed_at = invoice.rate_observed_at
+        deposit.rate_observations = invoice.rate_observations
     elif book.prices.rate is not None:
         deposit.rate_usd_per_tao = book.prices.rate.usd_per_tao
         deposit.rate_source = book.prices.rate.source
         deposit.rate_observed_at = book.prices.rate.observed_at
+        deposit.rate_observations = book.prices.rate.as_json()
 
 
 def _obstacle(book: Book, deposit: Deposit) -> Reason | None:

@@ -104,6 +104,7 @@ def _settle(
     deposit.credited_workspace = workspace
     deposit.rate_usd_per_tao, deposit.rate_source = rate.usd_per_tao, rate.source
     deposit.rate_observed_at = rate.observed_at
+    deposit.rate_observations = rate.as_json()
     deposit.credited_usd = worth(deposit)
     transitions.move_deposit(
         deposit, to=DepositStatus.SETTLED, reason=code, actor=actor, now=now, words=words

@@ -274,6 +274,15 @@ MARKET_SAMPLES = env.boolean("MARKET_SAMPLES", True)
 LOCALCHAIN_BLOCK_SECONDS = env.integer("LOCALCHAIN_BLOCK_SECONDS", 1)
 LOCALCHAIN_FINALITY_BLOCKS = env.integer("LOCALCHAIN_FINALITY_BLOCKS", 2)
 LOCALCHAIN_USD_PER_TAO = env.decimal("LOCALCHAIN_USD_PER_TAO", "350")
+# The price of TAO (docs/money.md): HTTP feeds, how often they are asked, and what a price must hold to.
+MARKET_RATE_FEEDS = env.objects("MARKET_RATE_FEEDS")
+MARKET_RATE_SECONDS = env.integer("MARKET_RATE_SECONDS", 60)
+MARKET_RATE_STALE = timedelta(minutes=env.integer("MARKET_RATE_STALE_MINUTES", 10))
+# One source alone can be wrong or bought; the simulated chain has only itself.
+MARKET_RATE_MIN_SOURCES = env.integer("MARKET_RATE_MIN_SOURCES", 1 if _TRIAL else 2)
+MARKET_RATE_MAX_SPREAD = env.decimal("MARKET_RATE_MAX_SPREAD", "0.05")
+MARKET_RATE_MAX_JUMP = env.decimal("MARKET_RATE_MAX_JUMP", "0.15")
+MARKET_RATE_AGREEING = env.integer("MARKET_RATE_AGREEING", 10)
 # Public half of the deposit key: the web process derives addresses from it and can sign nothing.
 DEPOSIT_PUBLIC_KEY = env.text("MARKET_DEPOSIT_PUBLIC_KEY", "")
 # Where the worker sweeps deposits to; nothing is swept while it is empty. Only that worker reads the seed.

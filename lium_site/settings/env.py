@@ -1,9 +1,11 @@
 """Typed readers of the environment: an unknown value stops the start, a secret may come from NAME_FILE."""
 
+import json
 import os
 from decimal import Decimal, InvalidOperation
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -80,3 +82,14 @@ def one_of(name: str, choices: set[str], default: str) -> str:
     if value not in choices:
         raise ImproperlyConfigured(f"{name}={value!r}: choose one of {', '.join(sorted(choices))}.")
     return value
+
+
+def objects(name: str) -> list[dict[str, Any]]:
+    """Read a JSON list of objects."""
+    try:
+        found = json.loads(text(name, "[]"))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not JSON: {error}.") from error
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise ImproperlyConfigured(f"{name} is not a JSON list of objects.")
+    return found

@@ -4,6 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.factories.billing import PUBLIC_KEY, SEED, TREASURY, USD_PER_TAO
+from tests.factories.rates import price_is
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +17,11 @@ def money_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEPOSIT_PUBLIC_KEY = PUBLIC_KEY
     settings.TREASURY_ADDRESS = TREASURY
     monkeypatch.setenv("MARKET_DEPOSIT_SEED", SEED)
+
+
+@pytest.fixture(autouse=True)
+def known_price(request: pytest.FixtureRequest) -> None:
+    """Let TAO have a price, wherever a test has a database."""
+    if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
+        request.getfixturevalue("db")
+        price_is()

@@ -72,7 +72,13 @@ class TestTasks:
         names = {task for task, _, _ in tasks.SCHEDULE.values()}
 
         assert names == {
-            task.name for task in (tasks.watch_chain, tasks.sweep_deposits, tasks.check_ledger)
+            task.name
+            for task in (
+                tasks.watch_chain,
+                tasks.sweep_deposits,
+                tasks.check_ledger,
+                tasks.refresh_rate,
+            )
         }
 
     def test_a_worker_without_the_seed_goes_on(self, monkeypatch) -> None:

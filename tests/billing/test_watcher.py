@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -22,6 +21,7 @@ from billing.models import (
     LocalChain,
     LocalTransfer,
     PaymentEvent,
+    RateBreaker,
 )
 from billing.selectors import balance_usd
 from tests.factories.billing import (
@@ -37,6 +37,7 @@ from tests.factories.billing import (
     make_invoice,
     make_workspace,
 )
+from tests.factories.rates import price_is
 
 pytestmark = pytest.mark.django_db
 DUE = TAO // 10
@@ -103,9 +104,9 @@ class TestInTime:
 
         assert fresh(invoice).status == "paid"
 
-    def test_the_locked_rate_holds(self, alice: LocalWallet, settings: Any) -> None:
+    def test_the_locked_rate_holds(self, alice: LocalWallet) -> None:
         invoice = make_invoice()
-        settings.LOCALCHAIN_USD_PER_TAO = Decimal(100)
+        price_is(Decimal(100))
         alice.pay(invoice.address, DUE)
 
         blocks(3)
@@ -121,10 +122,10 @@ class TestAfterTheEnd:
 
         assert fresh(invoice).status == "expired"
 
-    def test_late_gets_the_rate_of_its_arrival(self, alice: LocalWallet, settings: Any) -> None:
+    def test_late_gets_the_rate_of_its_arrival(self, alice: LocalWallet) -> None:
         invoice = make_invoice(life=SHORT)
         blocks(8)
-        settings.LOCALCHAIN_USD_PER_TAO = Decimal(100)
+        price_is(Decimal(100))
         alice.pay(invoice.address, DUE)
 
         blocks(3)
@@ -132,6 +133,7 @@ class TestAfterTheEnd:
         deposit = Deposit.objects.get()
         assert (fresh(invoice).status, usd(invoice)) == ("late", 10)
         assert (deposit.late, deposit.rate_source) == (True, "simulated, set by the operator")
+        assert [one["usd_per_tao"] for one in deposit.rate_observations] == ["100"]
 
     def test_a_watcher_that_was_down_does_not_expire_what_was_paid_in_time(
         self, alice: LocalWallet
@@ -145,13 +147,13 @@ class TestAfterTheEnd:
         assert (fresh(invoice).status, Deposit.objects.get().late) == ("paid", False)
 
     def test_without_a_rate_it_waits_for_an_admin_and_holds_nobody_up(
-        self, alice: LocalWallet, settings: Any
+        self, alice: LocalWallet
     ) -> None:
         late, punctual = make_invoice(life=SHORT), make_invoice()
         blocks(8)
         alice.pay(late.address, DUE)
         alice.pay(punctual.address, DUE)
-        settings.MARKET_CHAIN = "subtensor"  # which has no source of a rate
+        RateBreaker.objects.update(status="open")
 
         blocks(3)
 

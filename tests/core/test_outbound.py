@@ -167,3 +167,32 @@ def drip(listening: socket.socket) -> None:
                 time.sleep(0.05)
         except OSError:
             return
+
+
+class TestFetch:
+    def test_gives_the_body_of_a_200(self, receiver: Receiver) -> None:
+        receiver.page = b'{"a": 1}'
+
+        assert outbound.fetch(f"{receiver.url}/x?y=z", most_bytes=8, trial=True) == b'{"a": 1}'
+        assert receiver.got[0].path == "/x?y=z"
+
+    def test_stops_where_it_is_longer_than_it_may_be(self, receiver: Receiver) -> None:
+        receiver.page = b"x" * (1 << 20)
+
+        with pytest.raises(NoAnswer, match="more than 8 bytes"):
+            outbound.fetch(receiver.url, most_bytes=8, trial=True)
+
+    @pytest.mark.parametrize("status", [204, 302, 307, 403, 500])
+    def test_reads_nothing_but_a_200_and_follows_nowhere(
+        self, receiver: Receiver, status: int
+    ) -> None:
+        receiver.answers = [status]
+
+        with pytest.raises(NoAnswer, match=str(status)):
+            outbound.fetch(receiver.url, most_bytes=8, trial=True)
+        assert len(receiver.got) == 1
+
+    def test_never_calls_this_machine_outside_of_a_trial(self, receiver: Receiver) -> None:
+        with pytest.raises(AddressRefused):
+            outbound.fetch(receiver.url, most_bytes=8, trial=False)
+        assert not receiver.got

@@ -17,6 +17,7 @@ from billing.models import LocalNeuron, LocalWeights
 from core import clock
 from marketplace.models import Node, NodeEvent, UsageFact
 from tests.factories.marketplace import make_node, make_provider
+from tests.factories.rates import price_is
 from validation.models import Proof, ProofStatus, Purpose, SubmissionStatus, Verdict, Weighing
 from validation.scoring.data import decode
 from validation.scoring.weights import weigh
@@ -37,6 +38,7 @@ def validator(settings: Settings, tmp_path: Path) -> None:
     for hotkey in (validator_key().ss58_address, HOTKEY):
         subnet.register(netuid=settings.MARKET_NETUID, hotkey=hotkey)
     localnode.produce(100)
+    price_is()
 
 
 def machine(**fields: Any) -> Node:

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
+
+from django.conf import settings
 
 from billing.chain import keys
 from billing.chain.local import alpha, node, subnet, wire
@@ -76,6 +79,10 @@ class LocalChainGateway:
     def balance(self, address: str) -> int:
         """Give what an address can spend, in rao."""
         return node.account(address).free_rao
+
+    def usd_per_tao(self) -> Decimal:
+        """Give the price that the operator set: this chain's TAO has no value elsewhere."""
+        return settings.LOCALCHAIN_USD_PER_TAO
 
     def transfer_fee(self) -> int:
         """Give what a plain transfer costs, in rao."""

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.models import ApiKey, Scope, User, Workspace
 from billing.chain.local import subnet
+from billing.services import pricing
 from billing.services.grants import grant
 from core import clock
 from core.actors import PLATFORM
@@ -38,6 +39,8 @@ class Command(BaseCommand):
             if settings.MARKET_CHAIN == "local":
                 # A validator needs a place of its own to set weights; on the simulated chain it is free.
                 subnet.register(netuid=settings.MARKET_NETUID, hotkey=validator_key().ss58_address)
+        # The first price is there before the first page; a feed may be asked, so no transaction is open.
+        pricing.refresh(now=now)
 
 
 def _admin() -> None:

@@ -1,0 +1,5 @@
+"""What one TAO costs in USD: told by sources, judged, and kept with each invoice (docs/money.md, The price of TAO)."""
+
+from billing.rates.current import Observation, Rate, RateUnavailable, current
+
+__all__ = ["Observation", "Rate", "RateUnavailable", "current"]
