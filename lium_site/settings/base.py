@@ -209,6 +209,18 @@ CELERY_TIMEZONE = "UTC"
 
 # The market's own terms; each is shown to users where it applies.
 MARKET_CHAIN = env.one_of("MARKET_CHAIN", {"local", "subtensor"}, "local")
+# Subtensor: where it is asked. The genesis says which chain; Finney's unless it is another, such as a localnet.
+MARKET_CHAIN_ENDPOINTS = env.words("MARKET_CHAIN_ENDPOINTS")
+MARKET_CHAIN_GENESIS = env.text(
+    "MARKET_CHAIN_GENESIS", "0x2f0555cc76fc2840a25a6ea3b9637146806f1f44b090c175ffde2a7e5ab36c03"
+)
+MARKET_CHAIN_TIMEOUT_SECONDS = env.integer("MARKET_CHAIN_TIMEOUT_SECONDS", 10)
+MARKET_CHAIN_REQUESTS_PER_SECOND = env.integer("MARKET_CHAIN_REQUESTS_PER_SECOND", 20)
+MARKET_CHAIN_POLL_SECONDS = env.integer(
+    "MARKET_CHAIN_POLL_SECONDS", 1 if MARKET_CHAIN == "local" else 4
+)
+# How old the newest final block of a healthy endpoint may be; 0: of any age, for a chain made by hand.
+MARKET_CHAIN_LAG = timedelta(seconds=env.integer("MARKET_CHAIN_LAG_SECONDS", 180))
 MARKET_INCIDENT = env.text("MARKET_INCIDENT", "")
 # Whose containers are whose: two markets of one name would end each other's, so there is no default.
 MARKET_INSTANCE = env.text("MARKET_INSTANCE")
