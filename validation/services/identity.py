@@ -9,7 +9,6 @@ from django.db import connection
 
 from marketplace.models import Node
 from validation.models import CardSample, Proof
-from validation.proof.bundle.records import Status
 from validation.verifier.report import Check, check
 
 # A card that was taken out of one machine may be in another after this.
