@@ -77,3 +77,14 @@ class Reason(StrEnum):
         "Another transfer of the same key took its nonce; this one can never come.",
     )
     FUNDS_MISSING = "funds_missing", "The address does not hold amount and fee; nothing was signed."
+
+    # Payouts and refunds
+    BATCH_PROPOSED = "batch_proposed", "Proposed; another administrator decides."
+    BATCH_APPROVED = "batch_approved", "A second administrator approved it."
+    BATCH_REFUSED = "batch_refused", "An administrator refused the batch."
+    BATCH_EXPIRED = "batch_expired", "Nobody approved the batch while its rate was fresh."
+    BATCH_COMPLETED = "batch_completed", "Each payout of the batch is paid or failed."
+    NO_LONGER_PAYABLE = "no_longer_payable", "It could not be paid any more when it was approved."
+    PAID_OUT = "paid_out", "The transfer is final."
+    TRANSFER_FAILED = "transfer_failed", "The transfer failed; the amount is back where it was."
+    REFUND_FINAL = "refund_final", "It was sent back, and the transfer is final."

@@ -1,16 +1,20 @@
-"""The only place that assigns the status of an invoice, a deposit or an outgoing transfer (docs/money.md)."""
+"""The only place that assigns the status of what is paid in and out (docs/money.md)."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 from billing.models import (
+    BatchStatus,
     Deposit,
     DepositStatus,
     Invoice,
     InvoiceStatus,
     OutgoingTransfer,
     PaymentEvent,
+    Payout,
+    PayoutBatch,
+    PayoutStatus,
     TransferStatus,
 )
 from billing.reasons import Reason
@@ -18,6 +22,7 @@ from core import live, states
 from core.actors import Actor
 
 Inv, Dep, Out = InvoiceStatus, DepositStatus, TransferStatus
+Bat, Pay = BatchStatus, PayoutStatus
 _ARRIVED = {Inv.UNDERPAID, Inv.PAID, Inv.OVERPAID, Inv.LATE}
 
 INVOICE: Final[Mapping[InvoiceStatus, frozenset[InvoiceStatus]]] = {
@@ -44,6 +49,20 @@ OUTGOING: Final[Mapping[TransferStatus, frozenset[TransferStatus]]] = {
     Out.SIGNED: frozenset({Out.FINAL, Out.FAILED, Out.PLANNED}),
     Out.FINAL: frozenset(),
     Out.FAILED: frozenset(),
+}
+BATCH: Final[Mapping[BatchStatus, frozenset[BatchStatus]]] = {
+    Bat.PROPOSED: frozenset({Bat.APPROVED, Bat.REFUSED, Bat.EXPIRED}),
+    Bat.APPROVED: frozenset({Bat.COMPLETED}),
+    Bat.REFUSED: frozenset(),
+    Bat.EXPIRED: frozenset(),
+    Bat.COMPLETED: frozenset(),
+}
+PAYOUT: Final[Mapping[PayoutStatus, frozenset[PayoutStatus]]] = {
+    Pay.PROPOSED: frozenset({Pay.APPROVED, Pay.DROPPED}),
+    Pay.APPROVED: frozenset({Pay.PAID, Pay.FAILED}),
+    Pay.DROPPED: frozenset(),
+    Pay.PAID: frozenset(),
+    Pay.FAILED: frozenset(),
 }
 
 
@@ -108,6 +127,53 @@ def move_outgoing(
     transfer.status, transfer.updated_at = to, now
     transfer.error = (words or reason.words)[:500] if to == TransferStatus.FAILED else ""
     transfer.save()
+
+
+def move_batch(
+    batch: PayoutBatch,
+    *,
+    to: BatchStatus,
+    reason: Reason,
+    actor: Actor,
+    now: datetime,
+    words: str = "",
+) -> None:
+    """Change a batch's status, save it and record why; the caller holds the row lock.
+
+    :raises IllegalTransition: the table has no such move.
+    """
+    source = BatchStatus(batch.status)
+    states.require(BATCH, of="payout batch", source=source, target=to)
+    PaymentEvent.objects.create(
+        batch=batch, **_event(source, to, reason, words or reason.words, actor, now)
+    )
+    batch.status = to
+    batch.save()
+
+
+def move_payout(
+    payout: Payout,
+    *,
+    to: PayoutStatus,
+    reason: Reason,
+    actor: Actor,
+    now: datetime,
+    words: str = "",
+) -> None:
+    """Change a payout's status, save it and record why; the caller holds the row lock.
+
+    :raises IllegalTransition: the table has no such move.
+    """
+    source = PayoutStatus(payout.status)
+    states.require(PAYOUT, of="payout", source=source, target=to)
+    words = words or reason.words
+    PaymentEvent.objects.create(payout=payout, **_event(source, to, reason, words, actor, now))
+    payout.status = to
+    if to in (PayoutStatus.DROPPED, PayoutStatus.FAILED):
+        payout.reason = words[:500]
+    if to != PayoutStatus.APPROVED:
+        payout.ended_at = now
+    payout.save()
 
 
 def publish(deposit: Deposit) -> None:

@@ -15,6 +15,14 @@ from billing.models.localchain import (
     LocalWeights,
 )
 from billing.models.outgoing import OPEN_TRANSFERS, OutgoingTransfer, TransferKind, TransferStatus
+from billing.models.payout import (
+    OPEN_PAYOUTS,
+    BatchStatus,
+    Payout,
+    PayoutBatch,
+    PayoutHold,
+    PayoutStatus,
+)
 from billing.models.rate import (
     BreakerStatus,
     RateBreaker,
@@ -26,9 +34,11 @@ from billing.models.rate import (
 from billing.models.standing import LinkedColdkey, StandingAddress
 
 __all__ = [
+    "OPEN_PAYOUTS",
     "OPEN_TRANSFERS",
     "Account",
     "AccountKind",
+    "BatchStatus",
     "BreakerStatus",
     "ChainAlarm",
     "ChainCursor",
@@ -48,6 +58,10 @@ __all__ = [
     "LocalWeights",
     "OutgoingTransfer",
     "PaymentEvent",
+    "Payout",
+    "PayoutBatch",
+    "PayoutHold",
+    "PayoutStatus",
     "Posting",
     "RateBreaker",
     "RateEvent",

@@ -1,9 +1,11 @@
 """Transfers to our addresses, of TAO and of alpha (docs/money.md, Deposits)."""
 
+from typing import Final
 from uuid import uuid4
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.lookups import Exact
 
 from accounts.models import Workspace
 from billing.models.invoice import Invoice
@@ -103,8 +105,17 @@ class Deposit(models.Model):
         return f"{self.amount_rao} rao in block {self.block_number}"
 
 
+SUBJECTS: Final = ("invoice", "deposit", "transfer", "batch", "payout")
+
+
+def _named(*columns: str) -> models.Func:
+    return models.Func(
+        *columns, function="num_nonnulls", output_field=models.PositiveSmallIntegerField()
+    )
+
+
 class PaymentEvent(models.Model):
-    """One status change of an invoice, a deposit or an outgoing transfer, with actor and reason; never edited."""
+    """One status change of one of these, with actor and reason; never edited."""
 
     invoice = models.ForeignKey(
         Invoice, on_delete=models.PROTECT, related_name="events", null=True, blank=True
@@ -119,6 +130,16 @@ class PaymentEvent(models.Model):
         null=True,
         blank=True,
     )
+    batch = models.ForeignKey(
+        "billing.PayoutBatch",
+        on_delete=models.PROTECT,
+        related_name="events",
+        null=True,
+        blank=True,
+    )
+    payout = models.ForeignKey(
+        "billing.Payout", on_delete=models.PROTECT, related_name="events", null=True, blank=True
+    )
     from_status = models.CharField(max_length=16, blank=True)
     to_status = models.CharField(max_length=16)
     reason_code = models.CharField(max_length=60)
@@ -131,9 +152,7 @@ class PaymentEvent(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(invoice__isnull=False, deposit__isnull=True, transfer__isnull=True)
-                | Q(invoice__isnull=True, deposit__isnull=False, transfer__isnull=True)
-                | Q(invoice__isnull=True, deposit__isnull=True, transfer__isnull=False),
+                condition=Exact(_named(*SUBJECTS), 1),
                 name="payment_event_of_one",
             )
         ]
