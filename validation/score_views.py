@@ -24,12 +24,11 @@ def scores(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("at", weighings.LATEST)
     context: dict[str, Any] = {"recent": weighings.recent(RECENT), "asked": asked}
     try:
-        weighing = weighings.find(asked)
+        context |= _shown(weighings.find(asked))
     except NotFound:
         if asked != weighings.LATEST:
             raise
-        return render(request, "validation/scores.html", context)
-    return render(request, "validation/scores.html", {**context, **_shown(weighing)})
+    return render(request, "validation/scores.html", context)
 
 
 def _shown(weighing: Weighing) -> dict[str, Any]:
@@ -55,7 +54,8 @@ def _row(score: Score, data: Data) -> dict[str, Any]:
         "model": machine.gpu_model,
         "capacity": _decimal(score.capacity),
         "uptime": float(score.uptime),
-        "proofs": f"{machine.passed} of {machine.passed + machine.failed}",
+        "rounds": f"{machine.passed} of {len(data.rounds)}",
+        "idle": float(score.idle),
         "rented": float(score.rented),
         "price": float(score.price),
         "share": float(score.share),

@@ -20,14 +20,15 @@ class MachineScore(Schema):
 
     node: str
     hotkey: str
-    uptime: str
+    uptime: str = Field(description="rented and idle together")
     capacity: str = Field(description="proven GPUs times their reference price, USD an hour")
-    rented: str
+    rented: str = Field(description="the rented part of its GPU time")
+    idle: str = Field(description="the part in which it was idle and passed rounds")
     price: str
     idle_points: str
     rented_points: str
     share: str
-    withheld: str = Field(description="what its rentals would have earned beyond what was paid")
+    withheld: str = Field(description="what its rentals would have earned beyond the fee on them")
     why_not: str
 
 

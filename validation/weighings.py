@@ -8,7 +8,7 @@ from django.db.models import Prefetch, QuerySet
 
 from core.errors import NotFound
 from validation.models import Weighing, WeightsSubmission
-from validation.scoring.data import Data, decode
+from validation.scoring.data import Data, NotData, decode
 from validation.scoring.weights import Result, weigh
 
 LATEST: Final = "latest"
@@ -38,8 +38,17 @@ def find(block: str) -> Weighing:
 
 
 def scored(weighing: Weighing) -> tuple[Data, Result]:
-    """Give the data of a weighing and the result that follows; it never changes, so the latest asked for are kept."""
-    return _scored(bytes(weighing.data))
+    """Give the data of a weighing and the result that follows; it never changes, so the latest asked for are kept.
+
+    :raises NotFound: another version of the format wrote it.
+    """
+    try:
+        return _scored(bytes(weighing.data))
+    except NotData as error:
+        raise NotFound(
+            f"What was weighed at block {weighing.block} is kept, and this version cannot read it.",
+            hint="Its data can be downloaded; the version that wrote it computes it again.",
+        ) from error
 
 
 @lru_cache(maxsize=KEPT)

@@ -9,6 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from billing.chain.local import subnet
 from tests.factories.marketplace import make_node, make_provider
+from tests.factories.rates import price_is
 from tests.validation.test_weighing import HOTKEY, NOW, prove
 from validation.models import Verdict, Weighing
 from validation.scoring import __main__ as command
@@ -22,6 +23,7 @@ def weighed(settings: object, tmp_path: Path) -> Weighing:
     """Weigh a market of one machine, whose validator has no place: the chain refuses the vector."""
     settings.MARKET_VALIDATOR_KEY = tmp_path / "validator.json"  # type: ignore[attr-defined]
     subnet.register(netuid=settings.MARKET_NETUID, hotkey=HOTKEY)  # type: ignore[attr-defined]
+    price_is()
     prove(make_node(provider=make_provider(hotkey=HOTKEY)), Verdict.PASS)
     made = weighing.weigh_if_due(now=NOW)
     assert made is not None
@@ -43,6 +45,16 @@ class TestPage:
         assert "8 x NVIDIA H100 80GB HBM3" in page
         assert "Refused: NotRegistered" in page
         assert "Simulated chain" in page
+
+    def test_what_an_older_version_wrote_is_said_to_be_so(
+        self, client: Client, weighed: Weighing
+    ) -> None:
+        older = bytes(weighed.data).replace(b'"format":2', b'"format":1')
+        Weighing.objects.update(data=older)
+
+        assert client.get("/scores").status_code == 200
+        assert client.get(f"/scores?at={weighed.block}").status_code == 404
+        assert client.get(f"/api/scores/{weighed.block}/data").content == older
 
     def test_an_unknown_block_is_not_found(self, client: Client, weighed: Weighing) -> None:
         assert client.get("/scores?at=99").status_code == 404

@@ -13,7 +13,9 @@ from validation.scoring.scores import Score
 from validation.scoring.weights import MOST, vector, weigh
 
 DAY = 86_400
-TERMS = Terms(idle_rate=Decimal("0.4"), burn_share=Decimal("0.1"), burn_uid=0)
+TERMS = Terms(
+    idle_rate=Decimal("0.4"), fee_rate=Decimal("0.05"), burn_share=Decimal("0.1"), burn_uid=0
+)
 
 
 def machine(**changes: object) -> Machine:
@@ -23,13 +25,13 @@ def machine(**changes: object) -> Machine:
         "gpu_model": "H100",
         "gpu_count": 8,
         "price_per_gpu_usd": Decimal(2),
-        "online_seconds": DAY,
         "passed": 24,
-        "failed": 0,
         "rented_gpu_seconds": 0,
         "paid_usd": Decimal(0),
+        **changes,
     }
-    return Machine(**{**fields, **changes})  # type: ignore[arg-type]
+    bundles = [f"{number:064x}" for number in range(fields["passed"])]  # type: ignore[call-overload]
+    return Machine(**{"bundles": bundles, **fields})  # type: ignore[arg-type]
 
 
 def data(*machines: Machine, emission: int = 1_000, terms: Terms = TERMS) -> Data:
@@ -42,6 +44,7 @@ def data(*machines: Machine, emission: int = 1_000, terms: Terms = TERMS) -> Dat
         terms=terms,
         reference_prices={"H100": Decimal(2), "RTX 4090": Decimal("0.4")},
         uids={"alice": 3, "bob": 7},
+        rounds=tuple(range(100, 124)),
         machines=machines,
     )
 
@@ -62,12 +65,11 @@ class TestTerms:
     @pytest.mark.parametrize(
         ("better", "worse"),
         [
-            ({"passed": 24}, {"passed": 23, "failed": 1}),
-            ({"online_seconds": DAY}, {"online_seconds": DAY // 2}),
+            ({"passed": 24}, {"passed": 23}),
             ({"gpu_count": 8}, {"gpu_count": 4}),
             ({"price_per_gpu_usd": Decimal(2)}, {"price_per_gpu_usd": Decimal(3)}),
             ({"gpu_model": "H100"}, {"gpu_model": "RTX 4090", "price_per_gpu_usd": Decimal("0.4")}),
-            ({"rented_gpu_seconds": 8 * DAY, "paid_usd": Decimal(384)}, {}),
+            ({"rented_gpu_seconds": 8 * DAY, "passed": 0, "paid_usd": Decimal(38_400)}, {}),
         ],
     )
     def test_what_is_better_earns_more(
@@ -82,8 +84,8 @@ class TestTerms:
         ("changes", "why"),
         [
             ({"hotkey": "mallory"}, "not registered"),
-            ({"passed": 0}, "no proof of it passed"),
-            ({"gpu_count": 0, "failed": 1}, "newest proof failed"),
+            ({"passed": 0}, "passed no round"),
+            ({"gpu_count": 0}, "newest proof failed"),
             ({"gpu_model": "B300"}, "no reference price"),
             ({"price_per_gpu_usd": Decimal(0)}, "asks no price"),
         ],
@@ -96,17 +98,26 @@ class TestTerms:
 
 
 class TestRentals:
-    def test_emission_for_rented_time_is_never_more_than_was_paid(self) -> None:
-        """Renting one's own machines for a cent earns a cent."""
-        rented = {"rented_gpu_seconds": 8 * DAY, "paid_usd": Decimal("0.01")}
+    @pytest.mark.parametrize("passed", [0, 1, 24])
+    def test_renting_from_oneself_never_pays(self, passed: int) -> None:
+        """Whoever rents from oneself loses the fee; rented time earns no more than that, whatever the price."""
+        other = machine(node="b", hotkey="bob")
+        for paid in (Decimal("0.01"), Decimal(384), Decimal(1_000_000)):
+            rented = machine(passed=passed, rented_gpu_seconds=8 * DAY, paid_usd=paid)
 
-        result = weigh(data(machine(**rented), machine(node="b", hotkey="bob"), emission=1_000))
+            found = weigh(data(rented, other, emission=1_000)).scores[0]
 
-        assert result.scores[0].share * 1_000 == Fraction(1, 100)
-        assert result.scores[0].withheld > 0
+            assert found.idle == 0
+            assert found.share * 1_000 <= Fraction(paid) * Fraction(5, 100)
+
+    def test_a_round_vouches_for_its_part_of_the_window_and_for_no_more(self) -> None:
+        """One of eight GPUs, rented from oneself, keeps rounds away; the other seven are not taken as proven."""
+        found = score(passed=1, rented_gpu_seconds=23 * DAY // 24, paid_usd=Decimal(46))
+
+        assert found.idle == Fraction(1, 24)
 
     def test_what_is_withheld_goes_to_nobody_else(self) -> None:
-        paid = {"rented_gpu_seconds": 8 * DAY, "paid_usd": Decimal(10_000)}
+        paid = {"rented_gpu_seconds": 8 * DAY, "paid_usd": Decimal(1_000_000)}
         cheap = {**paid, "paid_usd": Decimal("0.01")}
         other = machine(node="b", hotkey="bob")
 
@@ -119,7 +130,7 @@ class TestRentals:
         assert dishonest.burnt > honest.burnt
 
     def test_more_rented_time_than_there_is_counts_as_all_of_it(self) -> None:
-        paid = Decimal(10_000)
+        paid = Decimal(1_000_000)
         assert (
             score(rented_gpu_seconds=80 * DAY, paid_usd=paid).share
             == score(rented_gpu_seconds=8 * DAY, paid_usd=paid).share
@@ -133,9 +144,7 @@ machines = st.builds(
     gpu_model=st.sampled_from(["H100", "RTX 4090", "B300"]),
     gpu_count=st.integers(0, 8),
     price_per_gpu_usd=st.decimals(0, 20, places=9),
-    online_seconds=st.integers(0, DAY),
     passed=st.integers(0, 30),
-    failed=st.integers(0, 30),
     rented_gpu_seconds=st.integers(0, 9 * DAY),
     paid_usd=st.decimals(0, 500, places=9),
 )
@@ -152,7 +161,7 @@ def test_rules_hold_whatever_the_data(rows: list[Machine], emission: int) -> Non
     points = sum(one.points for one in result.scores)
     for one in result.scores:
         for_idle = one.idle_points * Fraction(9, 10) / points if points else 0
-        assert (one.share - for_idle) * emission <= Fraction(one.machine.paid_usd)
+        assert (one.share - for_idle) * emission <= Fraction(one.machine.paid_usd) / 20
     total = sum(result.vector.weights)
     for uid, weight in zip(result.vector.uids, result.vector.weights, strict=True):
         assert 0 < weight <= MOST
@@ -191,8 +200,9 @@ class TestPublished:
             b"[]",
             b"{}",
             b"[" * 100_000,
-            encode(data(machine())).replace(b'"format":1', b'"format":2'),
+            encode(data(machine())).replace(b'"format":2', b'"format":1'),
             encode(data(machine())).replace(b'"passed":24', b'"passed":-1'),
+            encode(data(machine())).replace(b'"passed":24', b'"passed":23'),
             encode(data(machine())).replace(b'"passed":24', b'"passed":1.5'),
             encode(data(machine())).replace(b'"paid_usd":"0"', b'"paid_usd":"NaN"'),
             encode(data(machine())).replace(b'"paid_usd":"0"', b'"paid_usd":0'),

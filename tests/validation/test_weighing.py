@@ -15,10 +15,18 @@ from billing.chain.local import node as localnode
 from billing.chain.local import subnet
 from billing.models import LocalNeuron, LocalWeights
 from core import clock
-from marketplace.models import Node, NodeEvent, UsageFact
+from marketplace.models import Node, UsageFact
 from tests.factories.marketplace import make_node, make_provider
 from tests.factories.rates import price_is
-from validation.models import Proof, ProofStatus, Purpose, SubmissionStatus, Verdict, Weighing
+from validation.models import (
+    Proof,
+    ProofStatus,
+    Purpose,
+    Round,
+    SubmissionStatus,
+    Verdict,
+    Weighing,
+)
 from validation.scoring.data import decode
 from validation.scoring.weights import weigh
 from validation.services import score_data, weighing
@@ -42,47 +50,82 @@ def validator(settings: Settings, tmp_path: Path) -> None:
 
 
 def machine(**fields: Any) -> Node:
-    """Make a machine of Bob's that has stood on the market for two days."""
+    """Make a machine of Bob's."""
     provider = fields.pop("provider", None) or make_provider(hotkey=HOTKEY)
-    node = make_node(provider=provider, **fields)
-    stood(node, to="available", ago=timedelta(days=2))
-    return node
+    return make_node(provider=provider, **fields)
 
 
-def stood(node: Node, *, to: str, ago: timedelta) -> None:
-    NodeEvent.objects.create(
-        node=node, from_status="", to_status=to, reason_code="added", created_at=NOW - ago
-    )
+def held(*, ago: timedelta) -> Round:
+    """Hold a round, as long ago as that."""
+    at = NOW - ago
+    block = 10_000 - round(ago.total_seconds() / 60)
+    fields = {"beacon_hash": "ab" * 32, "started_at": at, "next_at": at + timedelta(hours=1)}
+    return Round.objects.get_or_create(chain="c", beacon_number=block, defaults=fields)[0]
 
 
-def prove(node: Node, verdict: Verdict, *, ago: timedelta = timedelta(hours=1)) -> Proof:
-    return Proof.objects.create(
-        node=node,
-        gpu_model=node.gpu_model,
-        gpu_count=node.gpu_count,
-        simulated=True,
-        purpose=Purpose.SWEEP,
-        status=ProofStatus.DONE,
-        verdict=verdict,
-        wanted_at=NOW - ago,
-        finished_at=NOW - ago,
-        bundle_sha256=uuid4().hex * 2,
-    )
+def prove(
+    node: Node, verdict: Verdict, *, ago: timedelta = timedelta(hours=1), **fields: Any
+) -> Proof:
+    """Let a machine take part in a round, or in something else where ``fields`` say so."""
+    values: dict[str, Any] = {
+        "node": node,
+        "gpu_model": node.gpu_model,
+        "gpu_count": node.gpu_count,
+        "simulated": True,
+        "purpose": Purpose.SWEEP,
+        "status": ProofStatus.DONE,
+        "verdict": verdict,
+        "wanted_at": NOW - ago,
+        "finished_at": NOW - ago,
+        "bundle_sha256": uuid4().hex * 2,
+        "attempt": 1,
+    }
+    if "purpose" not in fields:
+        values["round"] = held(ago=ago)
+    return Proof.objects.create(**{**values, **fields})
 
 
 class TestData:
-    def test_counts_decided_proofs_of_the_window_only(self) -> None:
+    def test_counts_rounds_that_were_passed_in_their_first_sitting(self) -> None:
         node = machine()
-        counted = [prove(node, Verdict.FAIL, ago=timedelta(hours=3)), prove(node, Verdict.PASS)]
+        prove(node, Verdict.FAIL, ago=timedelta(hours=4))
+        prove(node, Verdict.PASS, ago=timedelta(hours=3), attempt=2)
+        counted = prove(node, Verdict.PASS, ago=timedelta(hours=2))
         prove(node, Verdict.UNKNOWN)
-        prove(node, Verdict.NOT_RUN)
-        prove(node, Verdict.FAIL, ago=timedelta(hours=25))
+        prove(node, Verdict.PASS, ago=timedelta(hours=25))
+        prove(node, Verdict.PASS, ago=timedelta(minutes=3))
 
         (row,) = score_data.machines(WINDOW, simulated=True)
 
         assert (row.node, row.hotkey) == (str(node.public_id), HOTKEY)
-        assert (row.passed, row.failed, row.gpu_count) == (1, 1, 8)
-        assert list(row.bundles) == [proof.bundle_sha256 for proof in counted]
+        assert (row.passed, row.gpu_count) == (1, 8)
+        assert list(row.bundles) == [counted.bundle_sha256]
+        assert len(score_data.rounds(WINDOW)) == 4
+
+    @pytest.mark.parametrize("purpose", [Purpose.HAND_OVER, Purpose.RETURN, Purpose.ON_DEMAND])
+    def test_a_proof_of_one_machine_alone_counts_for_no_round(self, purpose: Purpose) -> None:
+        node = machine()
+        prove(node, Verdict.PASS, ago=timedelta(hours=3))
+        prove(node, Verdict.PASS, purpose=purpose)
+
+        assert score_data.machines(WINDOW, simulated=True)[0].passed == 1
+
+    def test_a_look_at_rented_gpus_proves_none(self) -> None:
+        node = machine()
+        prove(node, Verdict.FAIL, ago=timedelta(hours=3))
+        prove(node, Verdict.PASS, purpose=Purpose.HAND_OVER, bundle_sha256="")
+
+        assert score_data.machines(WINDOW, simulated=True)[0].gpu_count == 0
+
+    def test_a_machine_that_was_rented_all_the_time_stands_as_it_was_proven(self) -> None:
+        node = machine()
+        prove(node, Verdict.PASS, ago=timedelta(hours=40))
+        assert score_data.machines(WINDOW, simulated=True) == []
+        rent(node, ago=timedelta(hours=30), hours=30)
+
+        (row,) = score_data.machines(WINDOW, simulated=True)
+
+        assert (row.passed, row.gpu_count) == (0, 8)
 
     def test_a_failed_newest_proof_leaves_no_gpu(self) -> None:
         node = machine()
@@ -96,22 +139,13 @@ class TestData:
 
         assert score_data.machines(WINDOW, simulated=False) == []
 
-    def test_cuts_rentals_and_time_online_to_the_window(self) -> None:
+    def test_cuts_rentals_to_the_window(self) -> None:
         node = machine()
-        stood(node, to="offline", ago=timedelta(hours=6))
         prove(node, Verdict.PASS, ago=timedelta(hours=8))
-        UsageFact.objects.create(
-            node_id=node.pk,
-            holder=uuid4(),
-            started_at=NOW - timedelta(hours=28),
-            ended_at=NOW - timedelta(hours=20),
-            gpu_count=4,
-            paid_usd=Decimal(8),
-        )
+        rent(node, ago=timedelta(hours=28), hours=8)
 
         (row,) = score_data.machines(WINDOW, simulated=True)
 
-        assert row.online_seconds == 18 * 3600
         assert row.rented_gpu_seconds == 4 * 4 * 3600
         assert row.paid_usd == Decimal(4)
 
@@ -124,6 +158,18 @@ class TestData:
 
         with django_assert_num_queries(1):
             assert len(score_data.machines(WINDOW, simulated=True)) == 5
+
+
+def rent(node: Node, *, ago: timedelta, hours: int) -> None:
+    """Let four GPUs be rented for a dollar an hour."""
+    UsageFact.objects.create(
+        node_id=node.pk,
+        holder=uuid4(),
+        started_at=NOW - ago,
+        ended_at=NOW - ago + timedelta(hours=hours),
+        gpu_count=4,
+        paid_usd=Decimal(hours),
+    )
 
 
 class TestWeighing:

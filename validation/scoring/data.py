@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import Any, Final
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 # More than any subnet holds; a hostile file ends here.
 MOST_MACHINES: Final = 100_000
 MOST_BYTES: Final = 64 << 20
@@ -23,10 +23,9 @@ class NotData(ValueError):
 class Machine:
     """One machine over the window.
 
-    ``online_seconds`` is how long it stood on the market and answered its probes: our own word, not provable.
-    ``passed`` and ``failed`` count its proofs that ended so; unknown and not_run are in neither. ``gpu_count`` is what
-    its newest passed proof showed, 0 if none did or a failed one is newer. ``bundles`` are the SHA-256 of the proofs
-    counted, so that each can be checked; ``paid_usd`` is what renters paid for ``rented_gpu_seconds``.
+    ``passed`` counts the rounds of `Data.rounds` that it passed in their first sitting; ``bundles`` are the SHA-256 of
+    those proofs, one each, so that anybody can count them. ``gpu_count`` is what its newest decided proof showed, 0 if
+    that one failed. ``paid_usd`` is what renters paid for ``rented_gpu_seconds``.
     """
 
     node: str
@@ -34,9 +33,7 @@ class Machine:
     gpu_model: str
     gpu_count: int
     price_per_gpu_usd: Decimal
-    online_seconds: int
     passed: int
-    failed: int
     rented_gpu_seconds: int
     paid_usd: Decimal
     bundles: Sequence[str] = ()
@@ -46,11 +43,12 @@ class Machine:
 class Terms:
     """What the operator sets, published with every vector.
 
-    ``idle_rate`` is what a proven idle GPU earns as a part of a rented one; ``burn_share`` of the emission goes to
-    nobody; both in 0..1.
+    ``idle_rate`` is what a proven idle GPU earns as a part of a rented one; ``fee_rate`` is the market's part of what
+    renters pay; ``burn_share`` of the emission goes to nobody; all in 0..1.
     """
 
     idle_rate: Decimal
+    fee_rate: Decimal
     burn_share: Decimal
     burn_uid: int
 
@@ -60,7 +58,8 @@ class Data:
     """Everything that a vector follows from.
 
     ``emission_usd`` is what miners as a whole are given in the window, in USD; ``reference_prices`` are USD per GPU
-    and hour by model; ``uids`` are the places of the hotkeys on the subnet.
+    and hour by model; ``uids`` are the places of the hotkeys on the subnet; ``rounds`` are the blocks at which all idle
+    machines were asked.
     """
 
     netuid: int
@@ -71,6 +70,7 @@ class Data:
     terms: Terms
     reference_prices: Mapping[str, Decimal]
     uids: Mapping[str, int]
+    rounds: Sequence[int]
     machines: Sequence[Machine]
 
 
@@ -116,6 +116,7 @@ def _data(body: Mapping[str, Any]) -> Data:
         emission_usd=_decimal(body["emission_usd"]),
         terms=Terms(
             idle_rate=_share(terms["idle_rate"]),
+            fee_rate=_share(terms["fee_rate"]),
             burn_share=_share(terms["burn_share"]),
             burn_uid=_natural(terms["burn_uid"]),
         ),
@@ -123,23 +124,25 @@ def _data(body: Mapping[str, Any]) -> Data:
             str(model): _decimal(price) for model, price in body["reference_prices"].items()
         },
         uids={str(hotkey): _natural(uid) for hotkey, uid in body["uids"].items()},
+        rounds=tuple(_natural(block) for block in body["rounds"]),
         machines=[_machine(machine) for machine in body["machines"]],
     )
 
 
 def _machine(body: Mapping[str, Any]) -> Machine:
+    passed, bundles = _natural(body["passed"]), tuple(str(one) for one in body["bundles"])
+    if len(set(bundles)) != passed:
+        raise NotData(f"{len(set(bundles))} bundles do not show {passed} passed proofs.")
     return Machine(
         node=str(body["node"]),
         hotkey=str(body["hotkey"]),
         gpu_model=str(body["gpu_model"]),
         gpu_count=_natural(body["gpu_count"]),
         price_per_gpu_usd=_decimal(body["price_per_gpu_usd"]),
-        online_seconds=_natural(body["online_seconds"]),
-        passed=_natural(body["passed"]),
-        failed=_natural(body["failed"]),
+        passed=passed,
         rented_gpu_seconds=_natural(body["rented_gpu_seconds"]),
         paid_usd=_decimal(body["paid_usd"]),
-        bundles=tuple(str(one) for one in body["bundles"]),
+        bundles=bundles,
     )
 
 

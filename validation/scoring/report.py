@@ -34,7 +34,7 @@ def lines(data: Data, result: Result) -> Iterator[str]:
 
 
 def _machine(score: Score) -> Mapping[str, Any]:
-    terms = ("uptime", "capacity", "rented", "price", "idle_points", "rented_points")
+    terms = ("uptime", "capacity", "rented", "idle", "price", "idle_points", "rented_points")
     return {
         "node": score.machine.node,
         "hotkey": score.machine.hotkey,
@@ -48,7 +48,7 @@ def _terms(score: Score) -> str:
         return f"nothing: {score.why_not}"
     return (
         f"share {_percent(score.share)} = capacity {float(score.capacity):.2f} USD/h"
-        f" x uptime {_percent(score.uptime)}, rented {_percent(score.rented)}, price {_percent(score.price)}"
+        f", rented {_percent(score.rented)}, idle {_percent(score.idle)}, price {_percent(score.price)}"
         + (f", withheld {_percent(score.withheld)}" if score.withheld else "")
     )
 

@@ -14,22 +14,27 @@ NOTHING: Final = Fraction(0)
 class Score:
     """One machine's terms; points are USD an hour of proven capacity, ``share`` is its part of the emission, 0..1.
 
-    ``uptime`` is the time online times the share of proofs passed, ``capacity`` USD an hour at the reference price,
-    ``rented`` the rented share of its GPU time, ``price`` 1 at or below the reference and less above it.
-    ``withheld`` is the part that its rentals would have earned beyond what the renters paid: it is burnt. ``why_not``
-    says why a machine has no points.
+    ``capacity`` is USD an hour at the reference price, ``rented`` the rented share of its GPU time, ``idle`` the share
+    in which it was idle and passed, ``price`` 1 at or below the reference and less above it. ``withheld`` is the part
+    that its rentals would have earned beyond the market's fee on them: it is burnt. ``why_not`` says why a machine has
+    no points.
     """
 
     machine: Machine
-    uptime: Fraction = NOTHING
     capacity: Fraction = NOTHING
     rented: Fraction = NOTHING
+    idle: Fraction = NOTHING
     price: Fraction = NOTHING
     idle_points: Fraction = NOTHING
     rented_points: Fraction = NOTHING
     share: Fraction = NOTHING
     withheld: Fraction = NOTHING
     why_not: str = ""
+
+    @property
+    def uptime(self) -> Fraction:
+        """Give the share of the window that renters or passed rounds vouch for."""
+        return self.rented + self.idle
 
     @property
     def points(self) -> Fraction:
@@ -40,8 +45,9 @@ class Score:
 def scores(data: Data) -> Sequence[Score]:
     """Score every machine, in the order of the data.
 
-    The emission less the burn share is divided by points; what a machine's rentals would earn beyond what their
-    renters paid is withheld and given to nobody, so that renting from oneself never pays.
+    The emission less the burn share is divided by points; what a machine's rentals would earn beyond the market's fee on
+    them is withheld and given to nobody. Nothing but money shows that rented GPUs are there, and who rents from oneself
+    gets all of it back but the fee: so that never pays.
     """
     scored = [_points(machine, data) for machine in data.machines]
     total = sum((score.points for score in scored), NOTHING)
@@ -65,31 +71,29 @@ def _points(machine: Machine, data: Data) -> Score:
     if reason := _why_not(machine, data):
         return Score(machine=machine, why_not=reason)
     reference = Fraction(data.reference_prices[machine.gpu_model])
-    uptime = _part(machine.online_seconds, data.window_seconds) * _part(
-        machine.passed, machine.passed + machine.failed
-    )
     capacity = machine.gpu_count * reference
     rented = _part(machine.rented_gpu_seconds, machine.gpu_count * data.window_seconds)
+    # Each round vouches for its part of the window; what no round saw idle and no renter used counts as down.
+    idle = min(1 - rented, _part(machine.passed, len(data.rounds)))
     price = min(Fraction(1), reference / Fraction(machine.price_per_gpu_usd))
-    proven = capacity * uptime
     return Score(
         machine=machine,
-        uptime=uptime,
         capacity=capacity,
         rented=rented,
+        idle=idle,
         price=price,
-        idle_points=proven * (1 - rented) * price * Fraction(data.terms.idle_rate),
-        rented_points=proven * rented,
+        idle_points=capacity * idle * price * Fraction(data.terms.idle_rate),
+        rented_points=capacity * rented,
     )
 
 
 def _why_not(machine: Machine, data: Data) -> str:
     if machine.hotkey not in data.uids:
         return "its hotkey is not registered on the subnet"
-    if not machine.passed:
-        return "no proof of it passed in the window"
     if not machine.gpu_count:
-        return "its newest proof failed"
+        return "its newest proof failed, or none was decided"
+    if not machine.passed and not machine.rented_gpu_seconds:
+        return "it passed no round in the window"
     if machine.gpu_model not in data.reference_prices:
         return "its GPU model has no reference price yet"
     if not machine.price_per_gpu_usd:
@@ -110,7 +114,8 @@ def _shared(score: Score, per_point: Fraction, data: Data) -> Score:
 
 
 def _most_for_rented(machine: Machine, data: Data) -> Fraction:
-    """Give the part of the emission that is worth what the machine's renters paid."""
+    """Give the part of the emission that is worth the market's fee on what the machine's renters paid."""
     if not data.emission_usd:
         return Fraction(1)
-    return Fraction(machine.paid_usd) / Fraction(data.emission_usd)
+    fee = Fraction(machine.paid_usd) * Fraction(data.terms.fee_rate)
+    return fee / Fraction(data.emission_usd)

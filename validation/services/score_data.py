@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -10,20 +10,24 @@ from django.db import connection
 
 from validation.scoring.data import Machine
 
-# Of each machine: proofs that ended in the window, what the newest decided one showed, paid use cut to the window, and
-# the time that its status was one that answers. A simulated proof counts on a simulated chain alone.
+# Rounds are counted once they are over, first sitting and all.
+OVER_AFTER: Final = timedelta(minutes=10)
+ROUNDS: Final = """
+SELECT beacon_number FROM validation_round WHERE started_at > %(since)s - %(over)s AND started_at <= %(until)s - %(over)s
+ORDER BY beacon_number
+"""
+# Of each machine: the rounds of the window that it passed in their first sitting, what its newest decided proof showed,
+# and paid use cut to the window. A proof that somebody asked for counts for no round: it was asked of one machine alone.
+# A simulated proof counts on a simulated chain alone.
 MACHINES: Final = """
-WITH proven AS (
-    SELECT node_id,
-        count(*) FILTER (WHERE verdict = 'pass') AS passed,
-        count(*) FILTER (WHERE verdict = 'fail') AS failed,
-        (array_agg(CASE verdict WHEN 'pass' THEN gpu_count ELSE 0 END ORDER BY id DESC))[1] AS gpu_count,
-        (array_agg(gpu_model_id ORDER BY id DESC))[1] AS gpu_model_id,
-        array_agg(bundle_sha256 ORDER BY id) AS bundles
-    FROM validation_proof
-    WHERE verdict IN ('pass', 'fail') AND finished_at > %(since)s AND finished_at <= %(until)s
-    AND (NOT simulated OR %(simulated)s)
-    GROUP BY node_id
+WITH asked AS (
+    SELECT proof.node_id,
+        count(*) FILTER (WHERE verdict = 'pass' AND attempt = 1) AS passed,
+        array_agg(bundle_sha256 ORDER BY proof.id) FILTER (WHERE verdict = 'pass' AND attempt = 1) AS bundles
+    FROM validation_proof proof JOIN validation_round round ON round.id = proof.round_id
+    WHERE round.started_at > %(since)s - %(over)s AND round.started_at <= %(until)s - %(over)s
+    AND purpose = 'sweep' AND (NOT simulated OR %(simulated)s)
+    GROUP BY proof.node_id
 ), used AS (
     SELECT node_id,
         sum(gpu_count * extract(epoch FROM cut)) AS gpu_seconds,
@@ -34,24 +38,24 @@ WITH proven AS (
         FROM marketplace_usagefact WHERE ended_at > %(since)s AND started_at < %(until)s
     ) fact
     GROUP BY node_id
-), stood AS (
-    SELECT node_id, created_at AS since, to_status AS status,
-        lead(created_at, 1, %(until)s) OVER (PARTITION BY node_id ORDER BY created_at, id) AS until
-    FROM marketplace_nodeevent WHERE to_status <> '' AND created_at <= %(until)s
-    AND node_id IN (SELECT node_id FROM proven)
-), online AS (
-    SELECT node_id, sum(extract(epoch FROM least(until, %(until)s) - greatest(since, %(since)s))) AS seconds
-    FROM stood WHERE status = ANY(%(answering)s) AND until > %(since)s GROUP BY node_id
+), newest AS (
+    SELECT DISTINCT ON (node_id) node_id, gpu_model_id,
+        CASE verdict WHEN 'pass' THEN gpu_count ELSE 0 END AS gpu_count
+    FROM validation_proof
+    WHERE verdict IN ('pass', 'fail') AND purpose <> 'hand_over' AND finished_at <= %(until)s
+    AND (NOT simulated OR %(simulated)s)
+    AND node_id IN (SELECT node_id FROM asked UNION SELECT node_id FROM used)
+    ORDER BY node_id, id DESC
 )
-SELECT node.public_id, coalesce(provider.hotkey, ''), model.name, proven.gpu_count, node.price_per_gpu_usd,
-    floor(coalesce(online.seconds, 0)), proven.passed, proven.failed, floor(coalesce(used.gpu_seconds, 0)),
-    round(coalesce(used.paid_usd, 0), 9), proven.bundles
-FROM proven
-JOIN marketplace_node node ON node.id = proven.node_id
+SELECT node.public_id, coalesce(provider.hotkey, ''), model.name, newest.gpu_count, node.price_per_gpu_usd,
+    coalesce(asked.passed, 0), floor(coalesce(used.gpu_seconds, 0)), round(coalesce(used.paid_usd, 0), 9),
+    coalesce(asked.bundles, ARRAY[]::varchar[])
+FROM newest
+JOIN marketplace_node node ON node.id = newest.node_id
 JOIN marketplace_provider provider ON provider.id = node.provider_id
-JOIN marketplace_gpumodel model ON model.id = proven.gpu_model_id
+JOIN marketplace_gpumodel model ON model.id = newest.gpu_model_id
+LEFT JOIN asked ON asked.node_id = node.id
 LEFT JOIN used ON used.node_id = node.id
-LEFT JOIN online ON online.node_id = node.id
 ORDER BY node.public_id
 """
 # The median of what is asked for a GPU and hour, over machines that are on the market.
@@ -76,14 +80,14 @@ class Window:
         return int((self.until - self.since).total_seconds())
 
 
+def rounds(window: Window) -> tuple[int, ...]:
+    """Give the blocks of the window's rounds."""
+    return tuple(block for (block,) in _rows(ROUNDS, _bounds(window)))
+
+
 def machines(window: Window, *, simulated: bool) -> list[Machine]:
-    """Give every machine with a decided proof in the window."""
-    params = {
-        "since": window.since,
-        "until": window.until,
-        "simulated": simulated,
-        "answering": ANSWERING,
-    }
+    """Give every machine that was asked or rented in the window and had a decided proof."""
+    params = {**_bounds(window), "simulated": simulated}
     return [_machine(row) for row in _rows(MACHINES, params)]
 
 
@@ -92,17 +96,19 @@ def reference_prices() -> Mapping[str, Decimal]:
     return dict(_rows(REFERENCE_PRICES, {"answering": ANSWERING}))
 
 
+def _bounds(window: Window) -> Mapping[str, Any]:
+    return {"since": window.since, "until": window.until, "over": OVER_AFTER}
+
+
 def _machine(row: tuple[Any, ...]) -> Machine:
-    node, hotkey, model, gpus, price, online, passed, failed, rented, paid, bundles = row
+    node, hotkey, model, gpus, price, passed, rented, paid, bundles = row
     return Machine(
         node=str(node),
         hotkey=hotkey,
         gpu_model=model,
         gpu_count=gpus,
         price_per_gpu_usd=price,
-        online_seconds=int(online),
         passed=passed,
-        failed=failed,
         rented_gpu_seconds=int(rented),
         paid_usd=paid,
         bundles=tuple(bundles),

@@ -119,10 +119,12 @@ def _data(
         emission_usd=emission.quantize(Decimal("1e-9")),
         terms=Terms(
             idle_rate=settings.MARKET_SCORE_IDLE_RATE,
+            fee_rate=settings.MARKET_FEE_RATE,
             burn_share=settings.MARKET_SCORE_BURN_SHARE,
             burn_uid=settings.MARKET_SCORE_BURN_UID,
         ),
         reference_prices=score_data.reference_prices(),
         uids={one.hotkey: one.uid for one in subnet.neurons},
+        rounds=score_data.rounds(window),
         machines=score_data.machines(window, simulated=network.simulated),
     )
