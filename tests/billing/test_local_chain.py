@@ -57,31 +57,6 @@ class TestClock:
 
 
 class TestTransfers:
-    def test_lands_in_the_next_block(self) -> None:
-        alice = LocalWallet()
-        head = gateway.heads().best
-
-        alice.pay(BOB, 3 * TAO)
-        node.produce()
-
-        (transfer,) = gateway.block(head + 1).transfers
-        assert (transfer.sender, transfer.destination, transfer.rao) == (
-            alice.address,
-            BOB,
-            3 * TAO,
-        )
-        assert gateway.balance(BOB) == 3 * TAO
-        assert gateway.balance(alice.address) == 97 * TAO - node.FEE_RAO
-
-    def test_a_repeat_is_the_first_one(self) -> None:
-        alice = LocalWallet()
-        signed = gateway.sign_transfer(signer=alice.keypair, to=BOB, rao=TAO)
-
-        gateway.submit(signed)
-        gateway.submit(signed)
-
-        assert gateway.balance(BOB) == TAO
-
     def test_an_old_nonce_is_refused(self) -> None:
         alice = LocalWallet()
         stale = gateway.sign_transfer(signer=alice.keypair, to=BOB, rao=2 * TAO)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Sum
 
 from billing.chain import keys
 from billing.chain.local import node, wire
 from billing.chain.port import Hyperparameters, Neuron, Subnet, WeightsRefused
-from billing.models import LocalNeuron, LocalWeights
+from billing.models import LocalNeuron, LocalStake, LocalWeights
 from core.errors import Conflict, Invalid
 
 PLACES: Final = 256
@@ -37,8 +37,30 @@ class SignedWeights:
 
 def subnet(netuid: int) -> Subnet:
     """Give a subnet; one that nobody joined is empty."""
+    head = node.chain().head
     rows = LocalNeuron.objects.filter(netuid=netuid).order_by("uid")
-    neurons = tuple(Neuron(row.uid, row.hotkey) for row in rows)
+    weighed = dict(
+        LocalWeights.objects.filter(netuid=netuid, block_number__lte=head)
+        .values_list("hotkey")
+        .annotate(block=Max("block_number"))
+    )
+    staked = dict(
+        LocalStake.objects.filter(netuid=netuid)
+        .values_list("hotkey")
+        .annotate(total=Sum("alpha_rao"))
+    )
+    neurons = tuple(
+        Neuron(
+            uid=row.uid,
+            hotkey=row.hotkey,
+            stake_rao=int(staked.get(row.hotkey, 0)),
+            # Anybody may set weights here.
+            validator_permit=True,
+            active=row.hotkey in weighed,
+            last_update_block=weighed.get(row.hotkey, 0),
+        )
+        for row in rows
+    )
     return Subnet(netuid=netuid, tempo=TEMPO, emission_rao=EMISSION_RAO, neurons=neurons)
 
 
