@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from json import dumps
 from pathlib import Path
@@ -10,8 +11,12 @@ from time import time
 
 import pytest
 
-from validation.challenge import command, dialogue
+from tests.validation.sessions import MACHINE
+from validation.challenge import command, dialogue, session
 from validation.challenge.dialogue import SHORT_BYTES, ProverFault
+from validation.challenge.session import Subject
+from validation.proof.bundle.records import Purpose
+from validation.proof.parameters import RESERVED_BYTES, Parameters, products_that_fill
 from validation.prover.build import build
 from validation.verifier.verifying import verify
 
@@ -82,6 +87,20 @@ def test_without_a_prover_there_is_no_proof(
 
 def test_without_a_market_there_is_no_coin(prover: list[str], tmp_path: Path) -> None:
     assert ask("http://127.0.0.1:9", tmp_path / "mine", *prover) == command.NO_PROOF
+
+
+@pytest.mark.parametrize("mib", [49_140, 46_068], ids=["without ECC", "with ECC"])
+def test_a_real_card_is_asked_for_the_memory_that_it_has(mib: int) -> None:
+    """An RTX 6000 Ada is listed with 49,140 MiB, of which error correction takes a sixteenth."""
+    machine = replace(MACHINE, simulated=False)
+    listed = Parameters(n=16_384, products=products_that_fill(49_140 << 20, n=16_384))
+    subject = Subject(purpose=Purpose.SWEEP, machine=machine, parameters=listed)
+    card = dialogue.ReadyCard(uuid="GPU-0", name="RTX 6000 Ada", memory_bytes=mib << 20, kind="gpu")
+
+    asked = session._card(card, subject).parameters
+
+    assert asked.products == products_that_fill(mib << 20, n=16_384)
+    assert asked.resident_bytes <= (mib << 20) - RESERVED_BYTES
 
 
 class Said:

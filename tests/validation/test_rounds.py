@@ -1,6 +1,7 @@
 """When machines are proven: rounds at one block, hand-overs, and what waits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -11,11 +12,12 @@ from marketplace.services.usage import record_hand_over
 from tests.factories.marketplace import NOON, make_node
 from tests.factories.validation import make_proof
 from validation.models import Band, CardSample, Proof, ProofStatus, Purpose, Round, Verdict
-from validation.services import bands, identity, proving, rounds, wanting
+from validation.proof.bundle.records import Card
+from validation.services import bands, identity, provers, proving, rounds, wanting
 
 pytestmark = pytest.mark.django_db
 
-SHAPE = "n=16384 products=152 sweeps=20 cards=8"
+SHAPE = "n=16384 sweeps=20 cards=8"
 
 
 class TestARound:
@@ -86,12 +88,24 @@ class TestCards:
 
         assert identity.check_alone(make_proof(node=second), uuids, now=NOON).status == "pass"
 
-    @pytest.mark.parametrize("change", [lambda own: own[1:], lambda own: [*own[1:], "GPU-other"]])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda cards: cards[1:],
+            lambda cards: [*cards[1:], replace(cards[0], uuid="GPU-other")],
+            lambda cards: [*cards[1:], replace(cards[0], memory_bytes=24 << 30)],
+        ],
+        ids=["missing", "another", "smaller"],
+    )
     def test_cards_that_are_not_the_listed_ones_fail(
-        self, change: Callable[[list[str]], list[str]]
+        self, change: Callable[[list[Card]], list[Card]]
     ) -> None:
         node = make_node()
-        own = list(node.gpus.values_list("uuid", flat=True))
+        sizes, memory = provers.parameters_of(node), node.gpu_model.memory_mib << 20
+        own = [
+            Card(uuid=gpu.uuid, name="", memory_bytes=memory, parameters=sizes)
+            for gpu in node.gpus.all()
+        ]
 
         assert identity.check_listed(node, own).status == "pass"
         assert identity.check_listed(node, change(own)).status == "fail"

@@ -6,7 +6,7 @@ Whatever the prover sends enters what is sent next, so nothing can be changed af
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from validation.challenge.dialogue import (
@@ -38,7 +38,7 @@ from validation.proof.bundle.records import (
     Transcript,
 )
 from validation.proof.hashing import Hash
-from validation.proof.parameters import VERSION, Parameters
+from validation.proof.parameters import VERSION, Parameters, products_that_fill
 from validation.proof.seeds import Nonces, nonces_from
 
 ECHOES: Final = 20
@@ -81,7 +81,9 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Which machine is asked, and for what."""
+    """Which machine is asked, and for what: a simulated card for as many products as ``parameters`` say, a real one for as
+    many as fill the memory that it claims.
+    """
 
     purpose: Purpose
     machine: Machine
@@ -147,7 +149,7 @@ class Session:
         listed = cards_of(ready)
         _demand_kind(listed, simulated=subject.machine.simulated)
         round_trip_us = min(self._echo() for _ in range(ECHOES))
-        cards = (_card(card, subject.parameters) for card in listed)
+        cards = (_card(card, subject) for card in listed)
         try:
             stated = Statement(
                 version=VERSION,
@@ -228,10 +230,12 @@ def _demand_kind(cards: Sequence[ReadyCard], *, simulated: bool) -> None:
         raise ProverFault(f"It lists cards that are not of the kind {expected}.")
 
 
-def _card(card: ReadyCard, parameters: Parameters) -> Card:
-    return Card(
-        uuid=card.uuid, name=card.name, memory_bytes=card.memory_bytes, parameters=parameters
-    )
+def _card(card: ReadyCard, subject: Subject) -> Card:
+    """Ask a card for all of its own memory: error correction takes a sixteenth, and cards of a model differ in it."""
+    asked = subject.parameters
+    if not subject.machine.simulated:
+        asked = replace(asked, products=products_that_fill(card.memory_bytes, n=asked.n))
+    return Card(uuid=card.uuid, name=card.name, memory_bytes=card.memory_bytes, parameters=asked)
 
 
 def _facts(ready: dict[str, Any]) -> dict[str, str]:

@@ -24,9 +24,8 @@ SIMULATED_VERSION: Final = 0
 
 
 def shape_of(parameters: Parameters, *, cards: int) -> str:
-    """Name what the times of a proof depend on."""
-    sizes = parameters
-    return f"n={sizes.n} products={sizes.products} sweeps={sizes.sweeps} cards={cards}"
+    """Name what the times of a proof depend on, beside the model: its cards' memory is within the bands' width."""
+    return f"n={parameters.n} sweeps={parameters.sweeps} cards={cards}"
 
 
 def band_of(gpu_model: GpuModel, shape: str) -> Band | None:

@@ -212,11 +212,11 @@ def _write_checks(proof: Proof, checks: Sequence[Check]) -> None:
 
 def _of_market(proof: Proof, found: Judged, *, now: datetime) -> list[Check]:
     """Check what a bundle alone cannot tell. Whose card it is can only be asked of somebody who has one."""
-    uuids = [card.uuid for card in found.transcript.statement.cards]
-    listed = identity.check_listed(proof.node, uuids)
+    cards = found.transcript.statement.cards
+    listed = identity.check_listed(proof.node, cards)
     if not found.is_sound or listed.status is Status.FAIL:
         return [listed]
-    return [listed, identity.check_alone(proof, uuids, now=now)]
+    return [listed, identity.check_alone(proof, [card.uuid for card in cards], now=now)]
 
 
 def _write_samples(proof: Proof, found: Judged, *, now: datetime) -> None:

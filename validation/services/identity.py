@@ -9,21 +9,27 @@ from django.db import connection
 
 from marketplace.models import Node
 from validation.models import CardSample, Proof
+from validation.proof.bundle.records import Card
+from validation.verifier.claims import LEAST_MEMORY, MOST_MEMORY
 from validation.verifier.report import Check, check
 
 # A card that was taken out of one machine may be in another after this.
 REMEMBERED: Final = timedelta(days=2)
+MIB: Final = 1 << 20
 
 
-def check_listed(node: Node, uuids: Sequence[str]) -> Check:
-    """Compare the cards that took part with those that the market knows of the machine."""
+def check_listed(node: Node, cards: Sequence[Card]) -> Check:
+    """Compare the cards that took part with what the market knows of the machine: which they are, and how large."""
     listed = set(node.gpus.values_list("uuid", flat=True))
-    shown = set(uuids)
+    shown = {card.uuid for card in cards}
+    wrong = [] if node.simulated else [card for card in cards if not _is_as_large(card, node)]
+    sizes = ", ".join(f"{card.memory_bytes / MIB:,.0f} MiB" for card in wrong)
     return check(
         "listing",
-        shown == listed,
-        measured=f"{len(shown & listed)} of {len(shown)} cards are listed; {len(listed - shown)} listed ones are missing",
-        required="the cards that the market lists, and no others, by UUID",
+        shown == listed and not wrong,
+        measured=f"{len(shown & listed)} of {len(shown)} cards are listed; {len(listed - shown)} listed ones are missing"
+        + (f"; of another size: {sizes}" if wrong else ""),
+        required="the cards that the market lists, and no others, by UUID; of their model's memory",
         remedy="Have the machine checked again after its cards were changed, then have it proven.",
     )
 
@@ -46,6 +52,10 @@ def check_alone(proof: Proof, uuids: Sequence[str], *, now: datetime) -> Check:
         required=f"cards that no other listed machine has shown within {REMEMBERED.days} days",
         remedy="Take the card's other machine off the market, or ask the operators to look.",
     )
+
+
+def _is_as_large(card: Card, node: Node) -> bool:
+    return LEAST_MEMORY <= card.memory_bytes / (node.gpu_model.memory_mib * MIB) <= MOST_MEMORY
 
 
 def _others(proof: Proof, uuids: Sequence[str], *, now: datetime) -> list[CardSample]:
