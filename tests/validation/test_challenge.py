@@ -5,17 +5,17 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from json import dumps
+from json import dumps, loads
 from pathlib import Path
 from time import time
 
 import pytest
 
-from tests.validation.sessions import MACHINE
+from tests.validation.sessions import MACHINE, block
 from validation.challenge import command, dialogue, session
 from validation.challenge.dialogue import SHORT_BYTES, ProverFault
 from validation.challenge.session import Subject
-from validation.proof.bundle.records import Purpose
+from validation.proof.bundle.records import Commitment, Purpose, Statement
 from validation.proof.parameters import RESERVED_BYTES, Parameters, products_that_fill
 from validation.prover.build import build
 from validation.verifier.verifying import verify
@@ -101,6 +101,47 @@ def test_a_real_card_is_asked_for_the_memory_that_it_has(mib: int) -> None:
 
     assert asked.products == products_that_fill(mib << 20, n=16_384)
     assert asked.resident_bytes <= (mib << 20) - RESERVED_BYTES
+
+
+def test_nothing_stands_between_a_time_and_what_is_sent_then() -> None:
+    """What others do, and waiting for the block, come before the stamp of a phase, never after it."""
+    done: list[str] = []
+
+    class Watched(session.Session):
+        def _fill(self, statement: Statement) -> Commitment:
+            raise StopIteration
+
+    asking = Watched(
+        line=Prover(done),
+        patience=command.PATIENCE,
+        go_on=lambda: done.append("go on"),
+        clock=lambda: done.append("stamp") or 0,  # type: ignore[func-returns-value]
+    )
+    subject = Subject(
+        purpose=Purpose.SWEEP, machine=MACHINE, parameters=Parameters(n=64, products=1)
+    )
+    coins = session.Coins(first=lambda: done.append("block") or block(1), later=lambda *_: block(2))
+
+    with pytest.raises(StopIteration):
+        asking.prove(subject, coins)
+
+    assert done[-3:] == ["go on", "block", "stamp"]
+
+
+class Prover:
+    """Gets ready and answers echoes."""
+
+    def __init__(self, done: list[str]) -> None:
+        self.done, self.message = done, {}
+
+    def send(self, line: bytes, *, seconds: float) -> None:
+        self.message = loads(line)
+
+    def receive(self, *, seconds: float, max_bytes: int) -> bytes:
+        self.done.append(self.message["type"])
+        card = {"uuid": "GPU-0", "name": "c", "memory_bytes": 1 << 20, "kind": "simulated"}
+        ready = {"type": "ready", "cards": [card]}
+        return dumps(ready if self.message["type"] == "hello" else self.message).encode()
 
 
 class Said:

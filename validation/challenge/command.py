@@ -54,7 +54,9 @@ def prove(chosen: argparse.Namespace) -> Transcript:
     market = Market(chosen.market.rstrip("/"))
     with pipe.started(chosen.command) as line:
         session = Session(line=line, patience=PATIENCE)
-        return session.prove(_subject(chosen), Coins(first=market.newest()[0], later=market.later))
+        return session.prove(
+            _subject(chosen), Coins(first=lambda: market.newest()[0], later=market.later)
+        )
 
 
 class Market:

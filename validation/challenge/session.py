@@ -92,11 +92,21 @@ class Subject:
     previous: Hash = NOTHING_BEFORE
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a prover says before it is asked anything."""
+
+    cards: Sequence[ReadyCard]
+    facts: dict[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coins:
-    """Where blocks come from: the one of the beginning; ``later`` waits for one after it that was made after a time."""
+    """Where blocks come from. ``first`` is asked once a prover is ready, and may wait for the block that it begins at;
+    ``later`` waits for one after that which was made after a time, in microseconds since 1970.
+    """
 
-    first: Block
+    first: Callable[[], Block]
     later: Callable[[Block, int], Block]
 
 
@@ -121,13 +131,15 @@ class Session:
 
         :raises ProverFault: it did not answer as it should.
         """
-        statement = self._state(subject, coins.first)
+        listed, round_trip_us = self._get_ready(subject)
         self.go_on()
+        beacon = coins.first()
+        statement = self._state(subject, listed, beacon=beacon, round_trip_us=round_trip_us)
         commitment = self._fill(statement)
         self.go_on()
         nonce, residency = self._sweep(statement, commitment)
         self.go_on()
-        coin = coins.later(coins.first, residency.answered_at)
+        coin = coins.later(beacon, residency.answered_at)
         self.go_on()
         # Whoever is gone by now left without having seen the coin.
         self._echo()
@@ -143,13 +155,19 @@ class Session:
         """Give what was exchanged so far as canonical JSON; nothing before the statement."""
         return encode(to_json(self.said)) if self.said else b""
 
-    def _state(self, subject: Subject, beacon: Block) -> Statement:
+    def _get_ready(self, subject: Subject) -> tuple[Ready, int]:
+        """Have the prover compile and load, and measure the round trip; give what it lists, and microseconds."""
         hello = {"type": "hello", "version": VERSION}
-        ready = ask(self.line, hello, expect="ready", seconds=self.patience.ready)
-        listed = cards_of(ready)
-        _demand_kind(listed, simulated=subject.machine.simulated)
+        answer = ask(self.line, hello, expect="ready", seconds=self.patience.ready)
+        cards = cards_of(answer)
+        _demand_kind(cards, simulated=subject.machine.simulated)
         round_trip_us = min(self._echo() for _ in range(ECHOES))
-        cards = (_card(card, subject) for card in listed)
+        return Ready(cards, _facts(answer)), round_trip_us
+
+    def _state(
+        self, subject: Subject, listed: Ready, *, beacon: Block, round_trip_us: int
+    ) -> Statement:
+        """Write down all that is known. Its time is that of sending: nothing slow may follow before it is sent."""
         try:
             stated = Statement(
                 version=VERSION,
@@ -158,9 +176,9 @@ class Session:
                 previous=subject.previous,
                 beacon=beacon,
                 nonce=self.nonces.statement,
-                cards=tuple(cards),
+                cards=tuple(_card(card, subject) for card in listed.cards),
                 bands=subject.bands,
-                facts=_facts(ready),
+                facts=listed.facts,
                 round_trip_us=round_trip_us,
                 sent_at=self.clock(),
             )

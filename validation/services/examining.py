@@ -102,7 +102,7 @@ def _examine(examination: Examination) -> Transcript:
     ):
         session = Session(line=talk, patience=patience, go_on=examination.go_on)
         examination.session = session
-        coins = Coins(first=examination.beacon(), later=beacons.later)
+        coins = Coins(first=examination.beacon, later=beacons.later)
         return session.prove(subject_of(examination.proof, node), coins)
 
 

@@ -32,6 +32,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
             found[way].append(_measure(way))
             print(_row(number + 1, way, found[way][-1]), flush=True)
     print(f"peak memory {max(one['peak_mib'] for one in found[OURS]):.0f} MiB")
+    late = statistics.median(one["late_ms"] for one in found[OURS])
+    print(f"a thread beside it wakes up late: {late:.1f} ms in one of 100 times")
     return _outcome({way: [one["cpu_seconds"] for one in rounds] for way, rounds in found.items()})
 
 

@@ -81,7 +81,7 @@ def prove(
         machine=_machine(model, count, simulated=simulated),
         parameters=sizes,
     )
-    coins = Coins(first=_block(1), later=lambda first, _: _block(first.number + 1))
+    coins = Coins(first=lambda: _block(1), later=lambda first, _: _block(first.number + 1))
     try:
         with _started(command) as line:
             transcript = Session(line=line, patience=PATIENCE).prove(subject, coins)
