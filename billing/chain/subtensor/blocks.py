@@ -16,6 +16,8 @@ from billing.chain.subtensor.runtimes import Runtime, Runtimes
 # Where every runtime keeps them: twox128 of the pallet and of the item.
 EVENTS_KEY: Final = "0x26aa394eea5630e07c48ae0c9558cef780d41e5e16056765bc8461851072c9d7"
 TIME_KEY: Final = "0xf0c365c3cf59d671eb72da0e7a4113c49f1f0515f462cdcf84e0f1d6045dfcbb"
+TIME_BYTES: Final = 8
+NO_EVENTS: Final = b"\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ def _decoded(raw: RawBlock, runtime: Runtime) -> Block:
 def _raw(block_hash: str, block: Any, happened: Any, time: Any) -> RawBlock:
     body = answers.mapping(answers.mapping(block).get("block"))
     header = _header(body.get("header"), block_hash)
-    if header.number and happened is None:
+    written = b"" if happened is None else answers.octets(happened)
+    if header.number and not written:
         raise EndpointFailed(
             f"It has no events of block {header.number}; it may have dropped them."
         )
@@ -148,7 +151,7 @@ def _raw(block_hash: str, block: Any, happened: Any, time: Any) -> RawBlock:
         header=header,
         at=_time(time) if header.number else datetime.fromtimestamp(0, UTC),
         extrinsics=tuple(answers.octets(one) for one in answers.sequence(body.get("extrinsics"))),
-        events=b"\0" if happened is None else answers.octets(happened),
+        events=written or NO_EVENTS,
     )
 
 
@@ -161,7 +164,10 @@ def _header(answer: Any, block_hash: str) -> Header:
 
 
 def _time(answer: Any) -> datetime:
-    milliseconds = int.from_bytes(answers.octets(answer), "little")
+    stored = answers.octets(answer)
+    if len(stored) != TIME_BYTES:
+        raise EndpointFailed("It has no time of a block.")
+    milliseconds = int.from_bytes(stored, "little")
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (OverflowError, ValueError, OSError):

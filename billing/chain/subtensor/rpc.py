@@ -84,6 +84,8 @@ class Connection:
         deadline = time.monotonic() + self._timeout
         while len(answers) < count:
             message = json.loads(socket.recv(timeout=max(0.0, deadline - time.monotonic())))
+            if not isinstance(message, dict):
+                raise TypeError("An answer is no object.")
             answers[message["id"]] = _result(message)
         return [answers[number] for number in range(count)]
 
