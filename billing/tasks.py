@@ -6,10 +6,10 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
-from billing import reconciliation, watcher
+from billing import watcher
 from billing.chain.gateway import gateway
 from billing.chain.port import ChainUnavailable
-from billing.services import pricing, sweeping
+from billing.services import pricing, proving, reconciling, sweeping
 from core import clock
 
 log = structlog.get_logger(__name__)
@@ -20,6 +20,7 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "billing.sweep": ("billing.tasks.sweep_deposits", 60.0, "chain"),
     "billing.rate": ("billing.tasks.refresh_rate", settings.MARKET_RATE_SECONDS, "checks"),
     "billing.check": ("billing.tasks.check_ledger", 3600.0, "metering"),
+    "billing.reconcile": ("billing.tasks.reconcile", 3600.0, "checks"),
 }
 
 
@@ -45,9 +46,14 @@ def sweep_deposits(**_: object) -> None:
 
 @shared_task(acks_late=True, soft_time_limit=300, time_limit=330)
 def check_ledger(**_: object) -> None:
-    """Recompute every balance and say loudly where one differs."""
-    for difference in reconciliation.differences():
-        log.error("ledger.difference", **difference.as_log())
+    """Prove the ledger and tell operators where it does not hold."""
+    proving.prove(now=clock.now())
+
+
+@shared_task(acks_late=True, soft_time_limit=600, time_limit=630)
+def reconcile(**_: object) -> None:
+    """Compare the ledger with the chain."""
+    reconciling.reconcile(gateway=gateway(), now=clock.now())
 
 
 @shared_task(soft_time_limit=60, time_limit=90)

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from billing import ledger
+from billing.services import reconciling
 from core import clock
 from lium_site import operations
 from rentals.models import Pod
@@ -20,13 +21,18 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the tables of the first page; unfold calls this."""
     now = clock.now()
     found = [*operations.checks(now=now), operations.chain_check(operations.chain(), now=now)]
-    found.append(operations.price_check(now=now))
+    found += [operations.price_check(now=now), operations.reconciliation_check()]
     context["tables"] = [
         _table("Alerts", ["Alert", "What to know", "Since"], _alerts()),
         _table("Stuck pods", ["Pod", "State", "Reason", "Since"], _stuck(now)),
         _table("Silent machines", ["Machine", "Failed looks", "Since"], _silent()),
         _table("Parts", ["Part", "State", "Seen"], [[c.label, c.state, c.detail] for c in found]),
         _table("Queues", ["Queue", "Waiting"], [[q.name, q.depth] for q in operations.queues()]),
+        _table(
+            "Ledger and chain, the newest comparison",
+            ["Key", "Address", "Recorded (rao)", "Found (rao)", "Difference (rao)", "Between them"],
+            _reconciled(),
+        ),
         _table("Trial balance", ["Currency", "Sum"], _balances()),
     ]
     return context
@@ -56,6 +62,27 @@ def _silent() -> list[list[Any]]:
 
 def _balances() -> list[list[Any]]:
     return [[currency, f"{total:f}"] for currency, total in sorted(ledger.trial_balance().items())]
+
+
+def _reconciled() -> list[list[Any]]:
+    found = reconciling.latest()
+    lines = found.lines.order_by("pk")[:SHOWN] if found else []
+    return [
+        [
+            f"{line.key} ({line.currency})",
+            line.address,
+            line.recorded_rao,
+            "unknown" if line.found_rao is None else line.found_rao,
+            "unknown" if line.difference_rao is None else line.difference_rao,
+            "; ".join(_between(one) for one in line.between),
+        ]
+        for line in lines
+    ]
+
+
+def _between(entry: dict[str, Any]) -> str:
+    used = "explains it" if entry["explains"] else "does not explain it"
+    return f"{entry['what']} ({entry['rao']:+}): {used}"
 
 
 def _link(pod: Pod) -> str:

@@ -14,6 +14,7 @@ from django.db.models import Sum
 
 from billing import rates
 from billing.models import Account, ChainCursor
+from billing.services import reconciling
 from lium_site.celery import QUEUES
 from marketplace.models import Alert
 
@@ -97,6 +98,16 @@ def price_check(*, now: datetime) -> Check:
     simulated = " (simulated)" if rate.simulated else ""
     detail = f"{rate.usd_per_tao:.2f} USD{simulated}, of {len(rate.observations)} sources"
     return Check("Price of TAO", "ok", detail, rate.observed_at)
+
+
+def reconciliation_check() -> Check:
+    """Say what the newest comparison of the ledger with the chain found; unknown is not in order."""
+    states = {"clean": "ok", "different": "failing", "unknown": "unknown"}
+    found = reconciling.latest()
+    if found is None:
+        return Check("Ledger and chain", "unknown", "not compared yet", None)
+    detail = found.note or f"no difference on {found.keys} keys"
+    return Check("Ledger and chain", states[found.status], detail, found.finished_at)
 
 
 def balances_by_currency() -> dict[str, Decimal]:

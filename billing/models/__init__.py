@@ -31,6 +31,11 @@ from billing.models.rate import (
     RateSource,
     SourceKind,
 )
+from billing.models.reconciliation import (
+    Reconciliation,
+    ReconciliationLine,
+    ReconciliationStatus,
+)
 from billing.models.standing import LinkedColdkey, StandingAddress
 
 __all__ = [
@@ -67,6 +72,9 @@ __all__ = [
     "RateEvent",
     "RateObservation",
     "RateSource",
+    "Reconciliation",
+    "ReconciliationLine",
+    "ReconciliationStatus",
     "SourceKind",
     "StandingAddress",
     "TransferKind",

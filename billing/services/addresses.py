@@ -4,7 +4,7 @@ from collections.abc import Collection
 from itertools import chain
 from typing import Final
 
-from django.db.models import F
+from django.db.models import F, Sum
 
 from billing.models import Invoice, StandingAddress
 
@@ -37,3 +37,10 @@ def all_that_hold() -> list[str]:
         for kind in KINDS
         for address in kind.objects.filter(unswept_rao__gt=0).values_list("address", flat=True)
     ]
+
+
+def held_rao(address: str = "") -> int:
+    """Give what should lie on one deposit address, or on all of them, in rao."""
+    which = {"address": address} if address else {}
+    sums = (kind.objects.filter(**which).aggregate(rao=Sum("unswept_rao")) for kind in KINDS)
+    return sum(found["rao"] or 0 for found in sums)

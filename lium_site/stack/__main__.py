@@ -14,7 +14,7 @@ from validation.challenge import command as challenge
 from validation.verifier import command as verifier
 
 # What follows these commands belongs to another program, options included.
-PASSED_ON = ("test", "manage", "bench", "scores", "verify", "prove")
+PASSED_ON = ("test", "manage", "ledger", "bench", "scores", "verify", "prove")
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +48,13 @@ def _pass_on(command: str, arguments: list[str]) -> int:
     if command == "bench":
         name, *rest = arguments or ["--help"]
         return guarded(lambda: bench.run(name, rest), keep_terminal=True)
-    commands = {"manage": _manage, "scores": _scores, "verify": _verify, "prove": _prove}
+    commands = {
+        "manage": _manage,
+        "ledger": _ledger,
+        "scores": _scores,
+        "verify": _verify,
+        "prove": _prove,
+    }
     return commands[command](arguments)
 
 
@@ -96,6 +102,13 @@ def _manage(arguments: list[str]) -> int:
     os.execve(sys.executable, [sys.executable, "manage.py", *arguments], environment)
 
 
+def _ledger(arguments: list[str]) -> int:
+    """Prove the ledger of the running market: `./market ledger check`."""
+    if arguments[:1] != ["check"]:
+        raise StackError("./market ledger check: prove every balance, entry and key of the ledger")
+    return _manage(["ledger_check", *arguments[1:]])
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./market", description="An open GPU marketplace.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -113,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         ("check", "do what CI does: format, lint, types, imports, migrations, tests"),
         ("lock", "pin the packages of pyproject.toml anew"),
         ("manage", "run a management command against the running market"),
+        ("ledger", "check: prove the ledger from its own rows and from the chain"),
         ("bench", "measure NAME against a reference"),
         ("prove", "have GPUs that you rent proven to you, over a command that reaches a prover"),
         ("verify", "re-check a proof of GPU, without a GPU, a database or a network"),

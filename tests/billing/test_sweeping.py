@@ -6,13 +6,12 @@ import pytest
 from bittensor_core import Keypair
 from django.db import connection
 
-from billing import reconciliation
 from billing.accounts import deposits_account, network_fees_account, treasury_account
 from billing.chain.local import node
 from billing.chain.local.gateway import LocalChainGateway
 from billing.chain.port import SignedTransfer
 from billing.models import Invoice, LocalTransfer, OutgoingTransfer
-from billing.services import sweeping
+from billing.services import proving, reconciling, sweeping
 from core import clock
 from tests.factories.billing import (
     TAO,
@@ -28,6 +27,12 @@ from tests.factories.billing import (
 
 pytestmark = pytest.mark.django_db
 gateway = LocalChainGateway()
+
+
+def reconciled() -> str:
+    return reconciling.reconcile(gateway=gateway, now=clock.now(), pause=lambda _: None).status
+
+
 FEE = node.FEE_RAO
 
 
@@ -54,8 +59,8 @@ def test_moves_everything_and_posts_the_fee(paid: Invoice) -> None:
         fresh_balance(one()) for one in (deposits_account, treasury_account, network_fees_account)
     ]
     assert balances == [0, Decimal("-0.999875"), Decimal("-0.000125")]
-    assert reconciliation.differences() == []
-    assert reconciliation.chain_differences(gateway=gateway) == []
+    assert proving.findings() == []
+    assert reconciled() == "clean"
 
 
 def test_nothing_is_swept_twice(paid: Invoice) -> None:
@@ -84,7 +89,7 @@ def test_killed_at_every_statement_in_turn(paid: Invoice) -> None:
 
     assert deaths > 30
     assert LocalTransfer.objects.filter(destination=TREASURY).count() == 1
-    assert reconciliation.chain_differences(gateway=gateway) == []
+    assert reconciled() == "clean"
 
 
 def test_a_replaced_block_does_not_lose_it(paid: Invoice) -> None:
