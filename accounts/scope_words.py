@@ -27,7 +27,13 @@ WORDS: Final[dict[str, tuple[str, str, list[str], list[str]]]] = {
         "Billing",
         "Open payments that raise the balance; such a key reaches no pod and holds no other scope.",
         ["open invoices", "read the balance"],
-        ["/tao", "/tmc-pay", "/stripe", "/payments"],
+        ["/billing/invoices", "/tmc-pay", "/stripe", "/payments"],
+    ),
+    Scope.ALPHA: (
+        "Pay in alpha",
+        "Link a coldkey and pay from it with `lium fund --alpha`; such a key reads no balance, reaches no pod and holds no other scope.",
+        ["link coldkeys of the workspace", "read what alpha is worth"],
+        ["/tao"],
     ),
     Scope.PROVIDE: (
         "Provide",
@@ -59,5 +65,5 @@ def everything() -> dict[str, Any]:
         "pod_visibility": [
             {"value": value, "description": words} for value, words in VISIBILITY.items()
         ],
-        "money_routes": WORDS[Scope.BILLING][3],
+        "money_routes": [*WORDS[Scope.BILLING][3], *WORDS[Scope.ALPHA][3]],
     }

@@ -1,9 +1,10 @@
-"""The one door from a request to an invoice: what is not the caller's does not exist for them."""
+"""The one door from a request to an invoice or a deposit: what is not the caller's does not exist for them."""
 
 from uuid import UUID
 
 from accounts.principal import Principal
-from billing.models import Invoice
+from billing import selectors
+from billing.models import Deposit, Invoice
 from core.errors import NotFound
 
 
@@ -16,5 +17,19 @@ def invoice_for(principal: Principal, public_id: UUID) -> Invoice:
     if found is None:
         raise NotFound(
             "There is no such invoice, or it is not yours.", hint="Yours are on the Billing page."
+        )
+    return found
+
+
+def deposit_for(principal: Principal, public_id: UUID) -> Deposit:
+    """Give a deposit that came for the caller's workspace, or was credited to it.
+
+    :raises NotFound: there is none that the caller may know of.
+    """
+    found = selectors.deposits_for(principal.workspace).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(
+            "There is no such deposit, or it is not yours.",
+            hint="Yours are on the Deposits page.",
         )
     return found

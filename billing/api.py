@@ -10,7 +10,7 @@ from ninja import Router, Status
 from accounts.auth import KeyOrSession, caller
 from accounts.models import Scope
 from accounts.principal import Principal
-from billing import access, limits, rates, selectors, unoffered
+from billing import access, alpha_api, limits, rates, selectors, unoffered
 from billing.models import ChainCursor, Invoice
 from billing.schemas import ChainOut, InvoiceIn, InvoiceOut, invoice_out
 from billing.services import checkout
@@ -18,6 +18,7 @@ from core import clock
 
 router = Router(tags=["billing"])
 router.add_router("", unoffered.router)
+router.add_router("", alpha_api.router)
 
 
 @router.post("/billing/invoices", response={201: InvoiceOut}, auth=KeyOrSession())

@@ -1,4 +1,4 @@
-"""The live invoice page: how to pay, and how far the payment is."""
+"""The live pages of payments: an invoice, a workspace's deposits, and one deposit."""
 
 from collections.abc import Hashable
 from typing import cast
@@ -7,8 +7,8 @@ from uuid import UUID
 from django.template.loader import render_to_string
 
 from accounts.consumers import LiveConsumer
-from billing import access, invoice_page
-from billing.models import Invoice
+from billing import access, deposit_pages, invoice_page
+from billing.models import Deposit, Invoice
 from core import clock
 
 
@@ -34,3 +34,47 @@ class InvoiceConsumer(LiveConsumer):
 
     def _id(self) -> UUID:
         return cast(UUID, self.scope["url_route"]["kwargs"]["invoice_id"])
+
+
+class DepositsConsumer(LiveConsumer):
+    """The newest deposits of the caller's workspace."""
+
+    def enter(self) -> list[str]:
+        """Watch the caller's workspace."""
+        return [f"deposits:{self.principal.workspace.public_id}"]
+
+    def subject(self) -> Hashable:
+        """Name the workspace."""
+        return ("deposits", self.principal.workspace.public_id)
+
+    def render(self) -> str:
+        """Render what the page of deposits pushes."""
+        context = deposit_pages.live(self.principal.workspace)
+        return render_to_string("billing/deposits.html#push", context)
+
+
+class DepositConsumer(LiveConsumer):
+    """One deposit of the caller's."""
+
+    def enter(self) -> list[str]:
+        """Check access to the deposit.
+
+        :raises NotFound: it is somebody else's.
+        """
+        access.deposit_for(self.principal, self._id())
+        return [f"deposits:{self.principal.workspace.public_id}"]
+
+    def subject(self) -> Hashable:
+        """Name the deposit, for this workspace."""
+        return ("deposit", self._id(), self.principal.workspace.public_id)
+
+    def render(self) -> str:
+        """Render what the page of a deposit pushes."""
+        deposit = Deposit.objects.select_related("invoice", "standing_address").get(
+            public_id=self._id()
+        )
+        context = deposit_pages.detail(deposit, self.principal.workspace)
+        return render_to_string("billing/deposit.html#push", context)
+
+    def _id(self) -> UUID:
+        return cast(UUID, self.scope["url_route"]["kwargs"]["deposit_id"])

@@ -75,7 +75,7 @@ def context(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
         "chain": {"height": cursor.best, "finalized_height": cursor.number} if cursor else None,
         "local_payment_url": _local_payment_url(invoice) if payable else "",
         "socket_path": f"/ws/invoices/{invoice.public_id}",
-        "wallet": _wallet(invoice.workspace),
+        "wallet": wallet(invoice.workspace),
     }
 
 
@@ -117,17 +117,19 @@ def steps(deposits: Sequence[Deposit], cursor: ChainCursor | None) -> list[dict[
     if newest.status == DepositStatus.SEEN:
         return [
             seen,
-            _step("Final", "active", detail=_confirmations(newest, cursor)),
+            _step("Final", "active", detail=confirmations(newest, cursor)),
             _step("Credited", "waiting"),
         ]
     final = _step("Final", "done", newest.finalized_at)
-    held = newest.status in WAITING
-    last = (
-        _step("Credited", "failed", detail="An administrator looks at it.")
-        if held
-        else _step("Credited", "done", newest.finalized_at, f"${newest.credited_usd:.2f}")
-    )
-    return [seen, final, last]
+    return [seen, final, _last_step(newest)]
+
+
+def _last_step(deposit: Deposit) -> dict[str, Any]:
+    if deposit.status == DepositStatus.REFUNDED:
+        return _step("Sent back", "done", detail=f"To {deposit.sender}")
+    if deposit.status in WAITING:
+        return _step("Credited", "failed", detail="An administrator looks at it.")
+    return _step("Credited", "done", deposit.finalized_at, f"${deposit.credited_usd:.2f}")
 
 
 def _words(invoice: Invoice, deposits: Sequence[Deposit], *, payable: bool) -> Words | None:
@@ -138,7 +140,7 @@ def _words(invoice: Invoice, deposits: Sequence[Deposit], *, payable: bool) -> W
     return NOTICES.get(InvoiceStatus(invoice.status))
 
 
-def _wallet(workspace: Workspace) -> dict[str, Decimal | None]:
+def wallet(workspace: Workspace) -> dict[str, Decimal | None]:
     """Give what the frame of a page shows of a balance, so that a push moves it too."""
     balance, burn = selectors.balance_usd(workspace), hooks.burn_of(workspace).usd_per_hour
     return {
@@ -148,7 +150,8 @@ def _wallet(workspace: Workspace) -> dict[str, Decimal | None]:
     }
 
 
-def _confirmations(deposit: Deposit, cursor: ChainCursor | None) -> str:
+def confirmations(deposit: Deposit, cursor: ChainCursor | None) -> str:
+    """Count the blocks on top of a transfer, its own included."""
     if cursor is None:
         return ""
     count = max(0, cursor.best - deposit.block_number + 1)

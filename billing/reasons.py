@@ -88,3 +88,8 @@ class Reason(StrEnum):
     PAID_OUT = "paid_out", "The transfer is final."
     TRANSFER_FAILED = "transfer_failed", "The transfer failed; the amount is back where it was."
     REFUND_FINAL = "refund_final", "It was sent back, and the transfer is final."
+
+
+def words_of(code: str) -> str:
+    """Give the sentence of a code; the code itself where it is not known any more."""
+    return next((reason.words for reason in Reason if reason.code == code), code)

@@ -48,6 +48,43 @@ class InvoiceOut(Schema):
     deposits: list[DepositOut]
 
 
+class ColdkeyProofIn(Schema):
+    """A coldkey's signature over our text, as the published client sends it."""
+
+    coldkey_address: str = Field(max_length=60)
+    access_key: str = Field(max_length=300)
+    signature: str = Field(max_length=140)
+
+
+class AlphaSubnetOut(Schema):
+    """A subnet whose alpha is taken."""
+
+    netuid: int
+
+
+class AlphaSubnetsOut(Schema):
+    """The subnets whose alpha is taken; ``primary`` is the usual one."""
+
+    subnets: list[AlphaSubnetOut]
+    primary: int
+
+
+class AlphaQuoteIn(Schema):
+    """An amount in USD, to be paid in alpha."""
+
+    amount: Decimal = Field(gt=0, max_digits=12, decimal_places=2)
+    netuid: int | None = None
+
+
+class AlphaQuoteOut(Schema):
+    """The alpha that is worth it, ``rate`` in USD for one alpha; exact, hence text."""
+
+    original: str
+    converted: str
+    rate: str
+    netuid: int
+
+
 class ChainOut(Schema):
     """How far the chain is read; null where it was never read."""
 

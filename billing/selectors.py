@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum, Window
+from django.db.models import Q, QuerySet, Sum, Window
 
 from accounts.models import Workspace
 from billing.models import Account, AccountKind, Deposit, Invoice, Posting
@@ -110,6 +110,12 @@ def latest_invoices(workspace: Workspace, *, limit: int) -> QuerySet[Invoice]:
 def deposits_of(invoice: Invoice) -> QuerySet[Deposit]:
     """Give the transfers to an invoice's address, newest first."""
     return invoice.deposits.order_by("-block_number", "-event_index", "-pk")
+
+
+def deposits_for(workspace: Workspace) -> QuerySet[Deposit]:
+    """Give everything that came for a workspace, or was credited to it, newest first."""
+    mine = Deposit.objects.filter(Q(workspace=workspace) | Q(credited_workspace=workspace))
+    return mine.select_related("invoice", "standing_address", "workspace").order_by("-pk")
 
 
 def _postings(workspace: Workspace) -> QuerySet[Posting]:

@@ -1,15 +1,17 @@
 """Celery tasks of billing: thin, named, safe to repeat."""
 
+from contextlib import suppress
 from typing import Final
 
 import structlog
 from celery import shared_task
 from django.conf import settings
 
-from billing import watcher
+from billing import rates, reconciliation, watcher
 from billing.chain.gateway import gateway
 from billing.chain.port import ChainUnavailable
-from billing.services import pricing, proving, reconciling, sweeping
+from billing.rates import RateUnavailable
+from billing.services import pricing, settlement, sweeping
 from core import clock
 
 log = structlog.get_logger(__name__)
@@ -20,7 +22,6 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "billing.sweep": ("billing.tasks.sweep_deposits", 60.0, "chain"),
     "billing.rate": ("billing.tasks.refresh_rate", settings.MARKET_RATE_SECONDS, "checks"),
     "billing.check": ("billing.tasks.check_ledger", 3600.0, "metering"),
-    "billing.reconcile": ("billing.tasks.reconcile", 3600.0, "checks"),
 }
 
 
@@ -31,6 +32,10 @@ def watch_chain(**_: object) -> None:
         watcher.watch(gateway=gateway(), now=clock.now())
     except ChainUnavailable as error:
         log.warning("chain.unavailable", error=error.message)
+    if settlement.waiting_for_a_rate().exists():
+        with suppress(RateUnavailable):
+            now = clock.now()
+            settlement.credit_what_waited_for_a_rate(rate=rates.current(now=now), now=now)
 
 
 @shared_task(acks_late=True, soft_time_limit=120, time_limit=150)
@@ -46,14 +51,9 @@ def sweep_deposits(**_: object) -> None:
 
 @shared_task(acks_late=True, soft_time_limit=300, time_limit=330)
 def check_ledger(**_: object) -> None:
-    """Prove the ledger and tell operators where it does not hold."""
-    proving.prove(now=clock.now())
-
-
-@shared_task(acks_late=True, soft_time_limit=600, time_limit=630)
-def reconcile(**_: object) -> None:
-    """Compare the ledger with the chain."""
-    reconciling.reconcile(gateway=gateway(), now=clock.now())
+    """Recompute every balance and say loudly where one differs."""
+    for difference in reconciliation.differences():
+        log.error("ledger.difference", **difference.as_log())
 
 
 @shared_task(soft_time_limit=60, time_limit=90)

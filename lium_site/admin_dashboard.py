@@ -20,7 +20,10 @@ SHOWN = 20
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the tables of the first page; unfold calls this."""
     now = clock.now()
-    found = [*operations.checks(now=now), operations.chain_check(operations.chain(), now=now)]
+    chain = operations.chain()
+    found = [*operations.checks(now=now), operations.chain_check(chain, now=now)]
+    if chain is not None and chain.problem:
+        found.append(operations.Check("Chain's endpoints", "failing", chain.problem, chain.read_at))
     found += [operations.price_check(now=now), operations.reconciliation_check()]
     context["tables"] = [
         _table("Alerts", ["Alert", "What to know", "Since"], _alerts()),
@@ -43,10 +46,8 @@ def _table(title: str, headers: list[str], rows: list[list[Any]]) -> dict[str, A
 
 
 def _alerts() -> list[list[Any]]:
-    return [
-        [check.label, check.detail, f"{check.at:%F %T} UTC"]
-        for check in operations.alert_checks(operations.alerts())
-    ]
+    found = [*operations.alarm_checks(), *operations.alert_checks(operations.alerts())]
+    return [[check.label, check.detail, f"{check.at:%F %T} UTC"] for check in found]
 
 
 def _stuck(now: datetime) -> list[list[Any]]:

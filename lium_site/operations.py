@@ -15,6 +15,7 @@ from django.db.models import Sum
 from billing import rates
 from billing.models import Account, ChainCursor
 from billing.services import reconciling
+from billing.services.alarms import open_alarms
 from lium_site.celery import QUEUES
 from marketplace.models import Alert
 
@@ -82,6 +83,8 @@ def checks(*, now: datetime) -> list[Check]:
 
 def chain_check(read: Chain | None, *, now: datetime) -> Check:
     """Say whether payments are being seen; an unknown chain closes and zeroes nothing."""
+    if alarmed := alarm_checks():
+        return alarmed[0]
     if read is None:
         return Check("Chain", "unknown", "no block was read yet", None)
     if read.is_stale(now):
@@ -142,6 +145,20 @@ def alert_checks(open_alerts: list[Alert]) -> list[Check]:
     return [
         Check(alert.kind.replace("_", " ").capitalize(), "failing", alert.detail, alert.opened_at)
         for alert in open_alerts
+    ]
+
+
+def alarm_checks() -> list[Check]:
+    """Show final blocks that were replaced: nothing is read until somebody decides."""
+    return [
+        Check(
+            "Chain",
+            "failing",
+            f"the final block {alarm.block_number} was replaced; nothing is read. "
+            f"Credited deposits in replaced blocks: {len(alarm.affected)}",
+            alarm.noticed_at,
+        )
+        for alarm in open_alarms()
     ]
 
 

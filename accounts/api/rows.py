@@ -7,12 +7,17 @@ from typing import Any, Final
 
 from accounts import hooks
 from accounts.hooks import KeySpend
-from accounts.models import ApiKey, AuditEvent, BudgetRefusal, Membership, SshKey, Workspace
+from accounts.models import ApiKey, AuditEvent, BudgetRefusal, Membership, Scope, SshKey, Workspace
 from accounts.principal import Principal
 from core.clock import iso
 
 NOTHING_SPENT: Final = KeySpend(
     today_usd=Decimal(0), month_usd=Decimal(0), total_usd=Decimal(0), pod_count=0
+)
+# Read where the published client tries to make a number of it.
+NOT_TOLD: Final = (
+    "this key is for `lium fund --alpha` only; never send anything with plain `lium fund`, "
+    "which pays an address of another platform"
 )
 
 
@@ -23,12 +28,19 @@ def me(principal: Principal) -> dict[str, Any]:
         "id": user.public_id,
         "email": user.email,
         "name": user.display_name,
-        "balance": float(hooks.balance_of(principal.workspace)),
+        "balance": _balance(principal),
         # An opaque name of the payer for the wallet calls; there is no card processor behind it.
         "stripe_customer_id": f"cus_{principal.workspace.public_id.hex}",
         "workspace": workspace(principal.workspace, role=principal.role),
         "created_at": iso(user.created_at),
     }
+
+
+def _balance(principal: Principal) -> float | str:
+    """Give the balance as a number, or words to a key for alpha: the words stop plain `lium fund` (docs/adr/0009)."""
+    if principal.scopes == {Scope.ALPHA}:
+        return NOT_TOLD
+    return float(hooks.balance_of(principal.workspace))
 
 
 def workspace(row: Workspace, *, role: str) -> dict[str, Any]:

@@ -72,12 +72,12 @@ class WorkspaceOut(Schema):
 
 
 class MeOut(Schema):
-    """The caller, with the balance of the workspace in USD."""
+    """The caller, with the balance of the workspace in USD; a key for alpha is told words instead."""
 
     id: UUID
     email: str | None
     name: str
-    balance: float
+    balance: float | str
     stripe_customer_id: str
     workspace: WorkspaceOut
     created_at: str | None

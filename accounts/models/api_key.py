@@ -12,16 +12,17 @@ from core import clock
 
 
 class Scope(models.TextChoices):
-    """What a key may do; ``billing`` and ``provide`` stand alone."""
+    """What a key may do; ``billing``, ``alpha`` and ``provide`` stand alone."""
 
     READ = "read"
     RENT = "rent"
     MANAGE = "manage"
     BILLING = "billing"
+    ALPHA = "alpha"
     PROVIDE = "provide"
 
 
-ALONE = (Scope.BILLING, Scope.PROVIDE)
+ALONE = (Scope.BILLING, Scope.ALPHA, Scope.PROVIDE)
 
 
 class PodVisibility(models.TextChoices):
@@ -66,6 +67,7 @@ class ApiKey(models.Model):
                 condition=Q(scopes__len__gt=0)
                 & Q(scopes__contained_by=Scope.values)
                 & (~Q(scopes__contains=[Scope.BILLING]) | Q(scopes=[Scope.BILLING]))
+                & (~Q(scopes__contains=[Scope.ALPHA]) | Q(scopes=[Scope.ALPHA]))
                 & (~Q(scopes__contains=[Scope.PROVIDE]) | Q(scopes=[Scope.PROVIDE])),
                 name="api_key_scopes_known",
             ),

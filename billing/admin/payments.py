@@ -17,6 +17,7 @@ from accounts.admin_base import (
 )
 from accounts.models import Workspace
 from billing import rates
+from billing.chain.gateway import gateway
 from billing.models import Deposit, Invoice, LinkedColdkey, PaymentEvent, StandingAddress
 from billing.services import settlement
 from core import clock
@@ -92,14 +93,17 @@ class DepositAdmin(ReadOnlyAdmin):
     list_display = [
         "public_id",
         "status",
-        "late",
+        "held_for",
         "amount_rao",
+        "netuid",
+        "workspace",
         "sender",
         "block_number",
         "seen_at",
     ]
-    list_filter = ["status", "late"]
-    search_fields = ["=public_id", "=sender", "=address", "=block_hash"]
+    list_filter = ["status", "held_for", "late", "netuid"]
+    list_select_related = ["workspace"]
+    search_fields = ["=public_id", "=sender", "=address", "=block_hash", "=extrinsic_hash"]
     ordering = ["-pk"]
     inlines = [DepositEventInline]
     action_form = SettlementForm
@@ -108,11 +112,13 @@ class DepositAdmin(ReadOnlyAdmin):
     @admin.action(description="Credit to the workspace", permissions=["change"])
     def credit(self, request: HttpRequest, rows: QuerySet[Deposit]) -> None:
         """Credit held transfers to a workspace at the present rate."""
-        workspace = _workspace(request.POST.get("workspace", ""))
-        if workspace is None:
-            messages.error(request, "Write the id of the workspace beside the action.")
-            return
-        self._credit(request, rows, workspace, request.POST.get("reason", ""))
+        named = _workspace(request.POST.get("workspace", ""))
+        for row in rows.select_related("workspace"):
+            workspace = named or row.workspace
+            if workspace is None:
+                messages.error(request, f"{row}: write the id of the workspace beside the action.")
+            else:
+                self._credit(request, row, workspace, request.POST.get("reason", ""))
 
     @with_reason("Ask for a refund")
     def request_refund(self, row: Deposit, actor: Actor, reason: str) -> None:
@@ -129,22 +135,24 @@ class DepositAdmin(ReadOnlyAdmin):
         )
 
     def _credit(
-        self, request: HttpRequest, rows: QuerySet[Deposit], workspace: Workspace, reason: str
+        self, request: HttpRequest, row: Deposit, workspace: Workspace, reason: str
     ) -> None:
-        for row in rows:
-            try:
-                settlement.credit(
-                    deposit_id=row.public_id,
-                    workspace=workspace,
-                    rate=rates.current(now=clock.now()),
-                    reason=reason,
-                    actor=operator(request),
-                    now=clock.now(),
-                )
-            except DomainError as error:
-                messages.error(request, f"{row}: {error.message}")
-            else:
-                messages.success(request, f"{row}: credited to {workspace}.")
+        now = clock.now()
+        try:
+            price = None if row.netuid is None else gateway().alpha_price(row.netuid)
+            settlement.credit(
+                deposit_id=row.public_id,
+                workspace=workspace,
+                rate=rates.current(now=now),
+                tao_per_alpha=price.tao_per_alpha if price else None,
+                reason=reason,
+                actor=operator(request),
+                now=now,
+            )
+        except DomainError as error:
+            messages.error(request, f"{row}: {error.message}")
+        else:
+            messages.success(request, f"{row}: credited to {workspace}.")
 
 
 def _workspace(text: str) -> Workspace | None:

@@ -1,7 +1,6 @@
 """Deposit addresses that hold something, whether an invoice's or a workspace's standing one."""
 
 from collections.abc import Collection
-from itertools import chain
 from typing import Final
 
 from django.db.models import F, Sum
@@ -14,14 +13,11 @@ DepositHolder = Invoice | StandingAddress
 
 def full(*, above: int, without: Collection[str], limit: int) -> list[DepositHolder]:
     """Give addresses that hold more than ``above`` rao, but those named; each has key, index, address and funds."""
-    holding = (
-        kind.objects.filter(unswept_rao__gt=above)
-        .exclude(address__in=without)
-        .select_related("deposit_key")
-        .order_by("pk")[:limit]
-        for kind in KINDS
-    )
-    return list(chain.from_iterable(holding))[:limit]
+    found: list[DepositHolder] = []
+    for kind in KINDS:
+        holding = kind.objects.filter(unswept_rao__gt=above).exclude(address__in=without)
+        found.extend(holding.select_related("deposit_key").order_by("pk")[:limit])
+    return found[:limit]
 
 
 def moved(address: str, rao: int) -> None:

@@ -8,7 +8,7 @@ from accounts import limits
 from accounts.models import Workspace
 from accounts.principal import Principal
 from accounts.services import audit, challenges
-from billing.models import LinkedColdkey
+from billing.models import Deposit, DepositStatus, LinkedColdkey
 from core.errors import Conflict, NotFound
 
 
@@ -55,6 +55,7 @@ def link(
                 hint="Unlink it there first, or use another coldkey.",
             )
         if created:
+            _claim(coldkey)
             _record(principal, coldkey, "coldkey.link", now=now)
     return coldkey
 
@@ -71,6 +72,14 @@ def unlink(*, principal: Principal, address: str, now: datetime) -> None:
             raise NotFound("There is no such coldkey, or it is not yours.")
         _record(principal, coldkey, "coldkey.unlink", now=now)
         coldkey.delete()
+
+
+def _claim(coldkey: LinkedColdkey) -> None:
+    """Show the workspace what its coldkey sent before it was linked; an administrator credits that."""
+    earlier = Deposit.objects.filter(
+        sender=coldkey.address, workspace=None, status=DepositStatus.UNMATCHED
+    )
+    earlier.update(workspace=coldkey.workspace)
 
 
 def _record(principal: Principal, coldkey: LinkedColdkey, action: str, *, now: datetime) -> None:

@@ -53,7 +53,10 @@ LOOKS: Final[dict[str, dict[str, Look]]] = {
         "seen": Look("warn", "circle-dot", "Seen"),
         "finalized": Look("ok", "circle-dot", "Finalized"),
         "credited": Look("ok", "circle-check", "Credited"),
-        "unmatched": Look("warn", "triangle-alert", "Not matched"),
+        "unmatched": Look("warn", "triangle-alert", "Waits for us"),
+        "settled": Look("ok", "circle-check", "Credited by hand"),
+        "refund_requested": Look("warn", "hourglass", "Being sent back"),
+        "refunded": Look("", "circle-check", "Sent back"),
         "replaced": Look("bad", "circle-x", "Block replaced"),
     },
     "standing": {

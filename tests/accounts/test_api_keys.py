@@ -284,6 +284,7 @@ class TestScopes:
             "rent",
             "manage",
             "billing",
+            "alpha",
             "provide",
         ]
         assert [row["value"] for row in told["pod_visibility"]] == ["own", "account"]

@@ -81,11 +81,7 @@ class TestRailsThatAreNotHere:
         ("method", "path"),
         [
             ("get", "/api/tao/pay/token/generate"),
-            ("post", "/api/tao/pay/token/verify"),
             ("post", "/api/tao/create-transfer"),
-            ("get", "/api/tao/pay/wallet/company/?app_id=1"),
-            ("get", "/api/tao/pay/balance/alpha/subnets"),
-            ("get", "/api/tao/pay/balance/convert/alpha?amount=10"),
             ("get", "/api/tmc-pay/currencies"),
             ("post", "/api/tmc-pay/create-invoice"),
             ("post", "/api/stripe/create-checkout-session"),

@@ -14,10 +14,18 @@ from django.db import connection, transaction
 from accounts.models import User, Workspace
 from billing.chain.local import node
 from billing.chain.local.gateway import LocalChainGateway, wish_from
-from billing.models import Account, AccountKind, ChainCursor, Invoice
+from billing.models import (
+    Account,
+    AccountKind,
+    ChainCursor,
+    Deposit,
+    Invoice,
+    LinkedColdkey,
+)
 from billing.rates import Rate
-from billing.services import checkout
+from billing.services import checkout, standing
 from billing.watcher import watch
+from core import clock
 
 T = TypeVar("T")
 _number = count(1)
@@ -25,6 +33,7 @@ _number = count(1)
 SEED = "//Seed"
 PUBLIC_KEY = "0x" + Keypair.create_from_uri(SEED).public_key.hex()
 TREASURY = Keypair.create_from_uri("//Treasury").ss58_address
+HOTKEY = Keypair.create_from_uri("//Hot").ss58_address
 TAO = 10**9
 USD_PER_TAO = Decimal(350)
 
@@ -71,6 +80,18 @@ class LocalWallet:
             node.mint(address=self.address, rao=tao * TAO)
             node.produce()
 
+    def stake(self, netuid: int, alpha_rao: int) -> None:
+        """Get test alpha with the hotkey ``//Hot``."""
+        node.mint_alpha(coldkey=self.address, hotkey=HOTKEY, netuid=netuid, rao=alpha_rao)
+        node.produce()
+
+    def pay_alpha(self, address: str, netuid: int, alpha_rao: int) -> None:
+        """Sign and submit a transfer of alpha."""
+        signed = self.gateway.sign_stake_transfer(
+            signer=self.keypair, to=address, hotkey=HOTKEY, netuid=netuid, alpha_rao=alpha_rao
+        )
+        self.gateway.submit(signed)
+
     def pay(self, address: str, rao: int) -> None:
         """Sign and submit a transfer."""
         signed = self.gateway.sign_transfer(signer=self.keypair, to=address, rao=rao)
@@ -95,6 +116,35 @@ def make_invoice(
     Invoice.objects.filter(pk=invoice.pk).update(expires_at=now + life)
     invoice.refresh_from_db()
     return invoice
+
+
+def link_coldkey(workspace: Workspace, uri: str) -> LinkedColdkey:
+    """Link a coldkey as if it had signed."""
+    return LinkedColdkey.objects.create(
+        workspace=workspace,
+        address=Keypair.create_from_uri(uri).ss58_address,
+        linked_by=workspace.owner,
+        linked_at=clock.now(),
+    )
+
+
+def make_deposit(workspace: Workspace, **fields: Any) -> Deposit:
+    """Make a transfer to a workspace's standing address that a block holds."""
+    now, number = clock.now(), next(_number)
+    address = standing.address_of(workspace, now=now)
+    defaults = {
+        "standing_address": address,
+        "genesis": "0x" + "00" * 32,
+        "block_hash": f"0x{number:064x}",
+        "block_number": number,
+        "block_at": now,
+        "event_index": 0,
+        "sender": TREASURY,
+        "address": address.address,
+        "amount_rao": TAO,
+        "seen_at": now,
+    }
+    return Deposit.objects.create(workspace=workspace, **defaults | fields)
 
 
 class Killed(Exception):

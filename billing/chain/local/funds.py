@@ -102,6 +102,8 @@ def _undo(transfer: LocalTransfer) -> None:
 
 
 def _stake(transfer: LocalTransfer, coldkey: str) -> LocalStake:
+    if transfer.netuid is None:
+        raise ValueError(f"{transfer} is not of alpha.")
     return LocalStake.objects.get_or_create(
         coldkey=coldkey, hotkey=transfer.hotkey, netuid=transfer.netuid
     )[0]
