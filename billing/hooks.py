@@ -1,12 +1,13 @@
 """What billing must ask of the floors above it: the roof installs one callable for each question."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from accounts.models import Workspace
+from billing.models import Payout
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,25 @@ class Rung:
     state: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payee:
+    """Who is paid: ``coldkey`` is empty and ``proven_at`` None where none was proven.
+
+    ``owes_refunds``: a machine was taken back early, and its renters do not have their money back yet.
+    """
+
+    name: str
+    coldkey: str
+    proven_at: datetime | None
+    owes_refunds: bool
+
+
 def _nobody_listens(*_: object) -> None:
     return None
+
+
+def _no_payees(provider_ids: Collection[UUID]) -> Mapping[UUID, Payee]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +62,8 @@ class Hooks:
     ladder_of: Callable[[Workspace, datetime], Sequence[Rung]]
     open_alert: Callable[[str, str, datetime], None] = _nobody_listens
     close_alert: Callable[[str, datetime], None] = _nobody_listens
+    payees: Callable[[Collection[UUID]], Mapping[UUID, Payee]] = _no_payees
+    payout_ended: Callable[[Payout, datetime], None] = _nobody_listens
 
 
 def _nothing_runs(workspace: Workspace) -> Burn:
@@ -89,3 +109,13 @@ def open_alert(kind: str, detail: str, *, now: datetime) -> None:
 def close_alert(kind: str, *, now: datetime) -> None:
     """Tell operators that it is over; nothing happens where it was not open."""
     _installed[0].close_alert(kind, now)
+
+
+def payees(provider_ids: Collection[UUID]) -> Mapping[UUID, Payee]:
+    """Give who is paid, by the provider's public id; who is missing is unknown and cannot be paid."""
+    return _installed[0].payees(provider_ids)
+
+
+def payout_ended(payout: Payout, *, now: datetime) -> None:
+    """Let the provider hear that a payout is paid or failed; in the transaction of what happened."""
+    _installed[0].payout_ended(payout, now)

@@ -7,11 +7,19 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
-from billing import rates, reconciliation, watcher
+from billing import rates, signing, watcher
 from billing.chain.gateway import gateway
 from billing.chain.port import ChainUnavailable
 from billing.rates import RateUnavailable
-from billing.services import pricing, settlement, sweeping
+from billing.services import (
+    outgoing,
+    paying,
+    pricing,
+    proving,
+    reconciling,
+    settlement,
+    sweeping,
+)
 from core import clock
 
 log = structlog.get_logger(__name__)
@@ -21,7 +29,10 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "billing.watch": ("billing.tasks.watch_chain", 1.0, "chain"),
     "billing.sweep": ("billing.tasks.sweep_deposits", 60.0, "chain"),
     "billing.rate": ("billing.tasks.refresh_rate", settings.MARKET_RATE_SECONDS, "checks"),
+    "billing.pay": ("billing.tasks.pay_out", 30.0, "payout"),
+    "billing.payouts": ("billing.tasks.look_after_payouts", 60.0, "metering"),
     "billing.check": ("billing.tasks.check_ledger", 3600.0, "metering"),
+    "billing.reconcile": ("billing.tasks.reconcile", 3600.0, "checks"),
 }
 
 
@@ -49,11 +60,33 @@ def sweep_deposits(**_: object) -> None:
         log.error("sweep.no_seed", error=str(error))
 
 
+@shared_task(acks_late=True, soft_time_limit=120, time_limit=150)
+def pay_out(**_: object) -> None:
+    """Send what leaves the treasury: approved payouts and refunds."""
+    try:
+        paying.pay(gateway=gateway(), now=clock.now())
+    except ChainUnavailable as error:
+        log.warning("chain.unavailable", error=error.message)
+    except (signing.SignerMissing, signing.SignerFailed, outgoing.WrongKey) as error:
+        log.error("payout.not_signed", error=str(error))
+
+
+@shared_task(soft_time_limit=60, time_limit=90)
+def look_after_payouts(**_: object) -> None:
+    """Close proposals that are too old, and tell operators what payouts wait for."""
+    paying.look_after(now=clock.now())
+
+
 @shared_task(acks_late=True, soft_time_limit=300, time_limit=330)
 def check_ledger(**_: object) -> None:
-    """Recompute every balance and say loudly where one differs."""
-    for difference in reconciliation.differences():
-        log.error("ledger.difference", **difference.as_log())
+    """Prove the ledger and tell operators where it does not hold."""
+    proving.prove(now=clock.now())
+
+
+@shared_task(acks_late=True, soft_time_limit=600, time_limit=630)
+def reconcile(**_: object) -> None:
+    """Compare the ledger with the chain."""
+    reconciling.reconcile(gateway=gateway(), now=clock.now())
 
 
 @shared_task(soft_time_limit=60, time_limit=90)

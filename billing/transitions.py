@@ -151,6 +151,13 @@ def move_batch(
     batch.save()
 
 
+def note_batch(
+    batch: PayoutBatch, *, reason: Reason, actor: Actor, now: datetime, words: str
+) -> None:
+    """Record how a batch began."""
+    PaymentEvent.objects.create(batch=batch, **_event("", batch.status, reason, words, actor, now))
+
+
 def move_payout(
     payout: Payout,
     *,

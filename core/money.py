@@ -27,6 +27,11 @@ def usd_to_rao(usd: Decimal, *, usd_per_tao: Decimal) -> int:
     return whole if whole == rao else whole + 1
 
 
+def usd_to_whole_rao(usd: Decimal, *, usd_per_tao: Decimal) -> int:
+    """Convert a USD amount that we pay to rao at a rate, rounded down: nobody is paid a rao that is not there."""
+    return int((usd / usd_per_tao).scaleb(PLACES).to_integral_value(rounding=ROUND_DOWN))
+
+
 def rao_to_usd(rao: int, *, usd_per_tao: Decimal) -> Decimal:
     """Convert rao to USD at a rate, rounded to nine places."""
     return quantize(rao_to_tao(rao) * usd_per_tao)

@@ -21,6 +21,7 @@ QUEUES: Final = (
     "checks",
     "sweep",
     "chain",
+    "payout",
     "metering",
     "mail",
     "celery",

@@ -1,6 +1,6 @@
 """The callables that lower floors are handed, because they may not import upwards."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -12,18 +12,20 @@ from django.urls import reverse
 from accounts import hooks
 from accounts.models import Workspace
 from billing import hooks as billing_hooks
+from billing.models import Payout
 from billing.selectors import balance_usd
 from billing.services.grants import grant
-from core import live
+from core import clock, live
 from core.actors import PLATFORM
 from lium_site.live import hub
 from marketplace import hooks as marketplace_hooks
 from marketplace.machine import MachineError
 from marketplace.services import alerts
+from marketplace.services import payees as payee_answers
 from rentals.engine import EngineError
 from rentals.models import Pod, PodMeter
 from rentals.runtime import PackagesUnavailable
-from rentals.services import ladder, preparation
+from rentals.services import ladder, preparation, refunds_owed
 from rentals.services.budgets import spend_of
 from rentals.services.hosting import pods_on, rented_gpu_seconds
 from rentals.services.starts import best_images
@@ -39,6 +41,8 @@ def install() -> None:
             ladder_of=ladder_of,
             open_alert=open_alert,
             close_alert=close_alert,
+            payees=payees,
+            payout_ended=payout_ended,
         )
     )
     marketplace_hooks.install(
@@ -102,6 +106,16 @@ def open_alert(kind: str, detail: str, now: datetime) -> None:
 def close_alert(kind: str, now: datetime) -> None:
     """Tell operators that it is over."""
     alerts.close_alert(kind=kind, now=now)
+
+
+def payees(provider_ids: Collection[UUID]) -> Mapping[UUID, billing_hooks.Payee]:
+    """Say to which coldkeys providers are paid, and who owes renters money back."""
+    return payee_answers.payees(provider_ids, owing=refunds_owed.owing(now=clock.now()))
+
+
+def payout_ended(payout: Payout, now: datetime) -> None:
+    """Tell a provider how a payout ended."""
+    payee_answers.tell(payout, now=now)
 
 
 def subject_url(kind: str, subject_id: UUID) -> str:

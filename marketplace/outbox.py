@@ -37,6 +37,8 @@ KINDS: Final[Mapping[str, str]] = {
     "machine.delisted": "A machine was taken off the market",
     "rental.started": "A rental of a machine began",
     "rental.ended": "A rental of a machine ended",
+    "payout.paid": "A payout arrived at your coldkey",
+    "payout.failed": "A payout failed; the amount is back on your balance",
     "webhook.disabled": "A webhook was switched off because it kept failing",
     "machine_request": "Somebody asks for a GPU that you follow",
 }
@@ -53,6 +55,8 @@ MAILED: Final = (
     "machine.delisted",
     "rental.started",
     "rental.ended",
+    "payout.paid",
+    "payout.failed",
     "webhook.disabled",
     "machine_request",
 )

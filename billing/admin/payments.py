@@ -19,7 +19,7 @@ from accounts.models import Workspace
 from billing import rates
 from billing.chain.gateway import gateway
 from billing.models import Deposit, Invoice, LinkedColdkey, PaymentEvent, StandingAddress
-from billing.services import settlement
+from billing.services import refunding, settlement
 from core import clock
 from core.actors import Actor
 from core.errors import DomainError
@@ -107,7 +107,7 @@ class DepositAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
     inlines = [DepositEventInline]
     action_form = SettlementForm
-    actions = ["credit", "request_refund", "withdraw_refund"]
+    actions = ["credit", "request_refund", "approve_refund", "withdraw_refund"]
 
     @admin.action(description="Credit to the workspace", permissions=["change"])
     def credit(self, request: HttpRequest, rows: QuerySet[Deposit]) -> None:
@@ -125,6 +125,16 @@ class DepositAdmin(ReadOnlyAdmin):
         """Mark a held transfer to be sent back."""
         settlement.request_refund(
             deposit_id=row.public_id, reason=reason, actor=actor, now=clock.now()
+        )
+
+    @with_reason("Approve the refund (another administrator's)")
+    def approve_refund(self, row: Deposit, actor: Actor, reason: str) -> None:
+        """Let the payout worker send it back."""
+        refunding.approve(
+            deposit_id=row.public_id,
+            fee_rao=gateway().transfer_fee(),
+            actor=actor,
+            now=clock.now(),
         )
 
     @with_reason("Withdraw the refund")

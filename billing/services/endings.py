@@ -10,22 +10,26 @@ from billing.chain.port import Block, Outcome
 from billing.ledger import Leg
 from billing.models import OPEN_TRANSFERS, Account, OutgoingTransfer, TransferKind, TransferStatus
 from billing.reasons import Reason
-from billing.services import sweep_ending
+from billing.services import payout_ending, refund_ending, sweep_ending
 from core.actors import PLATFORM
-from core.money import rao_to_tao
+from core.money import TAO, rao_to_tao
 
 
 class Ending(Protocol):
     """What the end of one kind of transfer means."""
 
     def legs(self, row: OutgoingTransfer) -> Sequence[Leg]:
-        """Give what a final transfer posts; ``fee_rao`` is what was taken."""
+        """Give what a final transfer posts, in one currency or more; ``fee_rao`` is what was taken."""
 
     def settle(self, row: OutgoingTransfer, *, now: datetime) -> None:
         """Move what waited for a transfer that is final or failed now."""
 
 
-ENDINGS: Final[dict[str, Ending]] = {TransferKind.SWEEP: sweep_ending}
+ENDINGS: Final[dict[str, Ending]] = {
+    TransferKind.SWEEP: sweep_ending,
+    TransferKind.PAYOUT: payout_ending,
+    TransferKind.REFUND: refund_ending,
+}
 
 
 def awaited(blocks: Iterable[Block]) -> list[OutgoingTransfer]:
@@ -67,24 +71,24 @@ def _end(row: OutgoingTransfer, outcome: Outcome, *, block: Block, now: datetime
     transitions.move_outgoing(
         row, to=to, reason=reason, actor=PLATFORM, now=now, words=outcome.failed
     )
-    _post(row, block)
+    # What is given back goes to a provider: its account is locked before the platform's (docs/money.md, Locks).
     ENDINGS[row.kind].settle(row, now=now)
+    _post(row, block)
 
 
 def _post(row: OutgoingTransfer, block: Block) -> None:
     failed = row.status == TransferStatus.FAILED
     legs = _fee_legs(row) if failed else ENDINGS[row.kind].legs(row)
-    if not any(leg.amount for leg in legs):
-        return
-    ledger.post(
-        key=f"{row.kind}:{row.public_id}",
-        kind=row.kind,
-        legs=legs,
-        occurred_at=block.at,
-        subject=("transfer", row.public_id),
-        memo=f"{row.get_kind_display()} from {row.sender}, block {block.number}"
-        + (f": {row.error}" if failed else ""),
-    )
+    memo = f"{row.get_kind_display()} from {row.sender}, block {block.number}"
+    for currency in sorted({leg.account.currency for leg in legs if leg.amount}):
+        ledger.post(
+            key=f"{row.kind}:{row.public_id}" + ("" if currency == TAO else ":alpha"),
+            kind=row.kind,
+            legs=[leg for leg in legs if leg.account.currency == currency],
+            occurred_at=block.at,
+            subject=("transfer", row.public_id),
+            memo=memo + (f": {row.error}" if failed else ""),
+        )
 
 
 def _fee_legs(row: OutgoingTransfer) -> Sequence[Leg]:

@@ -9,13 +9,13 @@ from django.db.models import QuerySet
 
 from accounts.models import Workspace
 from billing import transitions
-from billing.models import Deposit, DepositStatus
+from billing.models import OPEN_TRANSFERS, Deposit, DepositStatus
 from billing.rates import Rate
 from billing.reasons import Reason
 from billing.services import deposit_postings
 from billing.services.deposits import worth
 from core.actors import PLATFORM, Actor
-from core.errors import Invalid, NotFound
+from core.errors import IllegalTransition, Invalid, NotFound
 
 
 def credit(
@@ -74,9 +74,9 @@ def request_refund(*, deposit_id: UUID, reason: str, actor: Actor, now: datetime
 
 
 def withdraw_refund(*, deposit_id: UUID, reason: str, actor: Actor, now: datetime) -> Deposit:
-    """Take a refund back, so that the transfer can be credited.
+    """Take a refund back, so that the transfer can be credited; not once its approval has planned a transfer.
 
-    :raises Invalid: no reason was given; :raises IllegalTransition: no refund was asked for.
+    :raises Invalid: no reason was given; :raises IllegalTransition: no refund was asked for, or it is on its way.
     """
     return _decide(deposit_id, DepositStatus.UNMATCHED, Reason.REFUND_WITHDRAWN, reason, actor, now)
 
@@ -87,6 +87,11 @@ def _decide(
     _require_reason(words)
     with transaction.atomic(durable=True):
         deposit = _locked(deposit_id)
+        if deposit.refunds.filter(status__in=OPEN_TRANSFERS).exists():
+            raise IllegalTransition(
+                "The refund was approved, and its transfer is on its way.",
+                hint="Wait until it is final.",
+            )
         transitions.move_deposit(deposit, to=to, reason=code, actor=actor, now=now, words=words)
     return deposit
 

@@ -299,6 +299,18 @@ MARKET_RATE_AGREEING = env.integer("MARKET_RATE_AGREEING", 10)
 DEPOSIT_PUBLIC_KEY = env.text("MARKET_DEPOSIT_PUBLIC_KEY", "")
 # Where the worker sweeps deposits to; nothing is swept while it is empty. Only that worker reads the seed.
 TREASURY_ADDRESS = env.text("MARKET_TREASURY_ADDRESS", "")
+# Payouts (docs/money.md): how long earnings are held, the least that is paid, the most in a batch and in a day.
+MARKET_PAYOUT_HOLD = timedelta(days=env.integer("MARKET_PAYOUT_HOLD_DAYS", 7))
+MARKET_PAYOUT_MIN_USD = env.decimal("MARKET_PAYOUT_MIN_USD", "10")
+MARKET_PAYOUT_BATCH_USD = env.decimal("MARKET_PAYOUT_BATCH_USD", "10000")
+MARKET_PAYOUT_DAY_USD = env.decimal("MARKET_PAYOUT_DAY_USD", "20000")
+# A stolen account must not be paid to its thief's coldkey before its owner has noticed.
+MARKET_PAYOUT_COLDKEY_AGE = timedelta(hours=env.integer("MARKET_PAYOUT_COLDKEY_HOURS", 24))
+# Monday is 0; runs are due at noon (UTC). A proposal lasts as long as its rate is worth something.
+MARKET_PAYOUT_WEEKDAY = env.integer("MARKET_PAYOUT_WEEKDAY", 0)
+MARKET_PAYOUT_PROPOSAL = timedelta(minutes=env.integer("MARKET_PAYOUT_PROPOSAL_MINUTES", 60))
+# A program that signs for the treasury, where its seed is on no machine of ours (docs/security.md).
+PAYOUT_SIGNER = env.text("MARKET_PAYOUT_SIGNER", "")
 # Less is dust: it waits for an administrator instead of being credited.
 MARKET_MIN_DEPOSIT_TAO = env.decimal("MARKET_MIN_DEPOSIT_TAO", "0.001")
 # Subnets whose alpha is taken as payment; the first is quoted where the client names none.

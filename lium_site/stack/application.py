@@ -53,7 +53,7 @@ def web(environment: Mapping[str, str], *, port: int) -> Program:
 
 
 def workers(environment: Mapping[str, str], *, signing: Mapping[str, str]) -> tuple[Program, ...]:
-    """Describe the Celery workers; ``signing`` reaches only the one that sweeps deposits.
+    """Describe the Celery workers; ``signing`` reaches only the one that sends what we pay.
 
     What computes runs in processes with enforced time limits; the sweeps that ring for all else are among it. What waits
     for machines or the chain runs in threads, which share SSH connections. Probes have their own, so that slow image
@@ -63,16 +63,20 @@ def workers(environment: Mapping[str, str], *, signing: Mapping[str, str]) -> tu
         _celery("worker", environment, "--queues", COMPUTING, "--concurrency", "2"),
         _threads("provisioner", environment, queues="provision", count=16),
         _threads("prober", environment, queues="probe", count=16),
-        _threads("checker", environment, queues="checks,validate", count=16),
+        # Proofs have threads beside its tasks: all machines of a round wait for one block.
+        _threads("checker", environment, queues="checks,validate", count=16, beside=64),
         # Receivers of webhooks are slow, or mean to be: they hold up nothing but each other.
         _threads("courier", environment, queues="mail", count=4),
-        _threads("chain", {**environment, **signing}, queues="chain", count=2),
+        # One more process would cost seconds of every start: the keys of a real market have workers of their own.
+        _threads("chain", {**environment, **signing}, queues="chain,payout", count=3),
     )
 
 
-def _threads(name: str, environment: Mapping[str, str], *, queues: str, count: int) -> Program:
+def _threads(
+    name: str, environment: Mapping[str, str], *, queues: str, count: int, beside: int = 0
+) -> Program:
     # Beside the task's connection each thread may need one more, to renew its lease.
-    pooled = {**environment, "MARKET_DATABASE_POOL": str(2 * count)}
+    pooled = {**environment, "MARKET_DATABASE_POOL": str(2 * (count + beside))}
     chosen = ("--queues", queues, "--pool", "threads", "--concurrency", str(count))
     return _celery(name, pooled, *chosen)
 

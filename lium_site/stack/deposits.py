@@ -1,4 +1,4 @@
-"""The deposit key of a market on one machine: its public half for every program, its seed for the worker that sweeps."""
+"""The keys of a market on one machine: public halves for every program, seeds for the one worker that signs."""
 
 from bittensor_core import Keypair
 
@@ -10,13 +10,23 @@ def public_environment(state: State) -> dict[str, str]:
     seed = _seed(state)
     return {
         "MARKET_DEPOSIT_PUBLIC_KEY": f"0x{bytes(Keypair.create_from_uri(seed).public_key).hex()}",
-        "MARKET_TREASURY_ADDRESS": str(Keypair.create_from_uri(f"{seed}//treasury").ss58_address),
+        "MARKET_TREASURY_ADDRESS": str(Keypair.create_from_uri(_treasury(seed)).ss58_address),
     }
 
 
 def signing_environment(state: State) -> dict[str, str]:
-    """Return what the one worker needs that signs sweeps."""
-    return {"MARKET_DEPOSIT_SEED_FILE": str(state.folder / "deposit-seed")}
+    """Return what the one worker needs that signs: sweeps with the deposit key, payouts with the treasury's."""
+    file = state.folder / "payout-seed"
+    if not file.exists():
+        write_private(file, _treasury(_seed(state)))
+    return {
+        "MARKET_DEPOSIT_SEED_FILE": str(state.folder / "deposit-seed"),
+        "MARKET_PAYOUT_SEED_FILE": str(file),
+    }
+
+
+def _treasury(seed: str) -> str:
+    return f"{seed}//treasury"
 
 
 def _seed(state: State) -> str:

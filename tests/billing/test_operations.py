@@ -67,7 +67,10 @@ class TestCommands:
 
 
 class TestTasks:
-    @pytest.mark.parametrize("name", ["watch_chain", "sweep_deposits", "check_ledger"])
+    @pytest.mark.parametrize(
+        "name",
+        ["watch_chain", "sweep_deposits", "pay_out", "look_after_payouts", "check_ledger"],
+    )
     def test_tolerates_what_a_newer_sender_adds(self, name: str) -> None:
         getattr(tasks, name)(an_argument_of_tomorrow=1)
 
@@ -82,6 +85,8 @@ class TestTasks:
                 tasks.check_ledger,
                 tasks.refresh_rate,
                 tasks.reconcile,
+                tasks.pay_out,
+                tasks.look_after_payouts,
             )
         }
 
@@ -93,7 +98,18 @@ class TestTasks:
 
 class TestAdmin:
     @pytest.mark.parametrize(
-        "model", ["account", "entry", "invoice", "deposit", "outgoingtransfer", "chaincursor"]
+        "model",
+        [
+            "account",
+            "entry",
+            "invoice",
+            "deposit",
+            "outgoingtransfer",
+            "payoutbatch",
+            "payout",
+            "payouthold",
+            "chaincursor",
+        ],
     )
     def test_money_is_read_only(self, client: Client, ada: User, model: str) -> None:
         LocalWallet().pay(make_invoice().address, TAO)

@@ -1,0 +1,96 @@
+"""What providers could be paid: balances of the ledger, less what is on hold (docs/money.md, Payouts)."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q, QuerySet, Sum
+
+from billing.models import Account, AccountKind, Payout, PayoutHold, PayoutStatus
+from core.money import USD
+
+SUBJECT: Final = "payout"
+RUN_AT: Final = time(12)
+WEEK: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payable:
+    """Where a provider's money is, in USD: the balance is on hold or payable; what is in payment has left it."""
+
+    account_id: int
+    provider_id: UUID
+    balance_usd: Decimal
+    on_hold_usd: Decimal
+
+    @property
+    def payable_usd(self) -> Decimal:
+        """What a payout may take."""
+        return max(Decimal(0), self.balance_usd - self.on_hold_usd)
+
+
+def all_payables(*, now: datetime) -> list[Payable]:
+    """Give every provider with something on its account."""
+    rows = _provider_accounts(now).filter(balance__gt=0).order_by("pk")
+    return [_payable(row) for row in rows]
+
+
+def payable_of(provider_id: UUID, *, now: datetime) -> Payable | None:
+    """Give one provider's; None where nothing was ever earned."""
+    row = _provider_accounts(now).filter(owner_id=provider_id).first()
+    return None if row is None else _payable(row)
+
+
+def in_payment_usd(provider_id: UUID) -> Decimal:
+    """Give what is approved and on its way to a provider."""
+    approved = Payout.objects.filter(provider_id=provider_id, status=PayoutStatus.APPROVED)
+    return approved.aggregate(usd=Sum("usd"))["usd"] or Decimal(0)
+
+
+def payouts_of(provider_id: UUID) -> QuerySet[Payout]:
+    """Give a provider's payouts that left its balance, newest first."""
+    rows = Payout.objects.filter(provider_id=provider_id).select_related("transfer", "batch")
+    hidden = (PayoutStatus.PROPOSED, PayoutStatus.DROPPED)
+    return rows.exclude(status__in=hidden).order_by("-pk")
+
+
+def hold_on(provider_id: UUID) -> PayoutHold | None:
+    """Give the administrators' hold on a provider, if there is one."""
+    return PayoutHold.objects.filter(provider_id=provider_id, lifted_at=None).first()
+
+
+def next_run(*, now: datetime) -> datetime:
+    """Give when the next run is due: the configured weekday, noon UTC."""
+    days = (settings.MARKET_PAYOUT_WEEKDAY - now.weekday()) % WEEK.days
+    due = datetime.combine(now.date() + timedelta(days=days), RUN_AT, tzinfo=now.tzinfo)
+    return due if due > now else due + WEEK
+
+
+def last_run(*, now: datetime) -> datetime:
+    """Give when the last run was due."""
+    return next_run(now=now) - WEEK
+
+
+def _provider_accounts(now: datetime) -> QuerySet[Account]:
+    fresh = Q(
+        postings__amount__gt=0, postings__entry__occurred_at__gt=now - settings.MARKET_PAYOUT_HOLD
+    )
+    # What came back of a payout was held before.
+    earned = fresh & ~Q(postings__entry__subject_kind=SUBJECT)
+    rows = Account.objects.filter(kind=AccountKind.PROVIDER, currency=USD, owner_id__isnull=False)
+    return rows.annotate(on_hold=Sum("postings__amount", filter=earned))
+
+
+def _payable(row: Account) -> Payable:
+    on_hold: Decimal = getattr(row, "on_hold", None) or Decimal(0)
+    if row.owner_id is None:
+        raise ValueError(f"{row} has no provider.")
+    return Payable(
+        account_id=row.pk,
+        provider_id=row.owner_id,
+        balance_usd=row.balance,
+        on_hold_usd=min(on_hold, max(row.balance, Decimal(0))),
+    )
