@@ -7,7 +7,7 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
-from billing import rates, signing, watcher
+from billing import chain_state, rates, signing, watcher
 from billing.chain.gateway import gateway
 from billing.chain.port import ChainUnavailable
 from billing.rates import RateUnavailable
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 # Seconds between rings; the roof gives them to beat.
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
-    "billing.watch": ("billing.tasks.watch_chain", 1.0, "chain"),
+    "billing.watch": ("billing.tasks.watch_chain", settings.MARKET_CHAIN_POLL_SECONDS, "chain"),
     "billing.sweep": ("billing.tasks.sweep_deposits", 60.0, "chain"),
     "billing.rate": ("billing.tasks.refresh_rate", settings.MARKET_RATE_SECONDS, "checks"),
     "billing.pay": ("billing.tasks.pay_out", 30.0, "payout"),
@@ -43,6 +43,7 @@ def watch_chain(**_: object) -> None:
         watcher.watch(gateway=gateway(), now=clock.now())
     except ChainUnavailable as error:
         log.warning("chain.unavailable", error=error.message)
+        chain_state.keep_problem(error.message)
     if settlement.waiting_for_a_rate().exists():
         with suppress(RateUnavailable):
             now = clock.now()

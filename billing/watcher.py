@@ -104,8 +104,8 @@ def _apply_heads(
         _follow_sightings(now=now)
         if held.best != heads.best:
             _tell(in_flight)
-        held.best, held.read_at = heads.best, now
-        held.save(update_fields=["best", "read_at"])
+        held.best, held.read_at, held.problem = heads.best, now, ""
+        held.save(update_fields=["best", "read_at", "problem"])
 
 
 def _unfinalized(gateway: ChainGateway, heads: Heads) -> list[Block]:

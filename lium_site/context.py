@@ -1,5 +1,6 @@
 """What every page shows: the kind of market, and the signed-in workspace's balance and runway."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +10,9 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from accounts.models import Workspace
+from billing import chain_state
 from billing.selectors import balance_usd
-from core import request_context
+from core import clock, request_context
 from marketplace.models import Node, Provider
 from rentals.selectors import burn_usd_per_hour
 
@@ -21,12 +23,18 @@ def market(request: HttpRequest) -> dict[str, Any]:
     signed_in = user is not None and user.is_authenticated
     return {
         "chain_simulated": settings.MARKET_CHAIN == "local",
+        "chain_unknown_since": SimpleLazyObject(chain_unknown_since),
         "gpus_simulated": SimpleLazyObject(some_gpus_are_simulated),
         "incident": settings.MARKET_INCIDENT,
         "request_id": request_context.current().request_id,
         "wallet": SimpleLazyObject(lambda: wallet(user)) if signed_in else None,
         "provides": SimpleLazyObject(lambda: provides(user)) if signed_in else False,
     }
+
+
+def chain_unknown_since() -> datetime | None:
+    """Say since when the chain could not be read."""
+    return chain_state.unknown_since(now=clock.now())
 
 
 def some_gpus_are_simulated() -> bool:

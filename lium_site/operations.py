@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.models import Sum
 
-from billing import rates
-from billing.models import Account, ChainCursor
+from billing import chain_state, rates
+from billing.models import Account
 from billing.services import reconciling
 from billing.services.alarms import open_alarms
 from lium_site.celery import QUEUES
@@ -21,7 +21,6 @@ from marketplace.models import Alert
 
 log = structlog.get_logger(__name__)
 TIMEOUT: Final = 2
-CHAIN_SILENCE: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +51,16 @@ class Chain:
     cursor_height: int
     block_at: datetime
     read_at: datetime
+    problem: str
 
     def is_stale(self, now: datetime) -> bool:
         """Say whether the watcher has been silent for longer than it may."""
-        return now - self.read_at > CHAIN_SILENCE
+        return now - self.read_at > chain_state.SILENCE
 
 
 def chain() -> Chain | None:
     """Read the watcher's own record; None before its first block. Asks no remote node."""
-    cursor = ChainCursor.objects.order_by("-read_at").first()
+    cursor = chain_state.newest()
     if cursor is None:
         return None
     return Chain(
@@ -70,6 +70,7 @@ def chain() -> Chain | None:
         cursor_height=cursor.number,
         block_at=cursor.block_at,
         read_at=cursor.read_at,
+        problem=cursor.problem,
     )
 
 
@@ -88,7 +89,7 @@ def chain_check(read: Chain | None, *, now: datetime) -> Check:
     if read is None:
         return Check("Chain", "unknown", "no block was read yet", None)
     if read.is_stale(now):
-        return Check("Chain", "stale", "the watcher has been silent", read.read_at)
+        return Check("Chain", "stale", f"unknown since {read.read_at:%F %H:%M} UTC", read.read_at)
     return Check("Chain", "ok", f"read to block {read.cursor_height}", read.read_at)
 
 

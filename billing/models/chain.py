@@ -13,6 +13,11 @@ class ChainCursor(models.Model):
     block_at = models.DateTimeField()
     best = models.BigIntegerField(help_text="the newest block that was seen, final or not")
     read_at = models.DateTimeField()
+    problem = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="why the chain could not be read since, if it could not",
+    )
 
     def __str__(self) -> str:
         return f"{self.network} at {self.number}"

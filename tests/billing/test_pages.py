@@ -219,7 +219,7 @@ class TestOverview:
 
         # What every page asks once a minute is in the cache by then.
         client.get("/billing")
-        with django_assert_max_num_queries(24):
+        with django_assert_max_num_queries(25):
             client.get("/billing")
 
 
