@@ -54,7 +54,7 @@ def _csv_lines(workspace: Workspace) -> Iterator[str]:
     writer = csv.writer(Echo())
     yield writer.writerow(COLUMNS)
     for line in selectors.whole_statement(workspace):
-        yield writer.writerow(_guarded(value) for value in _row(line).values())
+        yield writer.writerow(guarded(value) for value in _row(line).values())
 
 
 def _json_lines(workspace: Workspace) -> Iterator[str]:
@@ -76,7 +76,8 @@ def _exact(amount: Any) -> str | None:
     return None if amount is None else f"{amount:.9f}"
 
 
-def _guarded(value: str | None) -> str:
+def guarded(value: str | None) -> str:
+    """Keep a spreadsheet from taking a cell for a formula."""
     # A spreadsheet runs a cell that begins like a formula; memos hold words that people typed.
     text = value or ""
     is_number = text.lstrip("-").replace(".", "", 1).isdigit()

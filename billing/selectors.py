@@ -57,7 +57,7 @@ def statement(
     workspace: Workspace, *, limit: int, before: int | None = None
 ) -> list[StatementLine]:
     """Give the newest lines, or those before the line ``before``; two queries however long the history is."""
-    rows = _postings(workspace)
+    rows = postings_of(workspace)
     if before is not None:
         rows = rows.filter(pk__lt=before)
     page = list(rows.select_related("entry").order_by("-pk")[:limit])
@@ -69,19 +69,19 @@ def statement(
 
 def statement_size(workspace: Workspace) -> int:
     """Count a workspace's entries."""
-    return _postings(workspace).count()
+    return postings_of(workspace).count()
 
 
 def statement_slice(workspace: Workspace, *, start: int, stop: int) -> list[StatementLine]:
     """Give lines by place, newest first, for a numbered page."""
-    rows = _postings(workspace).order_by("-pk")
+    rows = postings_of(workspace).order_by("-pk")
     first = rows.values_list("pk", flat=True)[start : start + 1].first()
     return [] if first is None else statement(workspace, limit=stop - start, before=first + 1)
 
 
 def whole_statement(workspace: Workspace) -> Iterator[StatementLine]:
     """Give every line, oldest first, without holding them all."""
-    rows = _postings(workspace).select_related("entry").order_by("pk")
+    rows = postings_of(workspace).select_related("entry").order_by("pk")
     running = Window(Sum("amount"), order_by="pk")
     for row in rows.annotate(after=running).iterator(chunk_size=2000):
         yield _line(row, row.after)
@@ -89,7 +89,7 @@ def whole_statement(workspace: Workspace) -> Iterator[StatementLine]:
 
 def spent_since(workspace: Workspace, since: datetime) -> Decimal:
     """Give what pods cost a workspace since a moment, in USD."""
-    usage = _postings(workspace).filter(entry__kind=USAGE, entry__occurred_at__gte=since)
+    usage = postings_of(workspace).filter(entry__kind=USAGE, entry__occurred_at__gte=since)
     return -(usage.aggregate(total=Sum("amount"))["total"] or Decimal(0))
 
 
@@ -118,7 +118,8 @@ def deposits_for(workspace: Workspace) -> QuerySet[Deposit]:
     return mine.select_related("invoice", "standing_address", "workspace").order_by("-pk")
 
 
-def _postings(workspace: Workspace) -> QuerySet[Posting]:
+def postings_of(workspace: Workspace) -> QuerySet[Posting]:
+    """Give every posting of a workspace's account."""
     account = renter_account_of(workspace)
     return Posting.objects.filter(account=account) if account else Posting.objects.none()
 

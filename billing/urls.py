@@ -10,6 +10,7 @@ urlpatterns = [
     path("billing/checkout", views.checkout, name="checkout"),
     path("billing/invoices/<uuid:invoice_id>", views.invoice, name="invoice"),
     path("billing/invoices/<uuid:invoice_id>/live", views.invoice_live, name="invoice_live"),
+    path("billing/invoices/<uuid:invoice_id>/file", views.invoice_file, name="invoice_file"),
     path(
         "billing/invoices/<uuid:invoice_id>/test-payment",
         views.invoice_pay_with_test_tao,

@@ -12,7 +12,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import principal_of
 from accounts.models import User
 from accounts.principal import Principal
-from billing import access, export, invoice_page, limits, pages, rates
+from billing import access, export, invoice_page, limits, pages, rates, selectors
+from billing.documents.invoice import invoice_document
+from billing.documents.response import respond
+from billing.documents.statement import Month, statement_document
 from billing.forms import CheckoutForm
 from billing.rates import Rate, RateUnavailable
 from billing.services import checkout as checkout_service
@@ -33,14 +36,20 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def statement(request: HttpRequest) -> HttpResponseBase:
-    """Give the whole statement as a file.
+    """Give the whole statement as a file, or a month of it as PDF.
 
-    :raises Invalid: the format is neither CSV nor JSON.
+    :raises Invalid: the format is none of CSV, JSON and PDF.
     """
-    wanted = request.GET.get("format", "csv")
+    wanted, workspace = request.GET.get("format", "csv"), _principal(request).workspace
+    if wanted == "pdf":
+        now = clock.now()
+        month = Month.read(request.GET.get("month", ""), now=now)
+        return respond(statement_document(workspace, month, rate=_rate()[0], now=now), wanted)
     if wanted not in export.FORMATS:
-        raise Invalid(f"{wanted[:20]!r} is no format of the statement.", hint="Use csv or json.")
-    return export.FORMATS[wanted](_principal(request).workspace)
+        raise Invalid(
+            f"{wanted[:20]!r} is no format of the statement.", hint="Use csv, json or pdf."
+        )
+    return export.FORMATS[wanted](workspace)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -79,6 +88,16 @@ def invoice(request: HttpRequest, invoice_id: UUID) -> HttpResponse:
 def invoice_live(request: HttpRequest, invoice_id: UUID) -> HttpResponse:
     """Give what the socket would push, for a page without one."""
     return render(request, "billing/invoice.html#push", _invoice_page(request, invoice_id))
+
+
+@require_safe
+@login_required
+def invoice_file(request: HttpRequest, invoice_id: UUID) -> HttpResponse:
+    """Give an invoice to keep, as PDF or CSV."""
+    found = access.invoice_for(_principal(request), invoice_id)
+    deposits = list(selectors.deposits_of(found))
+    document = invoice_document(found, deposits, now=clock.now())
+    return respond(document, request.GET.get("format", "pdf"))
 
 
 @require_POST

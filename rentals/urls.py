@@ -16,4 +16,5 @@ urlpatterns = [
     path("pods/<uuid:pod_id>/reboot", pods.pod_reboot, name="pod_reboot"),
     path("pods/<uuid:pod_id>/schedule", pods.pod_schedule, name="pod_schedule"),
     path("pods/<uuid:pod_id>/receipt", pods.receipt, name="receipt"),
+    path("pods/<uuid:pod_id>/receipt/file", pods.receipt_file, name="receipt_file"),
 ]

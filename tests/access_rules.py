@@ -188,6 +188,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "pods/<pod_id>/reboot"): mine(PAGE),
     ("POST", "pods/<pod_id>/schedule"): mine(PAGE, {"action": "clear"}),
     ("GET", "pods/<pod_id>/receipt"): mine(PAGE, absent=True),
+    ("GET", "pods/<pod_id>/receipt/file"): mine(PAGE, absent=True),
     ("GET", "api/volumes"): Rule(KEY),
     ("POST", "api/volumes"): Rule(KEY, {}),
     ("GET", "api/volumes/<volume_id>"): mine(KEY, absent=True),
@@ -255,6 +256,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "billing/checkout"): Rule(PAGE),
     ("GET", "billing/invoices/<invoice_id>"): mine(PAGE),
     ("GET", "billing/invoices/<invoice_id>/live"): mine(PAGE),
+    ("GET", "billing/invoices/<invoice_id>/file"): mine(PAGE),
     ("POST", "billing/invoices/<invoice_id>/test-payment"): mine(PAGE),
     # the portal of providers
     ("POST", "portal/auth/login-flexible"): Rule(ANYONE, {}),

@@ -12,11 +12,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import principal_of
 from accounts.principal import Principal
+from billing import rates
+from billing.documents.response import respond
+from billing.rates import Rate
 from core import clock
 from core.errors import Invalid, NotFound
 from rentals import pages, selectors
 from rentals.access import pod_for
 from rentals.forms import RemoveForm, ScheduleForm
+from rentals.models import Pod
+from rentals.receipt_document import receipt_document
 from rentals.receipt_page import receipt_page
 from rentals.services import lifecycle, metrics
 
@@ -123,10 +128,30 @@ def pod_schedule(request: HttpRequest, pod_id: UUID) -> HttpResponse:
 @require_safe
 def receipt(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     """Show what an ended pod was charged, beside what was quoted."""
+    return render(request, "rentals/receipt.html", receipt_page(_ended_pod(request, pod_id)))
+
+
+@never_cache
+@login_required
+@require_safe
+def receipt_file(request: HttpRequest, pod_id: UUID) -> HttpResponse:
+    """Give a receipt to keep, as PDF or CSV."""
+    document = receipt_document(_ended_pod(request, pod_id), rate=_rate(), now=clock.now())
+    return respond(document, request.GET.get("format", "pdf"))
+
+
+def _ended_pod(request: HttpRequest, pod_id: UUID) -> Pod:
     row = selectors.page_pod(_principal(request), pod_id)
     if not hasattr(row, "receipt"):
         raise NotFound("This pod has no receipt yet.", hint="It gets one when it has ended.")
-    return render(request, "rentals/receipt.html", receipt_page(row))
+    return row
+
+
+def _rate() -> Rate | None:
+    try:
+        return rates.current(now=clock.now())
+    except rates.RateUnavailable:
+        return None
 
 
 def _principal(request: HttpRequest) -> Principal:

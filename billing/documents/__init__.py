@@ -1,0 +1,1 @@
+"""Documents to keep: invoices, receipts and statements as PDF and CSV."""
