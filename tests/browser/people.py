@@ -137,6 +137,7 @@ class World:
     invoice: str
     paid_invoice: str
     short_invoice: str
+    deposit: str
     confirm_path: str
     reset_path: str
     invitation_path: str
@@ -160,6 +161,7 @@ def furnish(market: LiveMarket, renter: Page) -> Iterator[World]:
             invoice=open_invoice(renter, usd="10"),
             paid_invoice=paid_invoice(renter),
             short_invoice=short_invoice(renter),
+            deposit=deposit(renter),
             confirm_path=_confirmation(market, renter),
             reset_path=_reset(market, renter),
             invitation_path=_invitation(market),
@@ -208,6 +210,15 @@ def short_invoice(page: Page) -> str:
     assert paid.ok, paid.text()
     page.get_by_text("are missing").or_(page.get_by_text("is missing")).first.wait_for()
     return invoice
+
+
+def deposit(page: Page) -> str:
+    """Send test TAO to the standing address, wait until it is credited, and return the deposit's id."""
+    page.goto("/billing/deposits")
+    page.get_by_role("button", name="Send 1 test TAO").click()
+    page.get_by_text("is on your balance.").first.wait_for()
+    link = page.locator("#deposits tbody a").first.get_attribute("href")
+    return str(link).rpartition("/")[2]
 
 
 def _confirmation(market: LiveMarket, page: Page) -> str:

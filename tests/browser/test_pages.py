@@ -74,6 +74,10 @@ SCREENS = (
     Screen("invoice", lambda world: f"/billing/invoices/{world.invoice}"),
     Screen("invoice, paid", lambda world: f"/billing/invoices/{world.paid_invoice}"),
     Screen("invoice, paid in part", lambda world: f"/billing/invoices/{world.short_invoice}"),
+    Screen("deposits", "/billing/deposits"),
+    Screen("deposit", lambda world: f"/billing/deposits/{world.deposit}"),
+    Screen("coldkeys", "/billing/coldkeys"),
+    Screen("alpha", "/billing/alpha"),
     Screen("keys", "/keys"),
     Screen("account", "/account"),
     Screen("provider_sign_in", "/provide/sign-in", ANYONE),
@@ -109,8 +113,12 @@ NO_PAGES = {
     "proof_bundle",  # a file
     "provider_proofs",  # a part of provider_node
     "statement",
+    "invoice_file",
+    "receipt_file",
     "pod_live",
     "invoice_live",
+    "deposits_live",
+    "deposit_live",
     "provider_live",
     "provider_node_live",
 }
@@ -144,6 +152,8 @@ ACTIONS = {
     "pod_reboot",
     "pod_schedule",
     "invoice_pay_with_test_tao",
+    "deposit_test_tao",
+    "coldkey_unlink",
 }
 MACHINE_READABLE = ("api-", "admin:", "localchain_", "portal")
 
