@@ -49,6 +49,11 @@ LOOKS: Final[dict[str, dict[str, Look]]] = {
         "expired": Look("", "clock", "Expired"),
         "void": Look("", "ban", "Void"),
     },
+    "payout": {
+        "approved": Look("warn", "hourglass", "In payment"),
+        "paid": Look("ok", "circle-check", "Paid"),
+        "failed": Look("bad", "circle-x", "Failed, back on the balance"),
+    },
     "deposit": {
         "seen": Look("warn", "circle-dot", "Seen"),
         "finalized": Look("ok", "circle-dot", "Finalized"),

@@ -7,6 +7,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, with_reason
+from billing.services import payout_holds
 from core import clock
 from core.actors import Actor
 from marketplace import selectors
@@ -180,6 +181,23 @@ class ProviderAdmin(ReadOnlyAdmin):
     list_select_related = ["workspace"]
     ordering = ["-pk"]
     exclude = ["ssh_private_key_encrypted"]
+    actions = ["hold_payouts", "lift_payout_hold"]
+
+    @with_reason("Put payouts on hold (the provider reads the reason)")
+    def hold_payouts(self, row: Provider, actor: Actor, reason: str) -> None:
+        """Keep a provider from being paid until the hold is lifted."""
+        payout_holds.place(
+            provider_id=row.public_id,
+            provider_name=row.name,
+            reason=reason,
+            actor=actor,
+            now=clock.now(),
+        )
+
+    @with_reason("Lift the hold on payouts")
+    def lift_payout_hold(self, row: Provider, actor: Actor, reason: str) -> None:
+        """Let a provider be paid again."""
+        payout_holds.lift(provider_id=row.public_id, reason=reason, actor=actor, now=clock.now())
 
 
 @admin.register(GpuModel)

@@ -10,19 +10,23 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q, Sum
 
-from billing.models import Account, AccountKind, Posting
+from billing import payables
+from billing.models import Account, AccountKind, Payout, PayoutStatus, Posting
 from core.money import USD
 from marketplace.models import Provider
 
 PAYOUT: Final = "payout"
+RETURNED: Final = "payout_returned"
 TITLES: Final = {
     "usage": "Ready time of pods",
     "reversal": "Correction",
     "payout": "Payout",
+    "payout_returned": "Payout that failed, back on the balance",
 }
 # Who else an entry moved money of does not matter here, only what of it was the platform's fee.
 DAILY: Final = """
-SELECT (entry.occurred_at AT TIME ZONE 'UTC')::date AS day, entry.kind,
+SELECT (entry.occurred_at AT TIME ZONE 'UTC')::date AS day,
+       CASE WHEN entry.subject_kind = 'payout' AND mine.amount > 0 THEN 'payout_returned' ELSE entry.kind END,
        count(*), sum(mine.amount), coalesce(sum(fee.amount), 0)
 FROM billing_posting mine
 JOIN billing_entry entry ON entry.id = mine.entry_id
@@ -35,7 +39,7 @@ GROUP BY 1, 2 ORDER BY 1 DESC, 2
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What one kind of entry came to on one day (UTC), in USD: gross less fee is the amount."""
+    """What one kind of entry came to on one day (UTC), in USD: gross less fee is what was earned; payouts have neither."""
 
     day: date
     kind: str
@@ -49,24 +53,30 @@ class Day:
         """The kind in words."""
         return TITLES.get(self.kind, self.kind.replace("_", " ").capitalize())
 
-
-@dataclass(frozen=True, slots=True)
-class Earnings:
-    """Where a provider's money is, in USD: of today, waiting to be paid out, paid out; and earned in all."""
-
-    accrued_usd: Decimal
-    pending_usd: Decimal
-    paid_usd: Decimal
-
     @property
-    def unpaid_usd(self) -> Decimal:
-        """The balance of the provider's account in the ledger."""
-        return self.accrued_usd + self.pending_usd
+    def earned_usd(self) -> Decimal:
+        """What of the amount was earned: a payout takes nothing of that."""
+        return self.gross_usd - self.fee_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earnings:
+    """Where a provider's money is, in USD (docs/money.md, Payouts); what accrued today is part of what is on hold.
+
+    The balance of the ledger is on hold or payable; what is in payment or paid has left it.
+    """
+
+    accrued_usd: Decimal = Decimal(0)
+    on_hold_usd: Decimal = Decimal(0)
+    payable_usd: Decimal = Decimal(0)
+    in_payment_usd: Decimal = Decimal(0)
+    paid_usd: Decimal = Decimal(0)
+    unpaid_usd: Decimal = Decimal(0)
 
     @property
     def earned_usd(self) -> Decimal:
         """All that was ever earned, after the fee."""
-        return self.unpaid_usd + self.paid_usd
+        return self.unpaid_usd + self.in_payment_usd + self.paid_usd
 
 
 def daily(provider: Provider, *, since: date, until: date) -> list[Day]:
@@ -86,19 +96,22 @@ def daily(provider: Provider, *, since: date, until: date) -> list[Day]:
 
 
 def summary(provider: Provider, *, now: datetime) -> Earnings:
-    """Tell accrued, pending and paid; the first two are the account's balance in the ledger."""
-    account = _account(provider)
-    if account is None:
-        return Earnings(Decimal(0), Decimal(0), Decimal(0))
-    paid_out, today = Q(entry__kind=PAYOUT), Q(entry__occurred_at__gte=midnight(now.date()))
-    sums = Posting.objects.filter(account=account).aggregate(
-        paid=Sum("amount", filter=paid_out), today=Sum("amount", filter=today & ~paid_out)
+    """Tell what accrued today, what is on hold, payable, in payment and paid."""
+    row = payables.payable_of(provider.public_id, now=now)
+    if row is None:
+        return Earnings()
+    payouts = Payout.objects.filter(provider_id=provider.public_id)
+    sums = payouts.aggregate(
+        paid=Sum("usd", filter=Q(status=PayoutStatus.PAID)),
+        moving=Sum("usd", filter=Q(status=PayoutStatus.APPROVED)),
     )
-    accrued = sums["today"] or Decimal(0)
     return Earnings(
-        accrued_usd=accrued,
-        pending_usd=account.balance - accrued,
-        paid_usd=-(sums["paid"] or Decimal(0)),
+        accrued_usd=_accrued(row.account_id, now),
+        on_hold_usd=row.on_hold_usd,
+        payable_usd=row.payable_usd,
+        in_payment_usd=sums["moving"] or Decimal(0),
+        paid_usd=sums["paid"] or Decimal(0),
+        unpaid_usd=row.balance_usd,
     )
 
 
@@ -117,8 +130,17 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=UTC)
 
 
+def _accrued(account_id: int, now: datetime) -> Decimal:
+    today = Posting.objects.filter(
+        account_id=account_id, entry__occurred_at__gte=midnight(now.date())
+    )
+    earned = today.exclude(entry__subject_kind=payables.SUBJECT)
+    return earned.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+
+
 def _day(day: date, kind: str, entries: int, amount: Decimal, fee: Decimal) -> Day:
-    return Day(day, kind, entries, gross_usd=amount + fee, fee_usd=fee, amount_usd=amount)
+    gross = Decimal(0) if kind in (PAYOUT, RETURNED) else amount + fee
+    return Day(day, kind, entries, gross_usd=gross, fee_usd=fee, amount_usd=amount)
 
 
 def _account(provider: Provider) -> Account | None:

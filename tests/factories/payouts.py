@@ -7,15 +7,22 @@ from itertools import count
 from bittensor_core import Keypair
 
 from billing import ledger
-from billing.accounts import fee_account, provider_account, renter_account, treasury_account
+from billing.accounts import (
+    fee_account,
+    provider_account,
+    renter_account,
+    trading_account,
+    treasury_account,
+)
 from billing.chain.local import node
 from billing.chain.local.gateway import LocalChainGateway
 from billing.ledger import Leg
-from billing.models import PayoutBatch
+from billing.models import Entry, OutgoingTransfer, Payout, PayoutBatch
 from billing.rates import Rate
 from billing.services import paying, payout_batches
 from core import clock
 from core.actors import Actor, ActorKind
+from core.money import USD, usd_to_whole_rao
 from marketplace.models import Provider
 from tests.factories.billing import (
     TAO,
@@ -73,6 +80,54 @@ def fund_treasury(rao: int = 10 * TAO) -> None:
 def agrees_with_chain() -> bool:
     """Compare the treasury's account with its address."""
     return -fresh_balance(treasury_account()) * TAO == LocalChainGateway().balance(TREASURY)
+
+
+def make_payout(provider: Provider, *, usd: Decimal, at: datetime) -> Entry:
+    """Write a payout down as its approval does; give the entry that took it from the balance."""
+    batch = PayoutBatch.objects.create(
+        status="approved",
+        usd=usd,
+        rate_usd_per_tao=USD_PER_TAO,
+        rate_source="test",
+        rate_observed_at=at,
+        proposer_id=ADA.id,
+        proposer_name=ADA.name,
+        proposed_at=at,
+        expires_at=at,
+        decider_id=GRACE.id,
+        decider_name=GRACE.name,
+        decided_at=at,
+    )
+    coldkey = Keypair.create_from_uri("//Bob").ss58_address
+    rao = usd_to_whole_rao(usd, usd_per_tao=USD_PER_TAO)
+    transfer = OutgoingTransfer.objects.create(
+        kind="payout",
+        sender=TREASURY,
+        destination=coldkey,
+        amount_rao=rao,
+        fee_rao=0,
+        created_at=at,
+        updated_at=at,
+    )
+    payout = Payout.objects.create(
+        batch=batch,
+        status="approved",
+        provider_id=provider.public_id,
+        provider_name=provider.name,
+        coldkey=coldkey,
+        usd=usd,
+        rao=rao,
+        transfer=transfer,
+        created_at=at,
+    )
+    return ledger.post(
+        key=payout_batches.usd_key(payout),
+        kind="payout",
+        legs=[Leg(provider_account(provider.public_id), -usd), Leg(trading_account(USD), usd)],
+        occurred_at=at,
+        subject=("payout", payout.public_id),
+        memo=f"Payout to {coldkey}",
+    )
 
 
 def rate(usd_per_tao: Decimal = USD_PER_TAO) -> Rate:

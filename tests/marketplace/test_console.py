@@ -1,5 +1,6 @@
 """The provider's console: one's own machines and nobody else's, and what can be done to them."""
 
+import csv
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.consumers import NOT_FOUND, SIGN_IN
+from billing.services import payout_holds
 from core import clock
 from core.actors import PLATFORM
 from marketplace import selectors
@@ -35,6 +37,7 @@ from marketplace.services import listing, notices, usage
 from marketplace.transitions import Reason, move
 from tests.factories.accounts import Person
 from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
+from tests.factories.payouts import ADA, make_payout
 from tests.factories.pods import make_pod
 from tests.live_page import close_code, heard, live_page
 from tests.marketplace.test_earnings import charge
@@ -339,7 +342,7 @@ def test_earnings(alice: Person, bob: Person, provider: Provider) -> None:
 
     text = bob.browser.get(page).content.decode()
 
-    for figure in ("$1.9000", "$3.8000", "$5.7000", "not built yet"):
+    for figure in ("$1.9000", "$5.7000", "Next run", "No coldkey was proven yet"):
         assert figure in text
     rows = json.loads(bob.browser.get(f"{page}?format=json").content)
     assert [(row["gross_usd"], row["fee_usd"]) for row in rows] == [
@@ -349,6 +352,33 @@ def test_earnings(alice: Person, bob: Person, provider: Provider) -> None:
     lines = bob.browser.get(f"{page}?format=csv").content.decode().splitlines()
     assert lines[0] == "day,kind,entries,gross_usd,fee_usd,amount_usd"
     assert lines[1] == f"{now.date()},usage,1,2.000000000,0.100000000,1.900000000"
+
+
+def test_payouts_on_the_page_and_in_the_statement(
+    alice: Person, bob: Person, provider: Provider
+) -> None:
+    now = clock.now()
+    charge(alice, provider, "100", at=now - timedelta(days=8))
+    make_payout(provider, usd=Decimal(95), at=now)
+    payout_holds.place(
+        provider_id=provider.public_id,
+        provider_name=provider.name,
+        reason="Two people claim this account.",
+        actor=ADA,
+        now=now,
+    )
+    page = reverse("provider_earnings")
+
+    text = bob.browser.get(page).content.decode()
+    for words in ("In payment", "0.2714 TAO", "Two people claim this account.", "not signed yet"):
+        assert words in text
+    rows = b"".join(bob.browser.get(f"{page}?format=statement").streaming_content).decode()
+    header, earned, paid = csv.reader(rows.splitlines())
+    assert header[5:9] == ["amount_usd", "balance_usd", "status", "tao"]
+    assert (earned[5:7], paid[5:9]) == (
+        ["95.000000000", "95.000000000"],
+        ["-95.000000000", "0.000000000", "approved", "0.271428571"],
+    )
 
 
 def test_a_webhook_from_the_page(bob: Person, provider: Provider, receiver: Receiver) -> None:

@@ -11,11 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from billing import ledger
 from billing.accounts import fee_account, provider_account, renter_account
 from billing.ledger import Leg
-from billing.models import Entry
+from billing.models import Entry, Payout
 from marketplace.models import Provider
 from marketplace.selectors import earnings
 from tests.factories.accounts import Person
 from tests.factories.marketplace import make_provider
+from tests.factories.payouts import make_payout
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -76,7 +77,7 @@ def test_a_day_begins_at_midnight_utc(alice: Person, provider: Provider) -> None
     assert [(row.day.day, row.gross_usd) for row in days] == [(21, Decimal(1)), (20, Decimal(2))]
 
 
-def test_accrued_pending_and_what_was_taken_back(alice: Person, provider: Provider) -> None:
+def test_accrued_on_hold_and_what_was_taken_back(alice: Person, provider: Provider) -> None:
     charge(alice, provider, "1", at=NOON)
     charge(alice, provider, "2", at=NOON - timedelta(days=1))
     gone = charge(alice, provider, "4", at=NOON - timedelta(days=2))
@@ -84,9 +85,44 @@ def test_accrued_pending_and_what_was_taken_back(alice: Person, provider: Provid
 
     found = earnings.summary(provider, now=NOON)
 
-    assert (found.accrued_usd, found.pending_usd) == (Decimal("0.95"), Decimal("1.9"))
-    assert found.paid_usd == 0
+    assert (found.accrued_usd, found.on_hold_usd) == (Decimal("0.95"), Decimal("2.85"))
+    assert (found.payable_usd, found.in_payment_usd, found.paid_usd) == (0, 0, 0)
     assert found.unpaid_usd == provider_account(provider.public_id).balance
+
+
+def test_payable_after_a_week_then_in_payment_then_paid_or_back(
+    alice: Person, provider: Provider
+) -> None:
+    charge(alice, provider, "100", at=NOON - timedelta(days=8))
+    charge(alice, provider, "10", at=NOON)
+    assert earnings.summary(provider, now=NOON).payable_usd == 95
+
+    entry = approved(provider, Decimal(95))
+    moving = earnings.summary(provider, now=NOON)
+    assert (moving.payable_usd, moving.in_payment_usd, moving.earned_usd) == (
+        0,
+        95,
+        Decimal("104.5"),
+    )
+
+    ledger.reverse(key="returned", of=entry, occurred_at=NOON, memo="failed")
+    Payout.objects.update(status="failed")
+    back = earnings.summary(provider, now=NOON)
+    assert (back.payable_usd, back.in_payment_usd, back.on_hold_usd) == (95, 0, Decimal("9.5"))
+    kinds = [
+        (row.kind, row.gross_usd, row.amount_usd)
+        for row in earnings.daily(provider, since=NOON.date(), until=NOON.date())
+    ]
+    assert kinds == [
+        ("payout", 0, -95),
+        ("payout_returned", 0, 95),
+        ("usage", 10, Decimal("9.5")),
+    ]
+
+
+def approved(provider: Provider, usd: Decimal) -> Entry:
+    """Write a payout down as its approval does."""
+    return make_payout(provider, usd=usd, at=NOON)
 
 
 def test_by_pod(alice: Person, provider: Provider) -> None:
@@ -112,4 +148,4 @@ def test_queries_do_not_grow_with_the_ledger(alice: Person, provider: Provider) 
     for days in range(20):
         charge(alice, provider, "1", at=NOON - timedelta(days=days, hours=1))
 
-    assert count() == few <= 5
+    assert count() == few <= 6
