@@ -109,7 +109,7 @@ class BandAdmin(ReadOnlyAdmin):
 class RoundAdmin(ReadOnlyAdmin):
     """Rounds of all idle machines."""
 
-    list_display = ["started_at", "beacon_number", "machine_count", "next_at", "chain"]
+    list_display = ["started_at", "beacon_number", "second_number", "machine_count", "next_at", "chain"]  # fmt: skip
     ordering = ["-pk"]
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from core import doorbell
 
 PROVE: Final = "validation.tasks.prove_node"
-# With the checks of machines: minutes of work, for which neither probes nor starts may wait.
+# With the checks of machines, which do not wait for it: each proof has a thread of its own.
 QUEUE: Final = "checks"
 
 

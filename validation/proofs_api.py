@@ -49,12 +49,13 @@ def bands(request: HttpRequest) -> list[dict[str, Any]]:
 @router.get("/proofs/beacon", response=BeaconOut)
 def beacon(request: HttpRequest) -> dict[str, Any]:
     """Give the newest finalized block of this market's chain, for a proof that you ask for yourself."""
-    block, made_at_us = beacons.newest_with_time()
+    found = beacons.newest_known()
+    block = beacons.record(found)
     return {
         "chain": block.chain,
         "number": block.number,
         "hash": block.hash.hex(),
-        "made_at_us": made_at_us,
+        "made_at_us": beacons.time_us(found),
     }
 
 

@@ -10,7 +10,7 @@ from celery import shared_task
 
 from core import clock
 from core.errors import Unavailable
-from validation.services import bands, proving, rounds, weighing
+from validation.services import bands, crew, rounds, weighing
 
 log = structlog.get_logger(__name__)
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
@@ -26,10 +26,10 @@ def sweep_proofs(**_: object) -> None:
     rounds.sweep(clock.now())
 
 
-@shared_task(acks_late=True)
+@shared_task
 def prove_node(*, proof_id: int, **_: object) -> None:
-    """Try one proof."""
-    proving.prove(proof_id=proof_id)
+    """Have one proof tried; the queue goes on meanwhile."""
+    crew.take(proof_id)
 
 
 @shared_task(soft_time_limit=60, time_limit=90)

@@ -1,5 +1,6 @@
 """How long a proof may take, and how often it is tried: the deadlines of each phase, in seconds."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -16,3 +17,18 @@ SIMULATED: Final = Patience(ready=60.0, fill=60.0, sweep=60.0, open=60.0)
 LONGEST_SECONDS: Final = 900
 AGAIN_AFTER: Final = timedelta(seconds=30)
 MOST_WAIT: Final = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Sittings:
+    """When a round's blocks come: what machines have to get ready, and how long after the first the second one comes."""
+
+    lead: timedelta
+    apart: timedelta
+
+
+# Kernels are compiled and contexts of eight cards made within the lead; all phases of a sitting end before the next.
+ROUND: Final = Sittings(lead=timedelta(minutes=2), apart=timedelta(minutes=8))
+SIMULATED_ROUND: Final = Sittings(lead=timedelta(seconds=6), apart=timedelta(seconds=60))
+# A round is two sittings, and a proof of it two tries.
+TRIES_IN_A_ROUND: Final = 2

@@ -1,6 +1,6 @@
 """The life of a proof: which status follows which, and why."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -32,9 +32,16 @@ ALLOWED: Final[Mapping[ProofStatus, Collection[ProofStatus]]] = {
 }
 
 
-def begin(proof: Proof, *, reason: Reason, actor: Actor, now: datetime, detail: str) -> None:
-    """Record that a proof is wanted; the caller has just made its row."""
-    _record(proof, source="", reason=reason, actor=actor, now=now, detail=detail)
+def begin(
+    proofs: Sequence[Proof], *, reason: Reason, actor: Actor, now: datetime, detail: str
+) -> None:
+    """Record that proofs are wanted; the caller has just made their rows."""
+    ProofEvent.objects.bulk_create(
+        _event(proof, source="", reason=reason, actor=actor, now=now, detail=detail)
+        for proof in proofs
+    )
+    for proof in proofs:
+        live.publish(f"node:{proof.node.public_id}")
 
 
 def move(
@@ -61,13 +68,15 @@ def move(
         proof.finished_at, proof.next_try_at = now, None
         proof.lease_token = proof.lease_until = None
     proof.save()
-    _record(proof, source=source, reason=reason, actor=actor, now=now, detail=private or detail)
+    said = private or detail
+    _event(proof, source=source, reason=reason, actor=actor, now=now, detail=said).save()
+    live.publish(f"node:{proof.node.public_id}")
 
 
-def _record(
+def _event(
     proof: Proof, *, source: str, reason: Reason, actor: Actor, now: datetime, detail: str
-) -> None:
-    ProofEvent.objects.create(
+) -> ProofEvent:
+    return ProofEvent(
         proof=proof,
         from_status=source,
         to_status=proof.status,
@@ -78,4 +87,3 @@ def _record(
         actor_name=actor.name,
         created_at=now,
     )
-    live.publish(f"node:{proof.node.public_id}")

@@ -26,8 +26,9 @@ from validation.proof.bundle.signing import seal
 from validation.proof.bundle.ss58 import address_of
 from validation.proof.parameters import VERSION, Parameters
 from validation.prover.simulated import SimulatedCard
+from validation.verifier.chain import FoundBlock
 from validation.verifier.judging import body_of, judge
-from validation.verifier.report import Check
+from validation.verifier.report import Check, Report
 
 SMALL = Parameters(n=128, products=3, sweeps=4, openings=64)
 STARTED_AT = 1_800_000_000_000_000
@@ -89,6 +90,7 @@ class Session:
     round_trip_us: int = ROUND_TRIP_US
     in_turn: bool = False
     later_block: int = 12
+    started_at: int = STARTED_AT
 
     def __post_init__(self) -> None:
         if self.bands is BANDS:
@@ -119,7 +121,7 @@ class Session:
             bands=self.bands,
             facts=self.facts,
             round_trip_us=self.round_trip_us,
-            sent_at=STARTED_AT,
+            sent_at=self.started_at,
         )
 
     def listed(self, card: TimedCard) -> Card:
@@ -132,7 +134,7 @@ class Session:
             card.fill(seed, self.sizes) for card, seed in zip(self.cards, card_seeds, strict=True)
         ]
         took = self.took([card.fill_us for card in self.cards])
-        return Commitment(received_at=STARTED_AT + took, roots=tuple(roots))
+        return Commitment(received_at=self.started_at + took, roots=tuple(roots))
 
     def sweep(self) -> Residency:
         sent_at = self.commitment.received_at + 1_000
@@ -178,3 +180,18 @@ def resealed(body: Body, *, key: Key = VALIDATOR) -> bytes:
 def failures(checks: Sequence[Check]) -> list[str]:
     """Name the checks that failed."""
     return [check.id for check in checks if check.status == "fail"]
+
+
+class KnownChain:
+    """A chain with the two blocks of a session."""
+
+    def __init__(self, report: Report, *, first_us: int, second_us: int) -> None:
+        transcript = report.bundle.body.transcript
+        first, second = transcript.statement.beacon, transcript.reveal.beacon
+        self.blocks = {
+            first.number: FoundBlock(first.hash, transcript.statement.sent_at + first_us),
+            second.number: FoundBlock(second.hash, transcript.residency.answered_at + second_us),
+        }
+
+    def block(self, number):
+        return self.blocks.get(number)

@@ -12,13 +12,22 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
+from billing.chain.gateway import gateway
 from core import clock, leases
 from marketplace.models import Node, NodeStatus, ProofVerdict
 from tests.factories.marketplace import make_node
 from tests.factories.validation import make_proof
 from tests.machines import Sshd
-from validation.models import CardSample, CheckStatus, Proof, ProofStatus, Purpose, Verdict
-from validation.services import judging, machine_lock, proving, validator_key, wanting
+from validation.models import (
+    CardSample,
+    CheckStatus,
+    Proof,
+    ProofStatus,
+    Purpose,
+    Round,
+    Verdict,
+)
+from validation.services import judging, machine_lock, proving, rounds, validator_key, wanting
 from validation.verifier.verifying import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -241,7 +250,7 @@ class TestAnotherMachine:
     def test_that_is_late_leaves_the_bundle_of_each_try(
         self, node: Node, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(judging.Judged, "is_late_only", True)
+        monkeypatch.setattr(judging.Judged, "is_untimely", True)
         proof = prove(node)
 
         assert (proof.status, proof.bundle) == (ProofStatus.WANTED, None)
@@ -265,6 +274,63 @@ class TestAnotherMachine:
             proof = prove(node)
 
         assert (proof.verdict, proof.reason) == (Verdict.FAIL, "a?b?: ")
+
+
+class TestARound:
+    LATE = "It was not ready in time for the round's block."
+
+    def test_begins_at_its_block_for_all_that_are_ready(self, node: Node) -> None:
+        proof = self.wanted()
+
+        block = self.sit(proof, "beacon_number", attempt=0)
+
+        assert proof.verdict == Verdict.PASS
+        assert self.beacon(proof) == block
+
+    def test_has_one_other_block_for_those_that_are_late(self, node: Node) -> None:
+        proof = self.wanted(beacon_number=0)
+        proving.prove(proof_id=proof.pk)
+        proof.refresh_from_db()
+        assert (proof.status, proof.reason) == (ProofStatus.WANTED, self.LATE)
+        assert proof.round is not None
+        assert proof.next_try_at is not None
+        assert proof.next_try_at >= proof.round.second_at
+
+        block = self.sit(proof, "second_number", attempt=1)
+
+        assert self.beacon(proof) == block
+
+    def test_never_asks_a_machine_alone(self, node: Node) -> None:
+        proof = self.wanted(beacon_number=0, second_number=0)
+
+        for _ in range(2):
+            proving.prove(proof_id=proof.pk)
+
+        proof.refresh_from_db()
+        assert (proof.status, proof.verdict, proof.attempt) == ("done", Verdict.UNKNOWN, 2)
+
+    def wanted(self, **blocks: int) -> Proof:
+        begun = rounds.begin_round(clock.now())
+        assert begun is not None
+        Round.objects.update(**{"beacon_number": begun.beacon_number, **blocks})
+        proof: Proof = begun.proofs.get()
+        return proof
+
+    def sit(self, proof: Proof, block: str, *, attempt: int) -> int:
+        """Let a sitting begin in some seconds; in more of them where the prover needs longer to get ready."""
+        for seconds in (4, 12, 40):
+            number = gateway().heads().finalized + seconds
+            Round.objects.update(**{block: number})
+            undone = {"status": ProofStatus.WANTED, "verdict": "", "attempt": attempt}
+            Proof.objects.filter(pk=proof.pk).update(**undone)
+            proving.prove(proof_id=proof.pk)
+            proof.refresh_from_db()
+            if proof.reason != self.LATE:
+                return number
+        raise AssertionError("the prover is not ready within 40 s")
+
+    def beacon(self, proof: Proof) -> int:
+        return verify(bytes(proof.bundle)).bundle.body.transcript.statement.beacon.number
 
 
 class TestNotNow:

@@ -18,6 +18,7 @@ from tests.validation.sessions import (
     SMALL,
     STRANGER,
     VALIDATOR,
+    KnownChain,
     Session,
     TimedCard,
     block,
@@ -35,9 +36,10 @@ from validation.proof.bundle.signing import read, seal
 from validation.proof.drawing import draw
 from validation.proof.merkle import Tree, climb
 from validation.proof.parameters import RESERVED_BYTES, TILE, Parameters
+from validation.verifier.chain import OLDEST_BEACON_US, check_beacons
 from validation.verifier.claims import check_memory
-from validation.verifier.duplicates import shared_uuids
 from validation.verifier.judging import body_of, judge, statuses
+from validation.verifier.several import in_turn, shared_uuids
 from validation.verifier.verifying import verify
 
 GIB = 1 << 30
@@ -353,6 +355,25 @@ def test_a_round_trip_that_is_delayed_to_gain_time():
 def test_one_card_that_answers_for_eight_in_turn():
     cards = [TimedCard(f"GPU-{index}") for index in range(8)]
     assert caught(*cards, in_turn=True) == ["times"]
+
+
+def test_one_card_that_gets_ready_for_one_machine_after_another():
+    """All of a round are asked when its block is there; whoever was asked after another had answered was not."""
+    first = Session(cards=[TimedCard("GPU-0")]).run()
+    together = Session(cards=[TimedCard("GPU-1")], machine=replace(MACHINE, node_id="node-2")).run()
+    later = Session(cards=[TimedCard("GPU-2")], machine=replace(MACHINE, node_id="node-3"))
+    later.started_at = first.residency.answered_at + 1
+    bundles = [read(sealed(one)) for one in (first, together, later.run())]
+    assert in_turn(bundles[:2]) == set()
+    assert in_turn(bundles) == {"node-1", "node-2"}
+
+
+def test_a_machine_that_waits_with_its_challenge_until_a_card_is_free():
+    """A beacon's age is bounded, so a round's proofs cannot be spread over time."""
+    report = verify(sealed(Session().run()))
+    for age_us, status in ((40_000_000, "pass"), (OLDEST_BEACON_US + 1, "fail")):
+        chain = KnownChain(report, first_us=-age_us, second_us=1)
+        assert check_beacons(report.bundle.body.transcript, chain).status == status
 
 
 class EchoCard(TimedCard):

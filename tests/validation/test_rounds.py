@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
+from billing.chain.gateway import gateway
 from marketplace.models import HandOver, Node, NodeStatus, ProofVerdict
 from marketplace.services.usage import record_hand_over
-from tests.factories.marketplace import NOON, make_node
+from tests.factories.marketplace import NOON, make_node, make_provider
 from tests.factories.validation import make_proof
 from validation.models import Band, CardSample, Proof, ProofStatus, Purpose, Round, Verdict
 from validation.proof.bundle.records import Card
-from validation.services import bands, identity, provers, proving, rounds, wanting
+from validation.services import bands, beacons, identity, provers, proving, rounds, wanting
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +49,29 @@ class TestARound:
         Round.objects.update(beacon_number=99_999_999)
         assert rounds.begin_round(begun.next_at + timedelta(seconds=5)) is not None
         assert Proof.objects.count() == 1, "the one that is open serves"
+
+    def test_names_two_blocks_that_nobody_knows_yet(self) -> None:
+        make_node()
+        head = gateway().heads().finalized
+
+        begun = rounds.begin_round(NOON)
+
+        assert begun is not None
+        assert head < begun.beacon_number < begun.second_number
+        with pytest.raises(beacons.TooLate):
+            beacons.at(head, patience_seconds=1)
+
+    def test_asks_no_query_for_each_of_forty_machines(
+        self, django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        provider = make_provider()
+        for _ in range(40):
+            make_node(provider=provider)
+
+        with django_assert_max_num_queries(40):
+            rounds.begin_round(NOON)
+
+        assert Proof.objects.count() == 40
 
     def test_waits_for_a_machine(self) -> None:
         assert rounds.begin_round(NOON) is None
@@ -137,6 +162,23 @@ class TestHandOvers:
         record_hand_over(node_id=node.pk, holder=uuid4(), to_renter=True, gpu_count=8, now=NOON)
 
         assert rounds.follow_hand_overs(NOON + timedelta(hours=1)) == 0
+
+    def test_one_that_cannot_be_followed_does_not_keep_the_others(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bad, good = make_node(), make_node()
+        for node in (bad, good):
+            record_hand_over(node_id=node.pk, holder=uuid4(), to_renter=True, gpu_count=8, now=NOON)
+        real = wanting.want
+
+        def broken(**wish: object) -> Proof:
+            if wish["node_id"] == bad.pk:
+                raise RuntimeError
+            return real(**wish)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(wanting, "want", broken)
+
+        assert rounds.follow_hand_overs(NOON) == 1
 
 
 class TestTheLightLook:

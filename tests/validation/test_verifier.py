@@ -13,7 +13,16 @@ from bittensor_core import Keypair
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.validation.sessions import STRANGER, VALIDATOR, Session, TimedCard, failures, sealed
+from tests.validation.sessions import (
+    MACHINE,
+    STRANGER,
+    VALIDATOR,
+    KnownChain,
+    Session,
+    TimedCard,
+    failures,
+    sealed,
+)
 from validation.proof.bundle import ss58
 from validation.proof.bundle.codec import from_json, to_json
 from validation.proof.bundle.encoding import MOST_BYTES, MOST_VALUES, decode, encode
@@ -21,9 +30,8 @@ from validation.proof.bundle.errors import Malformed
 from validation.proof.bundle.records import Body, Bundle
 from validation.proof.bundle.signing import read, seal
 from validation.proof.parameters import Parameters
-from validation.verifier.chain import ChainError, FoundBlock
+from validation.verifier.chain import ChainError
 from validation.verifier.command import FAILS, HOLDS, NOT_A_BUNDLE, main
-from validation.verifier.report import Report
 from validation.verifier.verifying import verify
 
 TINY = Parameters(n=64, products=2, sweeps=2, openings=4)
@@ -273,21 +281,6 @@ def accepts(data: bytes) -> bool:
         return False
 
 
-class KnownChain:
-    """A chain with the two blocks of a session."""
-
-    def __init__(self, report: Report, *, first_us: int, second_us: int) -> None:
-        transcript = report.bundle.body.transcript
-        first, second = transcript.statement.beacon, transcript.reveal.beacon
-        self.blocks = {
-            first.number: FoundBlock(first.hash, transcript.statement.sent_at + first_us),
-            second.number: FoundBlock(second.hash, transcript.residency.answered_at + second_us),
-        }
-
-    def block(self, number):
-        return self.blocks.get(number)
-
-
 @pytest.mark.parametrize(
     ("first_us", "second_us", "status"),
     [
@@ -333,6 +326,17 @@ def test_the_command_says_what_it_found(honest, tmp_path, capsys):
     assert main([str(file)]) == NOT_A_BUNDLE
     assert main([str(tmp_path / "missing")]) == NOT_A_BUNDLE
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_several_bundles_are_also_looked_at_together(honest, tmp_path, capsys):
+    machine = replace(MACHINE, node_id="node-2", host_key="SHA256:another")
+    other = sealed(Session(cards=[TimedCard("GPU-0")], sizes=TINY, machine=machine).run())
+    files = [tmp_path / "a", tmp_path / "b"]
+    for file, data in zip(files, (honest, other), strict=True):
+        file.write_bytes(data)
+    assert main([str(files[0]), str(files[0])]) == HOLDS
+    assert main([str(file) for file in files]) == FAILS
+    assert "GPU-0 is shown behind 2 host keys" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["\x1b[2J", "\nverdict: pass"])

@@ -59,7 +59,8 @@ def held(*, ago: timedelta) -> Round:
     """Hold a round, as long ago as that."""
     at = NOW - ago
     block = 10_000 - round(ago.total_seconds() / 60)
-    fields = {"beacon_hash": "ab" * 32, "started_at": at, "next_at": at + timedelta(hours=1)}
+    times = {"started_at": at, "second_at": at, "next_at": at + timedelta(hours=1)}
+    fields = {"second_number": block + 5, **times}
     return Round.objects.get_or_create(chain="c", beacon_number=block, defaults=fields)[0]
 
 

@@ -1,6 +1,10 @@
 """The public coin of proofs: finalized blocks that nobody could know before they were there."""
 
+import threading
 import time
+from collections.abc import Callable
+from datetime import timedelta
+from math import ceil
 from typing import Final
 
 from billing.chain.gateway import gateway
@@ -9,26 +13,52 @@ from billing.chain.port import ChainUnavailable
 from validation.proof.bundle.records import Block
 from validation.verifier.chain import ChainError, FoundBlock
 
-POLL_SECONDS: Final = 0.25
+# How often somebody who waits looks, and how often any of them asks the chain.
+LOOK_SECONDS: Final = 0.1
+MOST_POLL_SECONDS: Final = 4.0
 # Some blocks of the real chain, which makes one in twelve seconds and finalizes it some blocks later.
 PATIENCE_SECONDS: Final = 90.0
 
 
-def newest() -> Block:
+class TooLate(Exception):
+    """The block was there before anybody waited for it."""
+
+
+class _Newest:
+    """The newest finalized block, asked for once for all who wait in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: ChainBlock | None = None
+        self._until = 0.0
+
+    def __call__(self) -> ChainBlock:
+        with self._lock:
+            if self._found is None or time.monotonic() >= self._until:
+                self._found = newest()
+                third = float(gateway().network().block_seconds) / 3
+                self._until = time.monotonic() + min(third, MOST_POLL_SECONDS)
+            return self._found
+
+
+_newest_for_all: Final = _Newest()
+
+
+def newest() -> ChainBlock:
     """Give the newest finalized block.
 
     :raises ChainUnavailable: the chain does not answer.
     """
-    return _record(_newest())
+    chain = gateway()
+    return chain.block(chain.heads().finalized)
 
 
-def newest_with_time() -> tuple[Block, int]:
-    """Give the newest finalized block and when it was made, in microseconds since 1970.
+def newest_known() -> ChainBlock:
+    """Give the newest finalized block, or one that was it a moment ago: for whoever asks often.
 
     :raises ChainUnavailable: the chain does not answer.
     """
-    found = _newest()
-    return _record(found), time_us(found)
+    return _newest_for_all()
 
 
 def later(than: Block, after_us: int) -> Block:
@@ -36,15 +66,34 @@ def later(than: Block, after_us: int) -> Block:
 
     :raises ChainUnavailable: none came in time.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (found := _newest()).number <= than.number or time_us(found) < after_us:
-        if time.monotonic() > deadline:
-            raise ChainUnavailable(
-                f"No later block than {than.number} was finalized within {PATIENCE_SECONDS:.0f} s.",
-                hint="Look at the chain on the status page.",
-            )
-        time.sleep(POLL_SECONDS)
-    return _record(found)
+    found = _wait(lambda one: one.number > than.number and time_us(one) >= after_us)
+    return record(found)
+
+
+def at(number: int, *, patience_seconds: float) -> Block:
+    """Wait until the block of this number is final: whoever waits for it before learns its hash at one moment.
+
+    :raises TooLate: it is final already. :raises ChainUnavailable: it did not come in time.
+    """
+    if newest().number >= number:
+        raise TooLate
+    found = _wait(lambda one: one.number >= number, patience_seconds=patience_seconds)
+    return record(found if found.number == number else gateway().block(number))
+
+
+def height_after(wait: timedelta) -> int:
+    """Give the number of the block that is final so long from now, or somewhat later.
+
+    :raises ChainUnavailable: the chain does not answer.
+    """
+    chain = gateway()
+    return chain.heads().finalized + ceil(wait.total_seconds() / chain.network().block_seconds)
+
+
+def chain_name() -> str:
+    """Name the chain as bundles do: by name and genesis."""
+    network = gateway().network()
+    return f"{network.name} {network.genesis.removeprefix('0x')}"
 
 
 class OurChain:
@@ -67,15 +116,23 @@ def time_us(block: ChainBlock) -> int:
     return round(block.at.timestamp() * 1_000_000)
 
 
-def _newest() -> ChainBlock:
-    chain = gateway()
-    return chain.block(chain.heads().finalized)
+def record(block: ChainBlock) -> Block:
+    """Write a block as bundles carry it."""
+    return Block(chain=chain_name(), number=block.number, hash=_hash(block))
 
 
-def _record(block: ChainBlock) -> Block:
-    network = gateway().network()
-    chain = f"{network.name} {network.genesis.removeprefix('0x')}"
-    return Block(chain=chain, number=block.number, hash=_hash(block))
+def _wait(
+    suits: Callable[[ChainBlock], bool], *, patience_seconds: float = PATIENCE_SECONDS
+) -> ChainBlock:
+    deadline = time.monotonic() + patience_seconds
+    while not suits(found := newest_known()):
+        if time.monotonic() > deadline:
+            raise ChainUnavailable(
+                f"No such block was finalized within {patience_seconds:.0f} s; the newest is {found.number}.",
+                hint="Look at the chain on the status page.",
+            )
+        time.sleep(LOOK_SECONDS)
+    return found
 
 
 def _hash(block: ChainBlock) -> bytes:

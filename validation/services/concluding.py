@@ -66,11 +66,12 @@ def again(
         proof = locked(proof_id, token)
         if proof is None:
             return
-        if proof.attempt >= settings.MARKET_PROOF_TRIES:
+        if proof.attempt >= tries_of(proof):
             _give_up(proof, said, failed=at_last, record=record, now=now, private=private)
             return
         _write_try(proof, said, record=record, now=now)
-        proof.next_try_at = now + wait(proof.attempt)
+        soon = now + wait(proof.attempt)
+        proof.next_try_at = max(soon, proof.round.second_at) if proof.round else soon
         move(
             proof,
             to=ProofStatus.WANTED,
@@ -151,12 +152,18 @@ def end(
         gpu_proofs.failed(node_id=proof.node_id, proof_id=proof.public_id, why=why, now=now)
 
 
+def tries_of(proof: Proof) -> int:
+    """Say how often a machine is asked: in a round once a sitting, so that it is never asked alone."""
+    most: int = settings.MARKET_PROOF_TRIES
+    return min(most, terms.TRIES_IN_A_ROUND) if proof.round_id else most
+
+
 def said_of(verdict: Verdict, checks: Sequence[Check]) -> str:
     """Say in a sentence what a bundle's checks come to."""
     if verdict == Verdict.PASS:
         return "Every check held."
-    wanted = Status.FAIL if verdict == Verdict.FAIL else Status.UNKNOWN
-    ids = ", ".join(dict.fromkeys(check.id for check in checks if check.status is wanted))
+    wanted = {Status.FAIL} if verdict == Verdict.FAIL else {Status.FAIL, Status.UNKNOWN}
+    ids = ", ".join(dict.fromkeys(check.id for check in checks if check.status in wanted))
     return f"{'Failed' if verdict == Verdict.FAIL else 'Could not be told'}: {ids}."
 
 

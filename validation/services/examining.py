@@ -24,6 +24,7 @@ from validation.models import Proof, ProofStatus
 from validation.proof.bundle import records
 from validation.proof.bundle.records import Block, Transcript
 from validation.services import bands, beacons, provers
+from validation.services.beacons import TooLate
 
 # Which check a phase's silence fails.
 CHECK_OF_PHASE: Final = {"fill": "commitment", "sweep": "sweeps", "open": "tiles"}
@@ -89,6 +90,8 @@ def examine(examination: Examination) -> Transcript:
         raise _fault(examination, "Its answer is longer than any answer can be.") from error
     except MachineError as error:
         raise _fault(examination, in_public(error), detail=str(error)) from error
+    except TooLate as error:
+        raise NoAnswer("It was not ready in time for the round's block.") from error
     except ChainUnavailable as error:
         raise NoAnswer("The chain gave no block in time.", detail=error.message) from error
 

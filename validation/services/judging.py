@@ -13,15 +13,15 @@ from validation.proof.seeds import machine_commitment
 from validation.services.beacons import OurChain
 from validation.services.validator_key import ValidatorKey, validator_key
 from validation.verifier.judging import body_of, judge
-from validation.verifier.report import Check
+from validation.verifier.report import Check, verdict_of
 from validation.verifier.timing import phase_us
 from validation.verifier.verifying import verify
 
 # Other threads of this process time other machines: one that computes keeps them waiting for milliseconds
 # (`./market bench verify` shows how many), several would for as many times more.
 ONE_AT_A_TIME: Final = threading.Lock()
-# What says how fast a card was, and nothing about whether it computed.
-OF_TIME: Final = frozenset({"times"})
+# What says when a card answered, and nothing about whether it computed.
+OF_TIME: Final = frozenset({"times", "beacon"})
 # What says that somebody's cards did the work: nobody shall move a band, or accuse another, with what was not computed.
 SOUND: Final = (
     "parameters",
@@ -89,9 +89,11 @@ class Judged:
         return passed.issuperset(SOUND)
 
     @property
-    def is_late_only(self) -> bool:
-        """Say whether nothing but the times is wrong."""
-        return bool(self.failed) and set(self.failed) <= OF_TIME
+    def is_untimely(self) -> bool:
+        """Say whether nothing but times or blocks keeps it from passing."""
+        statuses = {check.id: check.status for check in self.checks}
+        wrong = bool(OF_TIME & set(self.failed)) or statuses["beacon"] is not Status.PASS
+        return wrong and set(self.failed) <= OF_TIME
 
 
 def judged(transcript: Transcript) -> Judged:
@@ -107,5 +109,7 @@ def _judged(transcript: Transcript, key: ValidatorKey) -> Judged:
     body = body_of(transcript, judge(transcript))
     data = seal(body, signer=key.ss58_address, sign=key.sign)
     report = verify(data, signer=key.ss58_address, chain=OurChain())
-    verdict = body.verdict if report.holds or body.verdict is Status.FAIL else Status.UNKNOWN
+    found = verdict_of(check for check in report.checks if check.status is not Status.NOT_CHECKED)
+    # What the body says stands for strangers; a beacon that does not fit may be the fault of this market.
+    verdict = Status.UNKNOWN if body.verdict is not Status.FAIL and found is Status.FAIL else found
     return Judged(transcript, data, verdict, report.checks)

@@ -7,7 +7,6 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 
 from core import clock, leases
@@ -15,6 +14,7 @@ from core.actors import PLATFORM
 from core.clock import Clock
 from core.errors import Unavailable
 from marketplace.models import Node
+from validation import terms
 from validation.models import Proof, ProofStatus, Purpose, Verdict
 from validation.proof.bundle.records import Block, Status
 from validation.services import beacons, concluding, judging, light, machine_lock, wanting
@@ -25,7 +25,7 @@ from validation.verifier.report import Check
 
 log = structlog.get_logger(__name__)
 OURS: Final = "A mistake of this market kept it from running."
-LATE: Final = "Its times were outside the band."
+LATE: Final = "Its times were outside the band, or its blocks did not fit."
 IN_TIME: Final = "an answer in time, of the right form"
 
 
@@ -47,7 +47,7 @@ def _begin(proof_id: int, token: UUID, *, now: datetime) -> bool:
         proof = concluding.locked(proof_id, token)
         if proof is None:
             return False
-        if proof.attempt >= settings.MARKET_PROOF_TRIES:
+        if proof.attempt >= concluding.tries_of(proof):
             # A worker died over the last of them.
             concluding.end(proof, Verdict.UNKNOWN, Reason.GIVEN_UP, OURS, now=now)
             return False
@@ -64,7 +64,7 @@ def _enter(proof: Proof, *, now: datetime) -> None:
     proof.started_at, proof.next_try_at = now, now + concluding.wait(proof.attempt)
     proof.save(update_fields=["attempt", "started_at", "next_try_at"])
     if proof.status == ProofStatus.WANTED:
-        detail = f"Try {proof.attempt} of {settings.MARKET_PROOF_TRIES}."
+        detail = f"Try {proof.attempt} of {concluding.tries_of(proof)}."
         move(
             proof,
             to=ProofStatus.RUNNING,
@@ -78,9 +78,8 @@ def _enter(proof: Proof, *, now: datetime) -> None:
 def _try(proof_id: int, token: UUID, now: Clock) -> None:
     related = ("node__provider", "node__gpu_model", "round")
     proof = Proof.objects.select_related(*related).get(pk=proof_id)
-    examination = Examination(
-        proof, proof.node, partial(_beacon, proof), _still_idle(proof.node_id)
-    )
+    go_on = _still_idle(proof.node_id)
+    examination = Examination(proof, proof.node, partial(_beacon, proof, go_on), go_on)
     try:
         if proof.purpose == Purpose.HAND_OVER:
             light.look(proof, token, now=now)
@@ -118,20 +117,25 @@ def _refused(proof_id: int, token: UUID, error: Refused, *, record: bytes, now: 
 
 
 def _judged(proof: Proof, token: UUID, found: judging.Judged, *, now: datetime) -> None:
-    if found.is_late_only and proof.attempt < settings.MARKET_PROOF_TRIES:
+    if found.is_untimely and proof.attempt < concluding.tries_of(proof):
         concluding.again(proof.pk, token, LATE, record=found.data, now=now)
     else:
         concluding.keep(proof.pk, token, found, now=now)
 
 
-def _beacon(proof: Proof) -> Block:
-    """Give the round's block at the first try, the same for all idle machines; the newest otherwise."""
-    begun = proof.round if proof.attempt == 1 else None
+def _beacon(proof: Proof, go_on: Callable[[], None]) -> Block:
+    """Wait for the block of the round's sitting, the same for all machines that are ready; outside of rounds, the newest.
+
+    :raises TooLate: the machine was not ready before that block.
+    """
+    begun = proof.round
     if begun is None:
-        return beacons.newest()
-    return Block(
-        chain=begun.chain, number=begun.beacon_number, hash=bytes.fromhex(begun.beacon_hash)
-    )
+        return beacons.record(beacons.newest())
+    number = begun.beacon_number if proof.attempt == 1 else begun.second_number
+    block = beacons.at(number, patience_seconds=terms.MOST_WAIT.total_seconds())
+    # Somebody may have rented it while it waited.
+    go_on()
+    return block
 
 
 def _still_idle(node_id: int) -> Callable[[], None]:

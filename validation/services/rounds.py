@@ -12,9 +12,8 @@ from django.db.models import F, Q, QuerySet
 from billing.chain.port import ChainUnavailable
 from core import leases
 from marketplace.models import HandOver, Node, NodeStatus, ProofVerdict
-from validation import dispatch
+from validation import dispatch, terms
 from validation.models import Proof, ProofStatus, Purpose, Round
-from validation.proof.bundle.records import Block
 from validation.services import beacons, wanting
 
 log = structlog.get_logger(__name__)
@@ -35,19 +34,19 @@ def sweep(now: datetime) -> int:
 
 
 def begin_round(now: datetime) -> Round | None:
-    """Challenge every idle machine at one beacon block, when a round is due."""
+    """Have every idle machine get ready for one block to come, when a round is due."""
     latest = Round.objects.order_by("-id").first()
     if latest is not None and latest.next_at > now:
         return None
-    nodes = list(_to_prove().values_list("pk", flat=True))
+    nodes = list(_to_prove())
     if not nodes:
         return None
     try:
-        beacon = beacons.newest()
+        begun = _round(nodes, now=now)
     except ChainUnavailable as error:
         log.warning("proof.no_beacon", error=str(error))
         return None
-    return _begin(beacon, nodes, now=now)
+    return _begin(begun, nodes, now=now)
 
 
 def follow_hand_overs(now: datetime) -> int:
@@ -55,10 +54,18 @@ def follow_hand_overs(now: datetime) -> int:
     fresh = HandOver.objects.filter(occurred_at__gt=now - FRESH, proof=None, node__delisted_at=None)
     followed = 0
     for fact in fresh.order_by("pk")[:BATCH]:
-        purpose = PURPOSES[HandOver.Direction(fact.direction)]
-        proof = wanting.want(node_id=fact.node_id, purpose=purpose, hand_over=fact, now=now)
-        followed += proof.hand_over_id == fact.pk
+        try:
+            followed += _follow(fact, now=now)
+        except Exception:
+            # One that cannot be followed must not keep the others, nor rounds, from being begun.
+            log.exception("proof.not_followed", hand_over=str(fact.public_id))
     return followed
+
+
+def _follow(fact: HandOver, *, now: datetime) -> bool:
+    purpose = PURPOSES[HandOver.Direction(fact.direction)]
+    proof = wanting.want(node_id=fact.node_id, purpose=purpose, hand_over=fact, now=now)
+    return proof.hand_over_id == fact.pk
 
 
 def ring_due(now: datetime) -> int:
@@ -76,22 +83,29 @@ def next_round_at(now: datetime) -> datetime:
     return now + settings.MARKET_PROOF_INTERVAL * random.uniform(0.8, 1.2)  # noqa: S311  # jitter
 
 
-def _begin(beacon: Block, nodes: list[int], *, now: datetime) -> Round | None:
+def _round(nodes: list[Node], *, now: datetime) -> Round:
+    """Name the blocks of a round's two sittings; nobody knows their hashes."""
+    simulated = all(node.simulated for node in nodes)
+    sittings = terms.SIMULATED_ROUND if simulated else terms.ROUND
+    return Round(
+        chain=beacons.chain_name(),
+        beacon_number=beacons.height_after(sittings.lead),
+        second_number=beacons.height_after(sittings.lead + sittings.apart),
+        machine_count=len(nodes),
+        started_at=now,
+        second_at=now + sittings.apart,
+        next_at=next_round_at(now),
+    )
+
+
+def _begin(begun: Round, nodes: list[Node], *, now: datetime) -> Round | None:
     try:
         with transaction.atomic():
-            begun = Round.objects.create(
-                chain=beacon.chain,
-                beacon_number=beacon.number,
-                beacon_hash=beacon.hash.hex(),
-                machine_count=len(nodes),
-                started_at=now,
-                next_at=next_round_at(now),
-            )
+            begun.save()
     except IntegrityError:
         # Another worker has begun the round of this block.
         return None
-    for node_id in nodes:
-        wanting.want(node_id=node_id, purpose=Purpose.SWEEP, round=begun, now=now)
+    wanting.want_all(nodes, round=begun, now=now)
     return begun
 
 
@@ -99,4 +113,4 @@ def _to_prove() -> QuerySet[Node]:
     """Select the idle machines on the market, and those that only a failed proof keeps off it."""
     failed = Q(status=NodeStatus.VALIDATION_FAILED, proof_verdict=ProofVerdict.FAIL)
     kept_off = Node.objects.filter(failed, delisted_at=None, free_gpu_count=F("gpu_count"))
-    return (Node.objects.idle() | kept_off).order_by("pk")
+    return (Node.objects.idle() | kept_off).select_related("gpu_model").order_by("pk")

@@ -1,5 +1,6 @@
 """Wanting a proof of a machine: a row that a worker takes up. At most one is open of a machine."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -47,26 +48,17 @@ def want(
     purpose: Purpose,
     now: datetime,
     actor: Actor = PLATFORM,
-    round: Round | None = None,
     hand_over: HandOver | None = None,
 ) -> Proof:
     """Put a proof of a machine in the queue; the one that is open already, if there is one."""
     node = Node.objects.select_related("gpu_model").get(pk=node_id)
+    proof = _proof(node, purpose, now=now)
+    proof.hand_over = hand_over
     try:
         with transaction.atomic():
-            proof = Proof.objects.create(
-                node=node,
-                gpu_model=node.gpu_model,
-                gpu_count=node.gpu_count,
-                simulated=node.simulated,
-                purpose=purpose,
-                round=round,
-                hand_over=hand_over,
-                wanted_at=now,
-                next_try_at=now,
-            )
+            proof.save()
             reason, detail = REASONS[purpose]
-            transitions.begin(proof, reason=reason, actor=actor, now=now, detail=detail)
+            transitions.begin([proof], reason=reason, actor=actor, now=now, detail=detail)
             dispatch.prove(proof.pk)
     except IntegrityError:
         # Somebody else was faster: that one serves as well.
@@ -74,6 +66,31 @@ def want(
             raise
         return under_way
     return proof
+
+
+def want_all(nodes: Sequence[Node], *, round: Round, now: datetime) -> None:
+    """Put a proof of each machine in the queue for a round, but where one is open already."""
+    with transaction.atomic():
+        wanted = [_proof(node, Purpose.SWEEP, now=now, round=round) for node in nodes]
+        Proof.objects.bulk_create(wanted, ignore_conflicts=True)
+        made = list(Proof.objects.filter(round=round).select_related("node"))
+        reason, detail = REASONS[Purpose.SWEEP]
+        transitions.begin(made, reason=reason, actor=PLATFORM, now=now, detail=detail)
+        for proof in made:
+            dispatch.prove(proof.pk)
+
+
+def _proof(node: Node, purpose: Purpose, *, now: datetime, round: Round | None = None) -> Proof:
+    return Proof(
+        node=node,
+        gpu_model=node.gpu_model,
+        gpu_count=node.gpu_count,
+        simulated=node.simulated,
+        purpose=purpose,
+        round=round,
+        wanted_at=now,
+        next_try_at=now,
+    )
 
 
 def open_proof(node: Node) -> Proof | None:

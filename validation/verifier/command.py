@@ -2,39 +2,53 @@
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from validation.proof.bundle.encoding import MOST_BYTES
 from validation.proof.bundle.errors import Malformed
+from validation.proof.bundle.records import Bundle
 from validation.verifier.chain import ChainError, RpcChain
 from validation.verifier.report import Check, Report, verdict_of
+from validation.verifier.several import in_turn, shared_uuids
 from validation.verifier.verifying import verify
 
 HOLDS, FAILS, NOT_A_BUNDLE = 0, 1, 2
-EPILOG: Final = "Exit status: 0 it holds, 1 a check fails, 2 this is not a bundle."
+EPILOG: Final = (
+    "Of several, it is also told which cards two machines show, and which proofs of a round one card could give in turn. "
+    "Exit status: 0 all hold, 1 a check fails, 2 one is not a bundle."
+)
 
 
 def main(
     arguments: list[str] | None = None, *, program: str = "python -m validation.verify"
 ) -> int:
-    """Verify one bundle and print what was found."""
+    """Verify bundles and print what was found, in each and in all of them together."""
     chosen = _parser(program).parse_args(arguments)
-    try:
-        chain = RpcChain(chosen.chain) if chosen.chain else None
-        report = verify(_read(chosen.bundle), signer=chosen.signer, chain=chain)
-    except (Malformed, OSError, ChainError) as error:
-        print(printable(f"{program}: {chosen.bundle}: {error}"), file=sys.stderr)
-        return NOT_A_BUNDLE
-    print("\n".join(_lines(report)))
-    return HOLDS if report.holds else FAILS
+    reports, worst = [], HOLDS
+    for file in chosen.bundle:
+        try:
+            chain = RpcChain(chosen.chain) if chosen.chain else None
+            report = verify(_read(file), signer=chosen.signer, chain=chain)
+        except (Malformed, OSError, ChainError) as error:
+            print(printable(f"{program}: {file}: {error}"), file=sys.stderr)
+            worst = NOT_A_BUNDLE
+            continue
+        print("\n".join(_lines(report)))
+        reports.append(report)
+        worst = max(worst, HOLDS if report.holds else FAILS)
+    together = list(_together([report.bundle for report in reports]))
+    for line in together:
+        print(printable(line))
+    return max(worst, FAILS) if together else worst
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program, description="Verify a proof of GPU on a CPU.", epilog=EPILOG
+        prog=program, description="Verify proofs of GPU on a CPU.", epilog=EPILOG
     )
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", nargs="+")
     parser.add_argument("--signer", metavar="SS58", help="the validator that must have signed")
     parser.add_argument("--chain", metavar="URL", help="a Substrate node that knows the beacons")
     return parser
@@ -44,6 +58,13 @@ def _read(file: Path) -> bytes:
     """Read no more than shows that a file is too large."""
     with file.open("rb") as stream:
         return stream.read(MOST_BYTES + 1)
+
+
+def _together(bundles: Sequence[Bundle]) -> Iterator[str]:
+    for uuid, keys in sorted(shared_uuids(bundles).items()):
+        yield f"fail        together    {uuid} is shown behind {len(keys)} host keys: {', '.join(sorted(keys))}"
+    if late := in_turn(bundles):
+        yield f"fail        together    done before another machine of the same round began: {', '.join(sorted(late))}"
 
 
 def _lines(report: Report) -> list[str]:

@@ -1,0 +1,53 @@
+"""From the vector that scores give to one that the subnet takes, without changing what it says.
+
+Nobody gets more than the published scores give: where the subnet allows less for one place, the rest goes to the place
+that burns; where it wants more places named than there are, others are named with nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from validation.scoring.weights import MOST, Vector
+
+
+class Unfit(ValueError):
+    """No vector that says the same is taken by this subnet; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a subnet demands: how many places a vector names at least, and the most for one, a share in 65,535ths."""
+
+    min_allowed: int
+    max_share: int
+
+
+def fit(vector: Vector, demands: Demands, *, burn_uid: int, places: Iterable[int]) -> Vector:
+    """Fit a vector.
+
+    :raises Unfit: the burn's place would get too much, or the subnet has too few places.
+    """
+    weights = dict(zip(vector.uids, vector.weights, strict=True))
+    if demands.max_share < MOST:
+        weights = _capped(weights, demands.max_share, burn_uid=burn_uid)
+    unnamed = (uid for uid in sorted(set(places)) if uid not in weights)
+    missing = max(0, demands.min_allowed - len(weights))
+    weights |= {uid: 0 for uid, _ in zip(unnamed, range(missing), strict=False)}
+    if len(weights) < demands.min_allowed:
+        raise Unfit(
+            f"WeightVecLengthIsLow: the subnet wants {demands.min_allowed} places named and has {len(weights)}."
+        )
+    return Vector(uids=tuple(sorted(weights)), weights=tuple(weights[uid] for uid in sorted(weights)))
+
+
+def _capped(weights: dict[int, int], share: int, *, burn_uid: int) -> dict[int, int]:
+    total = sum(weights.values())
+    most = share * total // MOST
+    capped = {uid: min(weight, most) for uid, weight in weights.items() if uid != burn_uid}
+    rest = total - sum(capped.values())
+    if rest > most:
+        raise Unfit(
+            f"MaxWeightExceeded: the subnet gives one place at most {share} of {MOST} parts, "
+            f"and place {burn_uid}, which takes what nobody earned, would get {rest * MOST // total}."
+        )
+    return {**capped, burn_uid: rest} if rest else capped
