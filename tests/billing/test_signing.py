@@ -1,5 +1,6 @@
 """Who signs for the treasury: a seed, a sealed seed, or a program of its own."""
 
+import io
 import json
 import socketserver
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from bittensor_core import Keypair
+from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from billing import signing
@@ -60,6 +62,21 @@ class TestSeed:
             signing.treasury_signer()
         monkeypatch.setenv("MARKET_PAYOUT_PASSPHRASE", "twelve horses")
         assert signs_for_the_treasury(signing.treasury_signer())
+
+    def test_the_command_seals_for_the_treasury_alone(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.TREASURY_ADDRESS = TREASURY
+        monkeypatch.setenv("MARKET_PAYOUT_PASSPHRASE", "twelve horses")
+        out = io.StringIO()
+
+        monkeypatch.setattr("sys.stdin", io.StringIO("//Treasury\n"))
+        call_command("seal_payout_seed", stdout=out)
+        monkeypatch.setattr("sys.stdin", io.StringIO("//Eve\n"))
+        with pytest.raises(CommandError, match="not the treasury's"):
+            call_command("seal_payout_seed")
+
+        assert signing.unseal(out.getvalue().strip(), passphrase="twelve horses") == "//Treasury"
 
 
 class TestProgram:
