@@ -17,8 +17,13 @@ class PodMeter(models.Model):
         Pod, on_delete=models.PROTECT, primary_key=True, related_name="meter"
     )
     renter_account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
-    provider_account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
-    fee_account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    # Nobody looks meters up by these, and a tick would pay for their indexes.
+    provider_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    fee_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     hourly_price_usd = models.DecimalField(max_digits=30, decimal_places=9)
     fee_rate = models.DecimalField(max_digits=6, decimal_places=5)
     counted_seconds = models.DecimalField(max_digits=16, decimal_places=6, default=0)

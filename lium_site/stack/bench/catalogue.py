@@ -7,7 +7,6 @@ import argparse
 import http.client
 import json
 import os
-import secrets
 import statistics
 import subprocess
 import sys
@@ -20,12 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
 
 from lium_site.stack import application, services
+from lium_site.stack.bench_database import environment_of, own_database
 from lium_site.stack.catalogue_bench import rows
 from lium_site.stack.console import StackError, say
-from lium_site.stack.credentials import made_up
 from lium_site.stack.paths import ROOT
 
 OURS, REFERENCE = "ours", "reference"
@@ -64,8 +62,8 @@ class Round:
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Measure; give requests a second of both, and their ratio."""
     options = _options(arguments)
-    with services.throwaway() as addresses, _database(addresses["DATABASE_URL"]) as url:
-        environment = _environment({**addresses, "DATABASE_URL": url})
+    with services.throwaway() as addresses, own_database(addresses["DATABASE_URL"]) as url:
+        environment = environment_of({**addresses, "DATABASE_URL": url})
         _seed(environment, url)
         with TemporaryDirectory() as logs, _servers(environment, url, Path(logs)) as servers:
             print(f"GET {PAGE}, {rows.ROWS:,} rentable rows, {rows.KEYS:,} keys")
@@ -82,33 +80,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each server in each round")
     parser.add_argument("--connections", type=_at_least_one, default=8)
     return parser.parse_args(arguments)
-
-
-@contextmanager
-def _database(url: str) -> Iterator[str]:
-    """Make a database of our own on the server, whoever's server it is, and drop it afterwards."""
-    name = f"market_bench_{secrets.token_hex(4)}"
-    base, _, query = url.partition("?")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield f"{base.rpartition('/')[0]}/{name}?{query}".rstrip("?")
-        finally:
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
-            connection.execute(drop.format(sql.Identifier(name)))
-
-
-def _environment(addresses: Mapping[str, str]) -> dict[str, str]:
-    invented = made_up()
-    return {
-        **application.base_environment(),
-        **invented.environment(),
-        **invented.logins(),
-        **addresses,
-        "DJANGO_SETTINGS_MODULE": "lium_site.settings.base",
-        "MARKET_INSTANCE": "bench",
-        "BENCH_DATABASE_URL": addresses["DATABASE_URL"],
-    }
 
 
 def _seed(environment: Mapping[str, str], url: str) -> None:

@@ -1,0 +1,1 @@
+"""What `./market bench metering` runs beside itself: the rows that it fills, and the process that ticks."""
