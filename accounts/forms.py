@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from accounts import scope_words
-from accounts.models import ALONE, PodVisibility
+from accounts.models import ALONE, ApiKey, PodVisibility
 from accounts.services.api_keys import BUDGET_FIELDS, DEFAULT_SCOPES, KeyRequest
 
 
@@ -59,6 +59,23 @@ class ApiKeyForm(forms.Form):
             pod_visibility=data["pod_visibility"],
             budgets={name: data[name] for name in BUDGET_FIELDS},
         )
+
+
+class BudgetForm(forms.Form):
+    """The budgets of a key that there is; what is left empty is no budget."""
+
+    daily_budget_usd = _budget("Most USD a day")
+    monthly_budget_usd = _budget("Most USD a month")
+    max_budget_usd = _budget("Most USD in all")
+
+    def __init__(self, key: ApiKey, data: Any = None) -> None:
+        initial = {name: getattr(key, name) for name in BUDGET_FIELDS}
+        super().__init__(data, initial=initial, auto_id=f"key_{key.pk}_%s")
+        self.key = key
+
+    def changes(self) -> dict[str, Any]:
+        """Give what was asked for, by field."""
+        return {name: self.cleaned_data[name] for name in BUDGET_FIELDS}
 
 
 class SshKeyForm(forms.Form):

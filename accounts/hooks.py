@@ -12,12 +12,13 @@ from accounts.models import ApiKey, Workspace
 
 @dataclass(frozen=True, slots=True)
 class KeySpend:
-    """What the pods of one key cost in USD, and how many it holds now."""
+    """What the pods of one key cost in USD, how many it holds now, and what these hold back of its budgets."""
 
     today_usd: Decimal
     month_usd: Decimal
     total_usd: Decimal
     pod_count: int
+    reserved_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ urlpatterns = [
     path("keys", views.keys, name="keys"),
     path("keys/api", views.api_key_create, name="api_key_create"),
     path("keys/api/<uuid:key_id>/revoke", views.api_key_revoke, name="api_key_revoke"),
+    path("keys/api/<uuid:key_id>/budgets", views.api_key_budgets, name="api_key_budgets"),
     path("keys/ssh", views.ssh_key_create, name="ssh_key_create"),
     path("keys/ssh/<uuid:key_id>/delete", views.ssh_key_delete, name="ssh_key_delete"),
     path("provide/sign-in", hotkey_views.sign_in, name="provider_sign_in"),

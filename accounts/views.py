@@ -14,8 +14,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import access, selectors
-from accounts.forms import ApiKeyForm, ProfileForm, SshKeyForm
+from accounts import access, key_page, selectors
+from accounts.forms import ApiKeyForm, BudgetForm, ProfileForm, SshKeyForm
 from accounts.models import User
 from accounts.principal import person
 from accounts.services import api_keys, invitations, profile, sessions, ssh_keys
@@ -56,6 +56,26 @@ def api_key_revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
     key = access.api_key_for(principal, key_id)
     api_keys.revoke(key=key, actor=principal.actor(), now=clock.now())
     messages.success(request, f"The API key {key.name} was revoked. It stopped working at once.")
+    return redirect("keys")
+
+
+@require_POST
+@login_required
+def api_key_budgets(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """Change the budgets of an API key."""
+    principal = access.principal_of(_user(request))
+    key = access.api_key_for(principal, key_id)
+    form = BudgetForm(key, request.POST)
+    if not form.is_valid():
+        return _keys_page(request, ApiKeyForm(), SshKeyForm(), refused=form, status=422)
+    try:
+        api_keys.set_budgets(
+            key=key, changes=form.changes(), actor=principal.actor(), now=clock.now()
+        )
+    except DomainError as error:
+        refused = _refused(form, error)
+        return _keys_page(request, ApiKeyForm(), SshKeyForm(), refused=refused, status=error.status)
+    messages.success(request, f"The budgets of {key.name} are changed.")
     return redirect("keys")
 
 
@@ -144,11 +164,12 @@ def _keys_page(
     ssh_key_form: SshKeyForm,
     *,
     new_api_key: str = "",
+    refused: BudgetForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     principal = access.principal_of(_user(request))
     context = {
-        "api_keys": selectors.api_keys(principal),
+        "api_keys": key_page.rows(selectors.api_keys(principal), refused=refused, now=clock.now()),
         "ssh_keys": selectors.ssh_keys(principal),
         "api_key_form": api_key_form,
         "ssh_key_form": ssh_key_form,

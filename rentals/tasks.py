@@ -16,7 +16,7 @@ from marketplace.services import shares
 from rentals import dispatch, idempotency
 from rentals.services import (
     announcements,
-    budgets,
+    budget_enforcement,
     ladder,
     metering,
     metrics,
@@ -121,7 +121,7 @@ def forget(**_: object) -> None:
 @shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
 def enforce_budgets(**_: object) -> None:
     """Remove the pods of keys whose budget is spent."""
-    budgets.enforce(now=clock.now())
+    budget_enforcement.enforce(now=clock.now())
 
 
 @shared_task(acks_late=True, soft_time_limit=60, time_limit=90)

@@ -73,6 +73,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "api/workspaces/<workspace_id>/billing-owner/accept"): mine(SESSION, {}),
     ("GET", "keys"): Rule(PAGE),
     ("POST", "keys/api"): Rule(PAGE),
+    ("POST", "keys/api/<key_id>/budgets"): mine(PAGE),
     ("POST", "keys/api/<key_id>/revoke"): mine(PAGE),
     ("POST", "keys/ssh"): Rule(PAGE),
     ("POST", "keys/ssh/<key_id>/delete"): mine(PAGE),

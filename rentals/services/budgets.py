@@ -1,11 +1,11 @@
-"""Budgets of API keys: what a key's pods cost today, this month and in all, and what follows at the limit."""
+"""Budgets of API keys: what a key's pods cost today, this month and in all, what its open pods hold back, and refusals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-import structlog
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
@@ -14,22 +14,31 @@ from accounts.models import ApiKey
 from accounts.services import refusals
 from accounts.services.refusals import Refusal
 from billing.models import Posting
-from core.actors import PLATFORM
 from core.errors import DomainError
 from rentals.models import Pod, PodStatus
-from rentals.reasons import Reason
-from rentals.services import lifecycle, metering
-
-log = structlog.get_logger(__name__)
+from rentals.services import floors, metering
 
 NOTHING: Final = Decimal(0)
 
 
 class BudgetExceeded(DomainError):
-    """The key has spent one of its budgets."""
+    """The key has spent one of its budgets, or has no room in it for another pod."""
 
     code = "API_KEY_BUDGET_EXCEEDED"
     status = 402
+
+    def __init__(self, key: ApiKey, refusal: Refusal, *, message: str) -> None:
+        super().__init__(
+            message,
+            hint="Raise the budget on the Keys page, wait for the next day or month, or use another key.",
+            data={
+                "window": refusal.window,
+                "budget_usd": float(refusal.budget_usd),
+                "spent_usd": float(refusal.spent_usd),
+                "api_key_id": str(key.public_id),
+            },
+        )
+        self.key, self.refusal = key, refusal
 
 
 def spend_of(keys: Sequence[ApiKey], now: datetime) -> Mapping[int, KeySpend]:
@@ -42,11 +51,12 @@ def spend_of(keys: Sequence[ApiKey], now: datetime) -> Mapping[int, KeySpend]:
     totals = pods.values_list("api_key_id").annotate(
         total=Coalesce(Sum("meter__posted_usd"), NOTHING),
         listed=Count("pk", filter=~Q(status__in=[PodStatus.REMOVING, PodStatus.REMOVED])),
+        opened=Sum("hourly_price_usd", filter=Q(status__in=floors.OPEN), default=NOTHING),
     )
     windows = _by_window(pods, now)
     return {
-        key: KeySpend(*windows.get(key, (NOTHING, NOTHING)), total, listed)
-        for key, total, listed in totals
+        key: KeySpend(*windows.get(key, (NOTHING, NOTHING)), total, listed, floors.floor_of(opened))
+        for key, total, listed, opened in totals
     }
 
 
@@ -60,42 +70,69 @@ def require(key: ApiKey | None, *, now: datetime) -> None:
         return
     refusals.record(key=key, refusal=refusal, now=now)
     raise BudgetExceeded(
-        f"The API key {key.name} has spent ${refusal.spent_usd:.4f} of its {refusal.window} budget "
+        key,
+        refusal,
+        message=f"The API key {key.name} has spent ${refusal.spent_usd:.4f} of its {refusal.window} budget "
         f"of ${refusal.budget_usd}.",
-        hint="Raise the budget on the Keys page, wait for the next day or month, or use another key.",
-        data={
-            "window": refusal.window,
-            "budget_usd": float(refusal.budget_usd),
-            "spent_usd": float(refusal.spent_usd),
-            "api_key_id": str(key.public_id),
-        },
     )
+
+
+def require_room(key: ApiKey | None, *, hourly_price_usd: Decimal, now: datetime) -> None:
+    """Refuse a pod that a key's budget does not carry beside what it spent and what its open pods hold back.
+
+    Under the lock of the workspace's account, so that of two rents at once the second sees the first. Whoever holds
+    the transaction writes the refusal down once that is rolled back (`noting_refusals`).
+
+    :raises BudgetExceeded: with the window, the budget, and what is spent and held back.
+    """
+    fresh = ApiKey.objects.filter(pk=key.pk).first() if key else None
+    if fresh is None or not _is_capped(fresh):
+        return
+    spend = spend_of([fresh], now).get(fresh.pk)
+    asked, held = floors.floor_of(hourly_price_usd), spend.reserved_usd if spend else NOTHING
+    for (window, budget), amount in zip(_budgets(fresh), _spent(spend), strict=True):
+        if budget is not None and amount + held + asked > budget:
+            raise BudgetExceeded(
+                fresh,
+                Refusal(
+                    window=window, amount_usd=asked, budget_usd=budget, spent_usd=amount + held
+                ),
+                message=f"The {window} budget of the API key {fresh.name} is ${budget}: ${amount:.4f} is spent, "
+                f"${held:.4f} is held back for its open pods, and this one needs ${asked:.4f}.",
+            )
+
+
+@contextmanager
+def noting_refusals(*, now: datetime) -> Iterator[None]:
+    """Write a budget's refusal down once the transaction inside is rolled back."""
+    try:
+        yield
+    except BudgetExceeded as error:
+        refusals.record(key=error.key, refusal=error.refusal, now=now)
+        raise
 
 
 def exceeded(key: ApiKey, *, now: datetime) -> Refusal | None:
     """Say which of a key's budgets is spent; None while all hold."""
-    if not any(budget is not None for _, budget in _budgets(key)):
+    if not _is_capped(key):
         return None
-    return _exceeded(key, spend_of([key], now).get(key.pk))
+    return spent_budget(key, spend_of([key], now).get(key.pk))
 
 
-def enforce(*, now: datetime) -> None:
-    """Remove the pods of every key whose budget is spent, as the key's owner was told."""
-    capped = Q(daily_budget_usd__isnull=False) | Q(monthly_budget_usd__isnull=False)
-    keys = ApiKey.objects.filter(capped | Q(max_budget_usd__isnull=False))
-    drawing = list(keys.filter(pods__meter__ready_since__isnull=False).distinct())
-    spends = spend_of(drawing, now)
-    for key in drawing:
-        if _exceeded(key, spends.get(key.pk)):
-            _remove_pods(key, now)
-
-
-def _exceeded(key: ApiKey, spend: KeySpend | None) -> Refusal | None:
-    spent = (spend.today_usd, spend.month_usd, spend.total_usd) if spend else (NOTHING,) * 3
-    for (window, budget), amount in zip(_budgets(key), spent, strict=True):
+def spent_budget(key: ApiKey, spend: KeySpend | None) -> Refusal | None:
+    """Say which budget is spent at a spend that is known; None while all hold."""
+    for (window, budget), amount in zip(_budgets(key), _spent(spend), strict=True):
         if budget is not None and amount >= budget:
             return Refusal(window=window, amount_usd=NOTHING, budget_usd=budget, spent_usd=amount)
     return None
+
+
+def _spent(spend: KeySpend | None) -> tuple[Decimal, ...]:
+    return (spend.today_usd, spend.month_usd, spend.total_usd) if spend else (NOTHING,) * 3
+
+
+def _is_capped(key: ApiKey) -> bool:
+    return any(budget is not None for _, budget in _budgets(key))
 
 
 def _budgets(key: ApiKey) -> tuple[tuple[str, Decimal | None], ...]:
@@ -104,16 +141,6 @@ def _budgets(key: ApiKey) -> tuple[tuple[str, Decimal | None], ...]:
         ("monthly", key.monthly_budget_usd),
         ("max", key.max_budget_usd),
     )
-
-
-def _remove_pods(key: ApiKey, now: datetime) -> None:
-    for pod in Pod.objects.listed().filter(api_key=key):
-        try:
-            lifecycle.remove_as(
-                pod_id=pod.public_id, reason=Reason.REMOVED_BUDGET, actor=PLATFORM, now=now
-            )
-        except DomainError as refusal:
-            log.info("budget.skipped", pod=str(pod.public_id), why=refusal.message)
 
 
 def _by_window(pods: QuerySet[Pod], now: datetime) -> dict[int, tuple[Decimal, Decimal]]:

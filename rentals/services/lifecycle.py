@@ -20,7 +20,7 @@ from rentals import dispatch, faults, transitions
 from rentals.access import pod_for
 from rentals.models import Pod, PodStatus
 from rentals.reasons import Reason
-from rentals.services import changes, floors, metering
+from rentals.services import budgets, changes, floors, metering
 from rentals.services.changes import Change
 from rentals.services.equivalents import not_free
 
@@ -183,7 +183,7 @@ def _take_up(pod: Pod, change: Change, *, source: PodStatus, done: str) -> Pod:
     """Take the pod's very GPUs again and let it run: account, node, pod (docs/locking.md)."""
     account_id = renter_account(pod.workspace).pk
     try:
-        with transaction.atomic(durable=True):
+        with budgets.noting_refusals(now=change.now), transaction.atomic(durable=True):
             balance = lock_account(account_id).balance
             reservations.reserve_gpus(
                 node_id=pod.node_id,
@@ -196,6 +196,7 @@ def _take_up(pod: Pod, change: Change, *, source: PodStatus, done: str) -> Pod:
             floors.require(
                 row.workspace, balance_usd=balance, hourly_price_usd=row.hourly_price_usd
             )
+            budgets.require_room(row.api_key, hourly_price_usd=row.hourly_price_usd, now=change.now)
             changes.make(row, change)
             if row.low_balance_since:
                 row.low_balance_since = None

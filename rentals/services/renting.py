@@ -21,7 +21,7 @@ from marketplace.services import reservations
 from rentals import dispatch, faults, terms, transitions
 from rentals.models import NodeWatch, Phase, Pod, PodPort, PodStatus, Quote, Template
 from rentals.reasons import Reason
-from rentals.services import blueprint, floors, meter, ports, quoting, templates
+from rentals.services import blueprint, budgets, floors, meter, ports, quoting, templates
 from rentals.services.equivalents import not_free
 
 MAX_HOURS: Final = 720
@@ -75,14 +75,15 @@ class _Order:
 def rent(*, principal: Principal, request: RentRequest, now: datetime) -> Pod:
     """Rent some GPUs of a node: the pod is pending when this returns.
 
-    :raises InsufficientBalance: the balance does not exceed the floor.
+    :raises InsufficientBalance: the balance does not exceed the floor. :raises BudgetExceeded: nor the key's budget.
     :raises NodeTaken: the GPUs went to somebody else; its data names equivalents.
     :raises NotFound, Invalid, QuoteExpired: as they say.
     """
     principal.require(Scope.RENT)
     order = _prepare(principal, request, now)
     try:
-        pod = _commit(principal, order, now)
+        with budgets.noting_refusals(now=now):
+            pod = _commit(principal, order, now)
     except reservations.NoCapacity as refusal:
         raise not_free(order.node, order.gpu_count) from refusal
     faults.point("rent.committed")
@@ -152,6 +153,7 @@ def _commit(principal: Principal, order: _Order, now: datetime) -> Pod:
         balance_usd=account.balance,
         hourly_price_usd=order.quote.hourly_price_usd,
     )
+    budgets.require_room(principal.api_key, hourly_price_usd=order.quote.hourly_price_usd, now=now)
     reserved = reservations.reserve(
         node_id=order.node.pk,
         gpu_count=order.gpu_count,

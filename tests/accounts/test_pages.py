@@ -86,6 +86,30 @@ class TestApiKeys:
         assert answer.status_code == 302
         assert alice.api.get("/api/users/me").status_code == 401
 
+    def test_budgets_are_changed_and_shown_with_what_is_spent(self, alice: Person) -> None:
+        path = f"/keys/api/{alice.key.public_id}/budgets"
+
+        answer = alice.browser.post(path, {"daily_budget_usd": "5", "max_budget_usd": "50.50"})
+        page = alice.browser.get("/keys").content.decode()
+
+        alice.key.refresh_from_db()
+        assert answer.status_code == 302
+        assert (alice.key.daily_budget_usd, alice.key.monthly_budget_usd) == (5, None)
+        assert "$0.00 spent, of $50.50" in page
+        assert '<meter min="0" max="5.00" value="0"' in page
+
+    @pytest.mark.parametrize(
+        "budgets", [{"daily_budget_usd": "0.5"}, {"daily_budget_usd": "5", "max_budget_usd": "4"}]
+    )
+    def test_budgets_that_will_not_do_are_shown_again(
+        self, alice: Person, budgets: dict[str, str]
+    ) -> None:
+        answer = alice.browser.post(f"/keys/api/{alice.key.public_id}/budgets", budgets)
+
+        alice.key.refresh_from_db()
+        assert answer.status_code == 422
+        assert alice.key.daily_budget_usd is None
+
     def test_are_not_the_strangers_to_revoke(self, alice: Person, charlie: Person) -> None:
         answer = charlie.browser.post(f"/keys/api/{alice.key.public_id}/revoke")
 

@@ -285,9 +285,21 @@ class TestBudget:
         assert key.refusals.get().window == "daily"
 
     def test_a_budget_with_room_lets_rent(self, rich, node, template):
-        _, secret = make_key(rich.user, name="ci", budgets={"daily_budget_usd": Decimal(1)})
+        _, secret = make_key(rich.user, name="ci", budgets={"daily_budget_usd": Decimal(2)})
 
         assert rent(rich, node, body(template), **{"X-API-KEY": secret}).status_code == 200
+
+    def test_open_pods_hold_their_floor_back(self, rich, node, template):
+        key, secret = make_key(rich.user, name="ci", budgets={"max_budget_usd": Decimal("2.5")})
+        make_pod(workspace=rich.workspace, api_key=key, hourly_price_usd=Decimal(3))
+
+        answer = rent(rich, node, body(template), **{"X-API-KEY": secret})
+
+        assert answer.status_code == 402
+        data = answer.json()["error"]["data"]
+        assert (data["window"], data["budget_usd"], data["spent_usd"]) == ("max", 2.5, 0.75)
+        assert "$0.7500 is held back for its open pods" in answer.json()["message"]
+        assert key.refusals.get().amount_usd == 2
 
 
 class TestQuote:

@@ -16,7 +16,7 @@ from core.money import charge_for
 from rentals import transitions
 from rentals.models import Pod, PodEvent, PodStatus, Receipt, Runway
 from rentals.reasons import Reason
-from rentals.services import budgets, ladder, meter, metering, runway_mail
+from rentals.services import budget_enforcement, budgets, ladder, meter, metering, runway_mail
 from tests.factories.accounts import make_key
 from tests.factories.marketplace import NOON
 from tests.factories.pods import make_pod, make_ready
@@ -202,11 +202,11 @@ class TestBudgets:
         key, _ = make_key(alice.user, name="ci", budgets={"max_budget_usd": Decimal(5)})
         Pod.objects.filter(pk=pod.pk).update(api_key=key, last_proof_at=NOON + 3 * HOUR)
         metering.tick(now=NOON + 2 * HOUR)
-        budgets.enforce(now=NOON + 2 * HOUR)
+        budget_enforcement.enforce(now=NOON + 2 * HOUR)
         assert status_of(pod) == PodStatus.RUNNING
         metering.tick(now=NOON + 3 * HOUR)
 
-        budgets.enforce(now=NOON + 3 * HOUR)
+        budget_enforcement.enforce(now=NOON + 3 * HOUR)
 
         pod.refresh_from_db()
         assert (pod.status, pod.status_reason_code) == (
@@ -246,7 +246,7 @@ class TestBudgets:
         metering.tick(now=NOON + HOUR)
 
         with django_assert_num_queries(3) as asked:
-            budgets.enforce(now=NOON + HOUR)
+            budget_enforcement.enforce(now=NOON + HOUR)
 
         assert not any(str(other.public_id) in query["sql"] for query in asked for other in others)
 

@@ -17,9 +17,11 @@ from core.errors import Invalid, NotFound
 from marketplace.models import Node, NodeStatus, PortReservation
 from rentals.models import NodeWatch, Phase, Pod, PodStatus, Quote, Template
 from rentals.services import blueprint, lifecycle, quoting, renting
+from rentals.services.budgets import BudgetExceeded
 from rentals.services.equivalents import NodeTaken
 from rentals.services.floors import InsufficientBalance
 from rentals.services.quoting import QuoteExpired
+from tests.factories.accounts import make_key
 from tests.factories.pods import NOON, make_template, meter_of
 from tests.factories.rentals import ALICE_KEY, make_node, make_principal, rent_request
 
@@ -345,6 +347,29 @@ class TestRaces:
 
         assert sum(isinstance(result, Pod) for result in results) == 2, results
         assert sum(isinstance(result, InsufficientBalance) for result in results) == 3
+        node.refresh_from_db()
+        assert node.free_gpu_count == 6
+
+    def test_one_budget_carries_only_what_it_covers_however_many_ask_at_once(self) -> None:
+        node, alice = make_node(gpu_count=8), make_principal()
+        make_template()
+        # Each pod of two dollars an hour holds back fifty cents.
+        key, _ = make_key(alice.user, budgets={"daily_budget_usd": Decimal(1)})
+        alice = replace(alice, api_key=key)
+
+        results = in_parallel(
+            [
+                lambda n=n: renting.rent(
+                    principal=alice, request=rent_request(node, name=f"p{n}"), now=NOON
+                )
+                for n in range(5)
+            ]
+        )
+
+        assert sum(isinstance(result, Pod) for result in results) == 2, results
+        refused = [result for result in results if isinstance(result, BudgetExceeded)]
+        assert [error.data["window"] for error in refused] == ["daily"] * 3
+        assert key.refusals.count() == 3
         node.refresh_from_db()
         assert node.free_gpu_count == 6
 
