@@ -148,6 +148,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "api/proofs/beacon"): Rule(ANYONE),
     ("GET", "api/proofs/<proof_id>"): Rule(ANYONE),
     ("GET", "api/proofs/<proof_id>/bundle"): Rule(ANYONE),
+    ("GET", "api/bundles/<digest>"): Rule(ANYONE),
     ("GET", "api/proofs/<proof_id>/tries/<number>"): Rule(ANYONE),
     ("POST", "api/executors/<node_id>/proofs"): Rule(KEY),
     # rentals
@@ -316,6 +317,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "status"): Rule(ANYONE),
     ("GET", "healthz"): Rule(ANYONE),
     ("GET", "readyz"): Rule(ANYONE),
+    ("GET", "metrics"): Rule(ANYONE, absent=True),
     ("GET", "api/version"): Rule(ANYONE),
     ("GET", "api/status/ledger"): Rule(ANYONE),
     ("GET", "api/openapi.json"): Rule(ANYONE, any_method=True),

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ from tests.factories.billing import (
 from tests.factories.marketplace import make_node
 from tests.factories.pods import make_pod, make_template
 from tests.factories.portal import WALLET, provider_of
-from tests.factories.validation import make_proof, make_try
+from tests.factories.validation import BUNDLE, make_proof, make_try
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Third-party pages whose access their own tests prove; the login, sign-up and reset are tested in tests/accounts.
@@ -146,6 +147,7 @@ class World:
             "<address>": TREASURY,
             "<number>": 1,
             "<proof_id>": make_try(make_proof(node=make_node())).proof.public_id,
+            "<digest>": sha256(BUNDLE).hexdigest(),
             "<netuid>": 51,
             "<block>": "latest",
         }

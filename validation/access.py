@@ -45,6 +45,18 @@ def bundle_for_visitor(public_id: UUID) -> bytes:
     return bytes(bundle)
 
 
+def bundle_by_digest(digest: str) -> bytes:
+    """Give a bundle by the SHA-256 of its bytes, in hexadecimal.
+
+    :raises ProofNotFound: there is none.
+    """
+    known = Proof.objects.filter(node__first_listed_at__isnull=False, bundle_sha256=digest)
+    bundle = known.exclude(bundle=None).values_list("bundle", flat=True).first()
+    if not digest or bundle is None:
+        raise ProofNotFound("There is no such bundle.", hint="Published scores name theirs.")
+    return bytes(bundle)
+
+
 def try_for_visitor(public_id: UUID, number: int) -> bytes:
     """Give what was exchanged in a try that did not end its proof.
 

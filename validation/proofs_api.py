@@ -77,6 +77,12 @@ def bundle(request: HttpRequest, proof_id: UUID) -> HttpResponse:
     return HttpResponse(data, content_type="application/json")
 
 
+@router.get("/bundles/{digest}", response=dict[str, Any])
+def bundle_by_digest(request: HttpRequest, digest: str) -> HttpResponse:
+    """Give a signed bundle by the SHA-256 of its bytes, as published scores name it."""
+    return HttpResponse(access.bundle_by_digest(digest), content_type="application/json")
+
+
 @router.get("/proofs/{uuid:proof_id}/tries/{int:number}", response=dict[str, Any])
 def record_of_try(request: HttpRequest, proof_id: UUID, number: int) -> HttpResponse:
     """Give what was exchanged in a try that did not end its proof, as canonical JSON."""

@@ -10,9 +10,11 @@ from pytest_django.live_server_helper import LiveServer
 from billing.chain.local import subnet
 from tests.factories.marketplace import make_node, make_provider
 from tests.factories.rates import price_is
+from tests.factories.validation import BUNDLE
 from tests.validation.test_weighing import HOTKEY, NOW, prove
-from validation.models import Verdict, Weighing
+from validation.models import Proof, Verdict, Weighing
 from validation.scoring import __main__ as command
+from validation.scoring.data import decode
 from validation.services import weighing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -95,6 +97,18 @@ class TestCommand:
         monkeypatch.setattr(command, "_fetch", lambda url: pages.pop(0))
 
         assert command.main(["--from", live_server.url]) == command.DIFFERENT
+
+    def test_verifies_every_bundle_that_is_counted(
+        self, live_server: LiveServer, weighed: Weighing, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Proof.objects.update(
+            bundle=BUNDLE, bundle_sha256=decode(bytes(weighed.data)).machines[0].bundles[0]
+        )
+
+        status = command.main(["--from", live_server.url, "--bundles"])
+
+        assert status == command.DIFFERENT
+        assert "has other bytes" in capsys.readouterr().err
 
     def test_reads_a_file_without_any_market(self, weighed: Weighing, tmp_path: Path) -> None:
         file = tmp_path / "scores.json"
