@@ -88,7 +88,9 @@ def described(deposit: Deposit, cursor: ChainCursor | None) -> dict[str, Any]:
 def amount(deposit: Deposit) -> str:
     """Write what came, exactly."""
     number = f"{rao_to_tao(deposit.amount_rao).normalize():f}"
-    return f"{number} TAO" if deposit.netuid is None else f"{number} alpha of {deposit.netuid}"
+    return (
+        f"{number} TAO" if deposit.netuid is None else f"{number} alpha of subnet {deposit.netuid}"
+    )
 
 
 def words(deposit: Deposit, cursor: ChainCursor | None) -> str:

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from lium_site import views
 from lium_site.api import api
+from lium_site.metrics import metrics
 from lium_site.portal_api import portal
 
 handler400 = "lium_site.views.bad_request"
@@ -21,6 +22,7 @@ urlpatterns = [
     path("status", views.status, name="status"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     # The account page has the list of sessions; allauth's own would be a second one.
     path(
         "accounts/sessions/",

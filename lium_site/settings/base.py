@@ -222,6 +222,8 @@ MARKET_CHAIN_POLL_SECONDS = env.integer(
 # How old the newest final block of a healthy endpoint may be; 0: of any age, for a chain made by hand.
 MARKET_CHAIN_LAG = timedelta(seconds=env.integer("MARKET_CHAIN_LAG_SECONDS", 180))
 MARKET_INCIDENT = env.text("MARKET_INCIDENT", "")
+# Whoever has it reads /metrics; nobody does where it is empty.
+METRICS_TOKEN = env.text("MARKET_METRICS_TOKEN", "")
 # Whose containers are whose: two markets of one name would end each other's, so there is no default.
 MARKET_INSTANCE = env.text("MARKET_INSTANCE")
 MARKET_MOST_UNKNOWN = env.integer("MARKET_MOST_UNKNOWN", 3)

@@ -15,7 +15,7 @@ from billing.chain.local.gateway import LocalChainGateway
 from billing.models import Deposit, LinkedColdkey, StandingAddress
 from billing.rates import Rate, RateUnavailable
 from billing.selectors import balance_usd
-from billing.services import coldkeys, settlement, standing
+from billing.services import coldkeys, refunding, settlement, standing, sweeping
 from core import clock
 from tests.factories.billing import (
     TAO,
@@ -28,6 +28,7 @@ from tests.factories.billing import (
     look,
     make_workspace,
 )
+from tests.factories.payouts import ADA, GRACE, pay
 
 pytestmark = pytest.mark.django_db
 SUBNET, OTHER_SUBNET = 51, 7
@@ -232,6 +233,32 @@ class TestAlpha:
         assert LocalChainGateway().stake(alice.address, SUBNET)[0].alpha_rao == 100 * TAO
         assert not LocalChainGateway().stake(TREASURY, SUBNET)
 
+    @pytest.mark.parametrize("astray", [False, True])
+    def test_goes_back_to_its_sender_as_a_stake_transfer(
+        self, alice: LocalWallet, monkeypatch: pytest.MonkeyPatch, astray: bool
+    ) -> None:
+        monkeypatch.setenv("MARKET_PAYOUT_SEED", "//Treasury")
+        address = standing.address_of(make_workspace(), now=clock.now()).address
+        to, netuid = (address, SUBNET) if astray else (TREASURY, OTHER_SUBNET)
+        for payer in (TREASURY, address):
+            alice.pay(payer, TAO)
+        blocks(3)
+        alice.pay_alpha(to, netuid, TAO)
+        blocks(3)
+        deposit = Deposit.objects.get(netuid=netuid)
+
+        words = {"deposit_id": deposit.public_id, "now": clock.now()}
+        settlement.request_refund(**words, reason="Wrong subnet", actor=ADA)
+        refunding.approve(**words, fee_rao=node.FEE_RAO, actor=GRACE)
+        send_what_waits()
+        blocks(3)
+
+        deposit.refresh_from_db()
+        assert deposit.status == "refunded"
+        assert LocalChainGateway().stake(alice.address, netuid)[0].alpha_rao == 100 * TAO
+        assert fresh_balance(suspense_account(f"SN{netuid}")) == 0
+        assert set(ledger.trial_balance().values()) == {0}
+
 
 def test_both_kinds_in_one_block_are_told_apart(alice: LocalWallet) -> None:
     workspace = make_workspace()
@@ -261,6 +288,12 @@ def test_reading_a_block_again_credits_nothing(alice: LocalWallet) -> None:
     look()
 
     assert (balance_usd(workspace), Deposit.objects.count()) == (350, 1)
+
+
+def send_what_waits() -> None:
+    """Let both workers that sign take their turn."""
+    sweeping.sweep(gateway=LocalChainGateway(), now=clock.now())
+    pay()
 
 
 def prove(workspace: Any, wallet: LocalWallet, *, text: str = "") -> None:

@@ -31,20 +31,20 @@ def alice() -> Workspace:
 
 
 @pytest.fixture
-def browser(alice: Workspace) -> Client:
+def visitor(alice: Workspace) -> Client:
     client = Client()
     client.force_login(alice.owner)
     return client
 
 
 class TestInvoice:
-    def test_names_each_transfer_with_its_rate(self, browser: Client, alice: Workspace) -> None:
+    def test_names_each_transfer_with_its_rate(self, visitor: Client, alice: Workspace) -> None:
         invoice, wallet = make_invoice(alice), LocalWallet()
         for rao in (40_000_000, 60_000_000):
             wallet.pay(invoice.address, rao)
             blocks(3)
 
-        rows = records(browser.get(f"/billing/invoices/{invoice.public_id}/file?format=csv"))
+        rows = records(visitor.get(f"/billing/invoices/{invoice.public_id}/file?format=csv"))
 
         assert [(row["tao"], row["credited_usd"]) for row in rows] == [
             ("0.060000000", "21.000000000"),
@@ -53,22 +53,22 @@ class TestInvoice:
         assert {row["asked_usd"] for row in rows} == {"35.000000000"}
         assert {row["rate_observed_at"] for row in rows} != {""}
 
-    def test_that_nobody_paid_is_one_line(self, browser: Client, alice: Workspace) -> None:
+    def test_that_nobody_paid_is_one_line(self, visitor: Client, alice: Workspace) -> None:
         invoice = make_invoice(alice)
 
-        rows = records(browser.get(f"/billing/invoices/{invoice.public_id}/file?format=csv"))
+        rows = records(visitor.get(f"/billing/invoices/{invoice.public_id}/file?format=csv"))
 
         assert [(row["status"], row["tao"]) for row in rows] == [("open", "")]
 
-    def test_is_a_pdf_by_itself_and_nothing_else(self, browser: Client, alice: Workspace) -> None:
+    def test_is_a_pdf_by_itself_and_nothing_else(self, visitor: Client, alice: Workspace) -> None:
         path = f"/billing/invoices/{make_invoice(alice).public_id}/file"
 
-        drawn = browser.get(path)
+        drawn = visitor.get(path)
 
         assert drawn.content.startswith(b"%PDF-")
         assert drawn.content.rstrip().endswith(b"%%EOF")
         assert drawn["Content-Type"] == "application/pdf"
-        assert browser.get(f"{path}?format=doc").status_code == 422
+        assert visitor.get(f"{path}?format=doc").status_code == 422
 
 
 class TestStatement:
@@ -106,8 +106,8 @@ class TestStatement:
         with pytest.raises(Invalid):
             Month.read("soon", now=NOW)
 
-    def test_is_a_pdf(self, browser: Client) -> None:
-        assert browser.get("/billing/statement?format=pdf").content.startswith(b"%PDF-")
+    def test_is_a_pdf(self, visitor: Client) -> None:
+        assert visitor.get("/billing/statement?format=pdf").content.startswith(b"%PDF-")
 
 
 def test_a_long_table_goes_over_pages_and_any_script_is_drawn() -> None:

@@ -104,6 +104,7 @@ SCREENS = (
 NO_PAGES = {
     "healthz",
     "readyz",
+    "metrics",
     "usersessions_list",  # sends to the account
     "account_set_password",  # everybody has one, so it sends to the change
     "account_confirm_login_code",  # login by code is not offered
