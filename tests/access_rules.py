@@ -318,7 +318,6 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "healthz"): Rule(ANYONE),
     ("GET", "readyz"): Rule(ANYONE),
     ("GET", "metrics"): Rule(ANYONE, absent=True),
-    ("GET", "metrics"): Rule(ANYONE, absent=True),
     ("GET", "api/version"): Rule(ANYONE),
     ("GET", "api/status/ledger"): Rule(ANYONE),
     ("GET", "api/openapi.json"): Rule(ANYONE, any_method=True),
