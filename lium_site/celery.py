@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import celeryd_after_setup, setup_logging, worker_process_init
 from django.db import connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lium_site.settings.base")
@@ -48,6 +48,13 @@ def schedule(sender: Celery, **_: Any) -> None:
 @setup_logging.connect
 def keep_our_logs(**_: Any) -> None:
     """Stop Celery from replacing the log set-up of the settings."""
+
+
+@celeryd_after_setup.connect
+def fit_database_pool(instance: Any, **_: Any) -> None:
+    """Give each thread of a worker its connection, and one more to renew its lease with."""
+    pool = connections.settings["default"]["OPTIONS"]["pool"]
+    pool["max_size"] = max(pool["max_size"], 2 * instance.concurrency)
 
 
 @worker_process_init.connect

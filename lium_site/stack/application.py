@@ -3,7 +3,6 @@
 import http.client
 import os
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,10 +27,11 @@ def manage(
     run_to_end(
         Program(
             name=arguments[0],
-            command=[sys.executable, ROOT / "manage.py", *arguments],
+            command=["django-admin", *arguments],
             folder=ROOT,
             environment=environment,
             input=data,
+            forked=True,
         ),
         log_folder=state.logs,
     )
@@ -41,7 +41,7 @@ def manage(
 def web(environment: Mapping[str, str], *, port: int) -> Program:
     """Describe the web server: pages, API and websockets of one origin."""
     command: list[str | Path] = [
-        _tool("uvicorn"),
+        "uvicorn",
         "lium_site.asgi:application",
         "--host",
         "127.0.0.1",
@@ -49,7 +49,7 @@ def web(environment: Mapping[str, str], *, port: int) -> Program:
     command += ["--port", str(port), "--lifespan", "off", "--ws", "websockets-sansio"]
     # Nothing stands before it, so nobody else's word on the client's address counts.
     command += ["--timeout-graceful-shutdown", "5", "--no-proxy-headers"]
-    return Program(name="web", command=command, folder=ROOT, environment=environment)
+    return Program(name="web", command=command, folder=ROOT, environment=environment, forked=True)
 
 
 def workers(environment: Mapping[str, str], *, signing: Mapping[str, str]) -> tuple[Program, ...]:
@@ -82,20 +82,25 @@ def _threads(
 
 
 def _celery(name: str, environment: Mapping[str, str], *options: str) -> Program:
-    command: list[str | Path] = [_tool("celery"), "-A", "lium_site", "worker", *options]
+    command: list[str | Path] = ["celery", "-A", "lium_site", "worker", *options]
     # Gossip and mingle are talk between workers that know each other's queues anyway; they delay the start by seconds.
     command += ["--hostname", f"{name}@%h", "--without-gossip", "--without-mingle"]
     # A task that outlives the grace is repeated at the next start: every one of them may run twice.
     return Program(
-        name=name, command=command, folder=ROOT, environment=environment, grace_seconds=10.0
+        name=name,
+        command=command,
+        folder=ROOT,
+        environment=environment,
+        grace_seconds=10.0,
+        forked=True,
     )
 
 
 def beat(environment: Mapping[str, str], *, schedule: Path) -> Program:
     """Describe the clock that rings the periodic tasks."""
-    command: list[str | Path] = [_tool("celery"), "-A", "lium_site", "beat"]
+    command: list[str | Path] = ["celery", "-A", "lium_site", "beat"]
     command += ["--schedule", schedule, "--pidfile", ""]
-    return Program(name="beat", command=command, folder=ROOT, environment=environment)
+    return Program(name="beat", command=command, folder=ROOT, environment=environment, forked=True)
 
 
 def wait_until_served(supervisor: Supervisor, *, port: int, path: str = "/readyz") -> None:
@@ -127,11 +132,6 @@ def _answer(port: int, path: str) -> str:
         return repr(error)
     finally:
         connection.close()
-
-
-def _tool(name: str) -> Path:
-    """Return a program of the environment that we run in."""
-    return Path(sys.executable).parent / name
 
 
 def base_environment() -> dict[str, str]:

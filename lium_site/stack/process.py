@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from lium_site.stack.console import StackError, say
+from lium_site.stack.fork import Fork, Script
 from lium_site.stack.kernel import descendants, die_with_parent, end
 
 LEFTOVER_GRACE_SECONDS = 2.0
@@ -28,6 +30,8 @@ class Program:
     user_id: int | None = None
     # What the program reads from its standard input: less than a pipe holds (64 KiB).
     input: bytes = b""
+    # The command is a console script, and we have loaded what it needs.
+    forked: bool = False
 
 
 class Child:
@@ -36,31 +40,13 @@ class Child:
     def __init__(self, program: Program, *, log_folder: Path) -> None:
         self.program = program
         self._asked = False
+        self.process: Fork | subprocess.Popen[bytes]
         self.log = log_folder / f"{program.name}.log"
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
-        parent = os.getpid()
-
-        def bind_to_parent() -> None:
-            die_with_parent(program.stop_signal)
-            if os.getppid() != parent:
-                os._exit(1)
-
         with self.log.open("ab") as log, _pipe_holding(program.input) as standard_input:
-            self.process = subprocess.Popen(
-                [str(part) for part in program.command],
-                cwd=program.folder,
-                env=dict(program.environment),
-                stdin=standard_input,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                user=program.user_id,
-                group=program.user_id,
-                extra_groups=None if program.user_id is None else [],
-                # The supervisor has no threads, so code between fork and exec is safe here.
-                preexec_fn=bind_to_parent,
-            )
+            start = _forked if program.forked else _executed
+            self.process = start(program, standard_input, log)
 
     @property
     def name(self) -> str:
@@ -107,6 +93,44 @@ class Child:
                 self.process.kill()
                 self.process.wait()
         end(below, grace_seconds=LEFTOVER_GRACE_SECONDS)
+
+
+def _forked(program: Program, standard_input: int, log: IO[bytes]) -> Fork:
+    return Fork(
+        Script(
+            title=f"market-{program.name}",
+            command=[str(part) for part in program.command],
+            folder=program.folder,
+            environment=program.environment,
+            stdin=standard_input,
+            output=log,
+            stop_signal=program.stop_signal,
+        )
+    )
+
+
+def _executed(program: Program, standard_input: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    parent = os.getpid()
+
+    def bind_to_parent() -> None:
+        die_with_parent(program.stop_signal)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return subprocess.Popen(
+        [str(part) for part in program.command],
+        cwd=program.folder,
+        env=dict(program.environment),
+        stdin=standard_input,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        user=program.user_id,
+        group=program.user_id,
+        extra_groups=None if program.user_id is None else [],
+        # The supervisor has no threads, so code between fork and exec is safe here.
+        preexec_fn=bind_to_parent,
+    )
 
 
 def run_to_end(program: Program, *, log_folder: Path) -> None:

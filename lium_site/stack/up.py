@@ -4,7 +4,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lium_site.stack import application, card, deposits, machine, services
+from lium_site.stack import application, card, deposits, fork, machine, services
 from lium_site.stack.claim import claimed
 from lium_site.stack.console import StackError, say
 from lium_site.stack.credentials import Credentials, credentials_of
@@ -84,6 +84,7 @@ def _start(
     environment: Mapping[str, str],
     logins: Mapping[str, str],
 ) -> Machine | None:
+    fork.load(environment)
     application.manage(state, environment, "migrate", "--verbosity", "0")
     local = machine.start(supervisor, state, install=options.install)
     if local is not None:
@@ -94,7 +95,6 @@ def _start(
         application.beat(environment, schedule=state.folder / "beat-schedule"),
     )
     supervisor.watch_together([Child(program, log_folder=state.logs) for program in programs])
-    # Seeding runs while the servers import what they need: on two cores that is a third of the start.
     application.manage(state, {**environment, **logins}, "seed_market")
     enrolled = local is not None and machine.enrol(local, state, environment)
     application.wait_until_served(supervisor, port=options.port)
