@@ -2,12 +2,15 @@
 
 from django.contrib import admin
 
-from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, with_reason
+from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, columns, with_reason
 from core import clock
 from core.actors import Actor
+from core.money import rao_to_tao
 from validation.models import (
     Band,
     CardSample,
+    Metagraph,
+    MetagraphPlace,
     Proof,
     ProofCheck,
     ProofEvent,
@@ -16,7 +19,7 @@ from validation.models import (
     Weighing,
     WeightsSubmission,
 )
-from validation.services import wanting
+from validation.services import metagraph, validator_key, wanting
 
 
 class ProofCheckInline(ReadOnlyInline):
@@ -130,3 +133,60 @@ class WeighingAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
     exclude = ["data"]
     inlines = [WeightsSubmissionInline]
+
+
+@admin.register(Metagraph)
+class MetagraphAdmin(ReadOnlyAdmin):
+    """This market's validator: where it stands on the subnet, and what the chain said to its weights."""
+
+    list_display = ["netuid", "own_uid", "own_stake", "own_permit", "own_last_update", "last_answer", "block", "read_at"]  # fmt: skip
+    fields = ["own_hotkey", "own_uid", "own_coldkey", "own_stake", "own_permit", "own_last_update", "last_answer", *columns(Metagraph)]  # fmt: skip
+
+    @admin.display(description="hotkey", empty_value="no key yet")
+    def own_hotkey(self, row: Metagraph) -> str | None:
+        """Name the validator's hotkey."""
+        return validator_key.address() or None
+
+    @admin.display(description="place", empty_value="no place on this subnet")
+    def own_uid(self, row: Metagraph) -> int | None:
+        """Give its place."""
+        return place.uid if (place := self._own(row)) else None
+
+    @admin.display(description="coldkey")
+    def own_coldkey(self, row: Metagraph) -> str | None:
+        """Name who owns it."""
+        return place.coldkey if (place := self._own(row)) else None
+
+    @admin.display(description="stake, alpha")
+    def own_stake(self, row: Metagraph) -> str | None:
+        """Give the weight of its stake."""
+        return f"{rao_to_tao(place.stake_rao):f}" if (place := self._own(row)) else None
+
+    @admin.display(description="permit", boolean=True)
+    def own_permit(self, row: Metagraph) -> bool | None:
+        """Say whether its weights count."""
+        return place.validator_permit if (place := self._own(row)) else None
+
+    @admin.display(description="weights set at block", empty_value="never")
+    def own_last_update(self, row: Metagraph) -> int | None:
+        """Give the block of its newest vector, as the chain tells it."""
+        return (place.last_update_block or None) if (place := self._own(row)) else None
+
+    @admin.display(description="the chain's last answer", empty_value="nothing was sent")
+    def last_answer(self, row: Metagraph) -> str | None:
+        """Say what became of the newest vector that was sent."""
+        sent = WeightsSubmission.objects.filter(weighing__netuid=row.netuid).order_by("-pk").first()
+        return f"{sent.sent_at:%F %T}: {sent.get_status_display()}. {sent.answer}" if sent else None
+
+    def _own(self, row: Metagraph) -> MetagraphPlace | None:
+        return metagraph.own_place(row, validator_key.address())
+
+
+@admin.register(MetagraphPlace)
+class MetagraphPlaceAdmin(ReadOnlyAdmin):
+    """Everybody on the subnet."""
+
+    list_display = ["uid", "hotkey", "coldkey", "stake_rao", "validator_permit", "active", "last_update_block"]  # fmt: skip
+    list_filter = ["metagraph__netuid", "validator_permit", "active"]
+    search_fields = ["hotkey", "coldkey"]
+    ordering = ["metagraph__netuid", "uid"]

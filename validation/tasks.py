@@ -9,14 +9,15 @@ import structlog
 from celery import shared_task
 
 from core import clock
-from core.errors import Unavailable
-from validation.services import bands, crew, rounds, weighing
+from core.errors import NotFound, Unavailable
+from validation.services import bands, crew, metagraph, rounds, weighing
 
 log = structlog.get_logger(__name__)
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "sweep-proofs": ("validation.tasks.sweep_proofs", 5.0, "sweep"),
     "publish-bands": ("validation.tasks.publish_bands", 600.0, "metering"),
     "set-weights": ("validation.tasks.set_weights", 60.0, "chain"),
+    "sync-metagraph": ("validation.tasks.sync_metagraph", 300.0, "chain"),
 }
 
 
@@ -43,5 +44,14 @@ def set_weights(**_: object) -> None:
     """Weigh once a tempo, and set the weights on chain."""
     try:
         weighing.weigh_if_due(now=clock.now())
-    except Unavailable as error:
+    except (Unavailable, NotFound) as error:
         log.warning("weights.not_weighed", error=error.message)
+
+
+@shared_task
+def sync_metagraph(**_: object) -> None:
+    """Read the subnet's places and demands anew."""
+    try:
+        metagraph.sync(now=clock.now())
+    except (Unavailable, NotFound) as error:
+        log.warning("metagraph.not_read", error=error.message)

@@ -117,6 +117,7 @@ class LocalWeights(models.Model):
     netuid = models.PositiveIntegerField()
     hotkey = models.CharField(max_length=48)
     block_number = models.BigIntegerField()
+    counts_from_block = models.BigIntegerField(help_text="later where weights are hidden first")
     uids = ArrayField(models.PositiveIntegerField())
     weights = ArrayField(models.PositiveIntegerField())
 

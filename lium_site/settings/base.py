@@ -287,6 +287,8 @@ MARKET_SAMPLES = env.boolean("MARKET_SAMPLES", True)
 # Local chain: blocks by clock, finality this many blocks behind the head.
 LOCALCHAIN_BLOCK_SECONDS = env.integer("LOCALCHAIN_BLOCK_SECONDS", 1)
 LOCALCHAIN_FINALITY_BLOCKS = env.integer("LOCALCHAIN_FINALITY_BLOCKS", 2)
+# Weights are hidden for an epoch, as on subnets that have commit-reveal.
+LOCALCHAIN_COMMIT_REVEAL = env.boolean("LOCALCHAIN_COMMIT_REVEAL", False)
 LOCALCHAIN_USD_PER_TAO = env.decimal("LOCALCHAIN_USD_PER_TAO", "350")
 # The price of TAO (docs/money.md): HTTP feeds, how often they are asked, and what a price must hold to.
 MARKET_RATE_FEEDS = env.objects("MARKET_RATE_FEEDS")

@@ -14,7 +14,7 @@ from validation.challenge import command as challenge
 from validation.verifier import command as verifier
 
 # What follows these commands belongs to another program, options included.
-PASSED_ON = ("test", "manage", "ledger", "bench", "scores", "verify", "prove")
+PASSED_ON = ("test", "manage", "ledger", "bench", "scores", "weights", "verify", "prove")
 
 
 def main(arguments: list[str]) -> int:
@@ -52,6 +52,7 @@ def _pass_on(command: str, arguments: list[str]) -> int:
         "manage": _manage,
         "ledger": _ledger,
         "scores": _scores,
+        "weights": lambda rest: _manage(["weights", *rest]),
         "verify": _verify,
         "prove": _prove,
     }
@@ -131,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         ("prove", "have GPUs that you rent proven to you, over a command that reaches a prover"),
         ("verify", "re-check a proof of GPU, without a GPU, a database or a network"),
         ("scores", "recompute published scores from their data alone"),
+        ("weights", "weigh the running market; --dry-run prints the vector and sends nothing"),
     ):
         commands.add_parser(name, help=text)
     return parser

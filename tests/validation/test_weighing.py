@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import pytest
 from bittensor_core import Keypair
+from django.core.management import call_command
+from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from billing.chain.gateway import gateway
@@ -18,7 +20,9 @@ from core import clock
 from marketplace.models import Node, UsageFact
 from tests.factories.marketplace import make_node, make_provider
 from tests.factories.rates import price_is
+from validation import tasks
 from validation.models import (
+    Metagraph,
     Proof,
     ProofStatus,
     Purpose,
@@ -29,7 +33,7 @@ from validation.models import (
 )
 from validation.scoring.data import decode
 from validation.scoring.weights import weigh
-from validation.services import score_data, weighing
+from validation.services import metagraph, score_data, weighing
 from validation.services.score_data import Window
 from validation.services.validator_key import validator_key
 
@@ -237,3 +241,93 @@ class TestWeighing:
 
         taken = LocalWeights.objects.get()
         assert taken.uids == [settings.MARKET_SCORE_BURN_UID]
+
+
+class TestDemands:
+    def test_of_the_subnet_are_kept_and_what_was_sent_is_told(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(subnet, "MIN_ALLOWED", 2)
+
+        made = weighing.weigh_if_due(now=NOW)
+
+        assert made is not None
+        sent, taken = made.submissions.get(), LocalWeights.objects.get()
+        assert made.uids == [0]
+        assert sent.uids == taken.uids == [0, 1]
+        assert sent.weights == taken.weights == [*made.weights, 0]
+
+    def test_that_no_vector_meets_are_an_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(subnet, "MIN_ALLOWED", 9)
+
+        made = weighing.weigh_if_due(now=NOW)
+
+        assert made is not None
+        sent = made.submissions.get()
+        assert (sent.status, sent.uids) == (SubmissionStatus.REFUSED, [])
+        assert sent.answer.startswith("WeightVecLengthIsLow")
+        assert not LocalWeights.objects.exists()
+
+    def test_of_a_subnet_that_hides_weights(self, settings: Settings) -> None:
+        settings.LOCALCHAIN_COMMIT_REVEAL = True
+
+        made = weighing.weigh_if_due(now=NOW)
+
+        assert made is not None
+        assert made.submissions.get().status == SubmissionStatus.ACCEPTED
+        assert subnet.revealed(settings.MARKET_NETUID) == []
+        localnode.produce(subnet.TEMPO)
+        assert [one.uids for one in subnet.revealed(settings.MARKET_NETUID)] == [[0]]
+
+
+class TestPreview:
+    def test_prints_the_vector_and_keeps_and_sends_nothing(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        call_command("weights", "--dry-run")
+
+        assert capsys.readouterr().out.endswith("would be sent, place: weight\n0: 65535\n")
+        assert not Weighing.objects.exists()
+        assert not LocalWeights.objects.exists()
+
+    def test_by_hand_sets_once_a_tempo(self, capsys: pytest.CaptureFixture[str]) -> None:
+        call_command("weights")
+        call_command("weights")
+
+        first, second = capsys.readouterr().out.splitlines()
+        assert "Accepted: 0x" in first
+        assert second.startswith("Nothing is due")
+
+
+class TestMetagraph:
+    def test_is_read_anew_and_says_where_the_validator_stands(self, settings: Settings) -> None:
+        weighing.weigh_if_due(now=NOW)
+        localnode.produce(3)
+
+        for _ in range(2):
+            read = metagraph.sync(now=NOW)
+
+        own = metagraph.own_place(read, validator_key().ss58_address)
+        assert own is not None
+        assert (own.uid, own.validator_permit, own.active) == (0, True, True)
+        assert own.last_update_block == LocalWeights.objects.get().block_number
+        assert (Metagraph.objects.count(), read.places.count()) == (1, 2)
+        assert metagraph.own_place(read, "") is None
+
+    def test_stays_where_the_chain_does_not_answer(self, settings: Settings) -> None:
+        metagraph.sync(now=NOW)
+        settings.MARKET_CHAIN = "subtensor"
+        settings.MARKET_CHAIN_ENDPOINTS = ["ws://127.0.0.1:1"]
+
+        tasks.sync_metagraph()
+
+        assert Metagraph.objects.get().places.count() == 2
+
+    def test_is_the_operators_page_of_the_validator(self, admin_client: Client) -> None:
+        weighing.weigh_if_due(now=NOW)
+        read = metagraph.sync(now=NOW)
+
+        page = admin_client.get(f"/admin/validation/metagraph/{read.pk}/change/").content.decode()
+
+        assert validator_key().ss58_address in page
+        assert LocalWeights.objects.get().hash in page

@@ -1,6 +1,7 @@
 """Proofs of GPU, what they measured, and the bands that times are held against."""
 
 from validation.models.band import Band
+from validation.models.metagraph import Metagraph, MetagraphPlace
 from validation.models.proof import (
     CheckStatus,
     Proof,
@@ -19,6 +20,8 @@ __all__ = [
     "Band",
     "CardSample",
     "CheckStatus",
+    "Metagraph",
+    "MetagraphPlace",
     "Proof",
     "ProofCheck",
     "ProofEvent",

@@ -53,6 +53,10 @@ class WeightsSubmission(models.Model):
     answer = models.CharField(
         max_length=500, blank=True, help_text="the chain's words, or the hash"
     )
+    uids = ArrayField(
+        models.PositiveIntegerField(), default=list, help_text="as sent: fitted to the subnet"
+    )
+    weights = ArrayField(models.PositiveIntegerField(), default=list)
     sent_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)
 

@@ -6,8 +6,10 @@ that burns; where it wants more places named than there are, others are named wi
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from validation.scoring.weights import MOST, Vector
+from validation.scoring.weights import vector as rounded
 
 
 class Unfit(ValueError):
@@ -28,7 +30,7 @@ def fit(vector: Vector, demands: Demands, *, burn_uid: int, places: Iterable[int
     :raises Unfit: the burn's place would get too much, or the subnet has too few places.
     """
     weights = dict(zip(vector.uids, vector.weights, strict=True))
-    if demands.max_share < MOST:
+    if max(weights.values()) * MOST > demands.max_share * sum(weights.values()):
         weights = _capped(weights, demands.max_share, burn_uid=burn_uid)
     unnamed = (uid for uid in sorted(set(places)) if uid not in weights)
     missing = max(0, demands.min_allowed - len(weights))
@@ -37,17 +39,20 @@ def fit(vector: Vector, demands: Demands, *, burn_uid: int, places: Iterable[int
         raise Unfit(
             f"WeightVecLengthIsLow: the subnet wants {demands.min_allowed} places named and has {len(weights)}."
         )
-    return Vector(uids=tuple(sorted(weights)), weights=tuple(weights[uid] for uid in sorted(weights)))
+    return Vector(
+        uids=tuple(sorted(weights)), weights=tuple(weights[uid] for uid in sorted(weights))
+    )
 
 
-def _capped(weights: dict[int, int], share: int, *, burn_uid: int) -> dict[int, int]:
-    total = sum(weights.values())
-    most = share * total // MOST
-    capped = {uid: min(weight, most) for uid, weight in weights.items() if uid != burn_uid}
-    rest = total - sum(capped.values())
-    if rest > most:
+def _capped(weights: dict[int, int], most: int, *, burn_uid: int) -> dict[int, int]:
+    whole, limit = sum(weights.values()), Fraction(most, MOST)
+    shares = {uid: min(limit, Fraction(weight, whole)) for uid, weight in weights.items()}
+    capped = rounded(shares, burn_uid=burn_uid)
+    found = dict(zip(capped.uids, capped.weights, strict=True))
+    burnt = Fraction(found.get(burn_uid, 0), sum(capped.weights))
+    if burnt > limit:
         raise Unfit(
-            f"MaxWeightExceeded: the subnet gives one place at most {share} of {MOST} parts, "
-            f"and place {burn_uid}, which takes what nobody earned, would get {rest * MOST // total}."
+            f"MaxWeightExceeded: the subnet gives one place at most {float(limit):.2%}, and place {burn_uid}, "
+            f"which takes what nobody earned, would get {float(burnt):.2%}."
         )
-    return {**capped, burn_uid: rest} if rest else capped
+    return found

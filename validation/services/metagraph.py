@@ -17,7 +17,10 @@ def sync(*, now: datetime) -> Metagraph:
     """
     chain = gateway()
     head = chain.heads().finalized
-    subnet, demands = chain.subnet(settings.MARKET_NETUID), chain.hyperparameters(settings.MARKET_NETUID)
+    subnet, demands = (
+        chain.subnet(settings.MARKET_NETUID),
+        chain.hyperparameters(settings.MARKET_NETUID),
+    )
     with transaction.atomic():
         metagraph, _ = Metagraph.objects.update_or_create(
             netuid=subnet.netuid, defaults=_fields(demands, block=head, now=now)

@@ -3,6 +3,7 @@
 Safe to repeat: a block is weighed once, and a vector that was accepted is not sent again.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -15,16 +16,28 @@ from billing import rates
 from billing.chain.gateway import gateway
 from billing.chain.port import Block, ChainGateway, ChainUnavailable, Subnet, WeightsRefused
 from core import clock
+from core.errors import NotFound
 from core.money import rao_to_tao
 from validation.models import SubmissionStatus, Weighing, WeightsSubmission
-from validation.scoring.data import Data, Terms, digest, encode
-from validation.scoring.weights import weigh
+from validation.scoring.data import Data, Terms, decode, digest, encode
+from validation.scoring.fitting import Demands, Unfit, fit
+from validation.scoring.weights import Result, Vector, weigh
 from validation.services import score_data, validator_key
 from validation.services.score_data import Window
 
 log = structlog.get_logger(__name__)
 ANSWER_CHARACTERS: Final = 500
 TRY_AGAIN_AFTER: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be weighed now, and the vector that would be sent; ``unfit`` says why none would."""
+
+    data: Data
+    result: Result
+    vector: Vector | None
+    unfit: str = ""
 
 
 def weigh_if_due(*, now: datetime) -> Weighing | None:
@@ -77,9 +90,9 @@ def submit(weighing: Weighing, chain: ChainGateway, *, now: datetime) -> Weights
         submission = WeightsSubmission.objects.create(
             weighing=weighing, hotkey=key.ss58_address, sent_at=now
         )
-    submission.status, answer = _sent(weighing, chain, key)
+    submission.status, answer = _sent(submission, chain, key)
     submission.answer, submission.answered_at = answer[:ANSWER_CHARACTERS], clock.now()
-    submission.save(update_fields=["status", "answer", "answered_at"])
+    submission.save(update_fields=["status", "answer", "answered_at", "uids", "weights"])
     log.info("weights.sent", block=weighing.block, status=submission.status, answer=answer)
     return submission
 
@@ -91,18 +104,52 @@ def _try_again(weighing: Weighing, chain: ChainGateway, *, now: datetime) -> Non
         submit(weighing, chain, now=now)
 
 
-def _sent(
-    weighing: Weighing, chain: ChainGateway, key: validator_key.ValidatorKey
-) -> tuple[SubmissionStatus, str]:
+def preview(*, now: datetime) -> Preview:
+    """Compute what would be weighed and sent at this moment; nothing is kept or sent.
+
+    :raises ChainUnavailable: the chain does not answer. :raises RateUnavailable: nobody tells what TAO is worth.
+    """
+    chain = gateway()
+    subnet = chain.subnet(settings.MARKET_NETUID)
+    block = chain.block(chain.heads().finalized)
+    window = Window(block.at - settings.MARKET_SCORE_WINDOW, block.at)
+    data = _data(chain, subnet, block, window, now=now)
+    result = weigh(data)
     try:
-        taken = chain.set_weights(
-            signer=key, netuid=weighing.netuid, uids=weighing.uids, weights=weighing.weights
+        return Preview(data, result, _fitted(chain, data, result.vector))
+    except Unfit as error:
+        return Preview(data, result, None, str(error))
+
+
+def _sent(
+    submission: WeightsSubmission, chain: ChainGateway, key: validator_key.ValidatorKey
+) -> tuple[SubmissionStatus, str]:
+    weighing = submission.weighing
+    try:
+        vector = _fitted(
+            chain, decode(bytes(weighing.data)), Vector(weighing.uids, weighing.weights)
         )
-    except WeightsRefused as error:
+        submission.uids, submission.weights = list(vector.uids), list(vector.weights)
+        taken = chain.set_weights(
+            signer=key, netuid=weighing.netuid, uids=vector.uids, weights=vector.weights
+        )
+    except (WeightsRefused, NotFound) as error:
         return SubmissionStatus.REFUSED, error.message
+    except Unfit as error:
+        return SubmissionStatus.REFUSED, str(error)
     except ChainUnavailable as error:
         return SubmissionStatus.UNKNOWN, error.message
     return SubmissionStatus.ACCEPTED, taken
+
+
+def _fitted(chain: ChainGateway, data: Data, vector: Vector) -> Vector:
+    demands = chain.hyperparameters(data.netuid)
+    return fit(
+        vector,
+        Demands(demands.min_allowed_weights, demands.max_weights_limit),
+        burn_uid=data.terms.burn_uid,
+        places=data.uids.values(),
+    )
 
 
 def _data(

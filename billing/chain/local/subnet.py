@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Sum
 
@@ -21,6 +22,9 @@ EMISSION_RAO: Final = 100_000
 MOST: Final = 65_535
 # A vector signed over an older height is not taken.
 FRESH_BLOCKS: Final = 60
+MIN_ALLOWED: Final = 1
+# Where weights are hidden, so many epochs pass before they count.
+REVEAL_EPOCHS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,9 @@ def hyperparameters(netuid: int) -> Hyperparameters:
     return Hyperparameters(
         tempo=TEMPO,
         weights_rate_limit=RATE_LIMIT_BLOCKS,
-        commit_reveal=False,
-        reveal_period_epochs=1,
-        min_allowed_weights=1,
+        commit_reveal=settings.LOCALCHAIN_COMMIT_REVEAL,
+        reveal_period_epochs=REVEAL_EPOCHS,
+        min_allowed_weights=MIN_ALLOWED,
         max_weights_limit=MOST,
         weights_version=0,
     )
@@ -123,9 +127,20 @@ def submit(signed: SignedWeights) -> LocalWeights:
             netuid=signed.netuid,
             hotkey=signed.hotkey,
             block_number=state.head + 1,
+            counts_from_block=_counts_from(state.head + 1),
             uids=list(signed.uids),
             weights=list(signed.weights),
         )
+
+
+def revealed(netuid: int) -> list[LocalWeights]:
+    """Give the vectors of a subnet that everybody can read by now, oldest first."""
+    rows = LocalWeights.objects.filter(netuid=netuid, counts_from_block__lte=node.chain().head + 1)
+    return list(rows.order_by("pk"))
+
+
+def _counts_from(block: int) -> int:
+    return block + TEMPO * REVEAL_EPOCHS if settings.LOCALCHAIN_COMMIT_REVEAL else block
 
 
 def _require_acceptable(signed: SignedWeights, *, head: int) -> None:
@@ -136,6 +151,7 @@ def _require_acceptable(signed: SignedWeights, *, head: int) -> None:
         (signed.hotkey not in places.values(), "NotRegistered: the hotkey has no place here"),
         (not head - FRESH_BLOCKS <= signed.block <= head, "Stale: signed over another height"),
         (not signed.uids, "WeightVecIsEmpty: there is no weight"),
+        (len(signed.uids) < MIN_ALLOWED, f"WeightVecLengthIsLow: {MIN_ALLOWED} are asked for"),
         (len(set(signed.uids)) < len(signed.uids), "DuplicateUids: a place appears twice"),
         (not set(signed.uids) <= places.keys(), "InvalidUid: a place is empty"),
         (not all(0 <= one <= MOST for one in signed.weights), "a weight is no u16"),
