@@ -37,7 +37,11 @@ def pod_proof(pod: Pod, ssh_command: str) -> dict[str, Any]:
         prover += ["--simulated", str(pod.gpu_count), "--memory", "1048576"]
     asked = ["./market", "prove", "--market", market, "--node", str(node.public_id)]
     asked += ["--model", node.gpu_model.name, "--cards", str(pod.gpu_count)]
-    asked += ["--memory-mib", str(memory_mib), *simulated, "--"]
+    uuids = node.gpus.filter(holder=pod.public_id).order_by("position")
+    expected = [word for uuid in uuids.values_list("uuid", flat=True) for word in ("--uuid", uuid)]
+    if node.simulated:
+        prover += expected
+    asked += ["--memory-mib", str(memory_mib), *expected, *simulated, "--"]
     return {
         "pod": pod,
         "fetch": shlex.join(["curl", "-fsSO", market + reverse("prover")]),

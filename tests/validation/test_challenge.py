@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from json import dumps, loads
@@ -20,16 +20,32 @@ from validation.proof.parameters import RESERVED_BYTES, Parameters, products_tha
 from validation.prover.build import build
 from validation.verifier.verifying import verify
 
+SHAPE = "n=512 sweeps=20 cards=8"
+BANDS = [
+    {
+        "gpu_model": "H100",
+        "shape": shape,
+        "version": 7,
+        "shadow": shadow,
+        "simulated": False,
+        "sample_count": 30,
+        "fill_median_us": 1_000_000,
+        "sweep_median_us": 500_000,
+    }
+    for shape, shadow in ((SHAPE, False), ("n=512 sweeps=20 cards=4", True))
+]
+
 
 class Blocks(BaseHTTPRequestHandler):
     """Tells a block that is made this moment, as a market does."""
 
     def do_GET(self) -> None:
         now = time()
-        told = {"chain": "test", "number": int(now * 10), "hash": "ab" * 32}
+        block = {"chain": "test", "number": int(now * 10), "hash": "ab" * 32}
+        told = BANDS if self.path.endswith("bands") else {**block, "made_at_us": int(now * 1e6)}
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(dumps({**told, "made_at_us": int(now * 1e6)}).encode())
+        self.wfile.write(dumps(told).encode())
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -51,9 +67,10 @@ def prover(tmp_path: Path) -> list[str]:
     return [sys.executable, str(program), "--simulated", "2", "--memory", "1048576"]
 
 
-def ask(market: str, file: Path, *prover: str, cards: int = 2) -> int:
+def ask(market: str, file: Path, *prover: str, cards: int = 2, options: Sequence[str] = ()) -> int:
     asked = ["--market", market, "--node", "n", "--model", "H100", "--cards", str(cards)]
-    asked += ["--memory-mib", "1", "--n", "512", "--simulated", "--out", str(file), "--", *prover]
+    asked += ["--memory-mib", "1", "--n", "512", "--simulated", *options, "--out", str(file)]
+    asked += ["--", *prover]
     return command.main(asked)
 
 
@@ -65,6 +82,29 @@ def test_a_bundle_that_anybody_can_check(market: str, prover: list[str], tmp_pat
     report = verify(file.read_bytes())
     assert report.holds
     assert report.bundle.body.transcript.statement.purpose == "renter"
+
+
+def test_a_renter_is_told_the_band_that_is_in_force(market: str) -> None:
+    asked = command.Market(market)
+
+    found = asked.bands("H100", shape=SHAPE, memory_bytes=80 << 30)
+
+    assert found is not None
+    assert (found.version, found.fill_us.low, found.residency_us.high) == (7, 800_000, 625_000)
+    assert asked.bands("H100", shape=BANDS[1]["shape"], memory_bytes=1) is None
+    assert asked.bands("RTX 4090", shape=SHAPE, memory_bytes=1) is None
+
+
+def test_other_cards_than_rented_fail(
+    market: str, prover: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine"
+
+    assert ask(market, file, *prover, options=["--uuid", "GPU-rented"]) == command.FAILS
+    assert "required: GPU-rented" in capsys.readouterr().out
+    uuids = [card.uuid for card in verify(file.read_bytes()).bundle.body.transcript.statement.cards]
+    own = [word for uuid in uuids for word in ("--uuid", uuid)]
+    assert ask(market, file, *prover, options=own) == command.HOLDS
 
 
 def test_fewer_cards_than_rented_fail(

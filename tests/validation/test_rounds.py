@@ -212,19 +212,52 @@ class TestTheLightLook:
 class TestBands:
     def test_a_model_is_in_shadow_until_there_are_enough(self) -> None:
         first = make_node()
-        samples(first, at=[NOON] * 2)
+        samples(first, at=[NOON] * 10)
         bands.publish(NOON)
         assert self.band(first) is None
 
         for _ in range(2):
-            samples(make_node(gpu_model=first.gpu_model), at=[NOON] * 1)
+            samples(make_node(gpu_model=first.gpu_model), at=[NOON] * 5)
         bands.publish(NOON)
 
         found = self.band(first)
         assert found is not None
-        assert (found.version, found.machine_count, found.sample_count) == (2, 3, 32)
+        assert (found.version, found.machine_count, found.sample_count) == (2, 3, 20)
         limits = bands.limits_of(found)
         assert (limits.fill_us.low, limits.fill_us.high) == (800_000, 1_250_000)
+
+    def test_no_provider_makes_a_band_with_machines_enough_of_its_own(self) -> None:
+        first = make_node()
+        for _ in range(4):
+            own = make_node(provider=first.provider, gpu_model=first.gpu_model)
+            samples(own, at=[NOON] * 8)
+
+        bands.publish(NOON)
+
+        assert self.band(first) is None
+        assert Band.objects.get().sample_count == bands.PER_PROVIDER
+
+    def test_a_wide_spread_widens_no_band(self) -> None:
+        node = make_node()
+        for fill_us in (1_000_000, 1_000_000, 3_000_000):
+            samples(make_node(gpu_model=node.gpu_model), at=[NOON] * 7, fill_us=fill_us)
+        samples(node, at=[NOON] * 7, fill_us=2_000_000)
+
+        bands.publish(NOON)
+
+        found = self.band(node)
+        assert found is not None
+        assert found.fill_mad_us >= 500_000
+        limits = bands.limits_of(found).fill_us
+        assert limits.high == round(1.25 * found.fill_median_us)
+
+    def test_a_spread_that_moved_is_a_new_version(self) -> None:
+        node = make_node()
+        samples(node, at=[NOON] * 4)
+        bands.publish(NOON)
+        Band.objects.update(fill_mad_us=500_000)
+
+        assert bands.publish(NOON) == 1
 
     def test_what_did_not_move_is_not_published_again(self) -> None:
         samples(make_node(), at=[NOON])
@@ -234,8 +267,8 @@ class TestBands:
     def test_no_machine_moves_a_band_by_itself(self) -> None:
         node = make_node()
         for _ in range(2):
-            samples(make_node(gpu_model=node.gpu_model), at=[NOON] * 2)
-        samples(node, at=[NOON] * 10, fill_us=90_000_000)
+            samples(make_node(gpu_model=node.gpu_model), at=[NOON] * 15)
+        samples(node, at=[NOON] * 100, fill_us=90_000_000)
 
         bands.publish(NOON)
 

@@ -6,15 +6,17 @@ import secrets
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import sr25519
 
 from validation.challenge import pipe
+from validation.challenge.bands import around, shape_of
 from validation.challenge.dialogue import ProverFault
 from validation.challenge.session import Coins, Patience, Session, Subject
-from validation.proof.bundle.records import Block, Machine, Purpose, Transcript
+from validation.proof.bundle.records import Bands, Block, Machine, Purpose, Transcript
 from validation.proof.bundle.signing import seal
 from validation.proof.bundle.ss58 import address_of
 from validation.proof.parameters import FULL_N, InvalidParameters, Parameters, products_that_fill
@@ -25,6 +27,7 @@ PATIENCE: Final = Patience(ready=300.0, fill=180.0, sweep=120.0, open=120.0)
 BEACON_SECONDS: Final = 90.0
 POLL_SECONDS: Final = 0.5
 TIMEOUT_SECONDS: Final = 15.0
+MOST_BYTES: Final = 4 << 20
 EPILOG: Final = (
     "After -- comes the command that reaches a prover, for example: ssh root@HOST -p PORT python3 prove.pyz. "
     "Exit status: 0 every check that can be told holds, 1 one fails, 2 there is no proof."
@@ -32,7 +35,7 @@ EPILOG: Final = (
 
 
 class NoBeacon(Exception):
-    """The market gives no block."""
+    """The market gives no block, or no bands."""
 
 
 def main(arguments: list[str] | None = None, *, program: str = "./market prove") -> int:
@@ -43,7 +46,7 @@ def main(arguments: list[str] | None = None, *, program: str = "./market prove")
     except (ProverFault, NoBeacon, InvalidParameters, OSError) as error:
         print(f"{program}: {error}", file=sys.stderr)
         return NO_PROOF
-    return _keep(transcript, chosen.out)
+    return max(_keep(transcript, chosen.out), _compare(transcript, chosen.uuid))
 
 
 def prove(chosen: argparse.Namespace) -> Transcript:
@@ -54,35 +57,61 @@ def prove(chosen: argparse.Namespace) -> Transcript:
     market = Market(chosen.market.rstrip("/"))
     with pipe.started(chosen.command) as line:
         session = Session(line=line, patience=PATIENCE)
-        return session.prove(
-            _subject(chosen), Coins(first=lambda: market.newest()[0], later=market.later)
-        )
+        coins = Coins(first=lambda: market.newest()[0], later=market.later)
+        return session.prove(_subject(chosen, market), coins)
 
 
 class Market:
-    """Where the blocks come from: any market tells the newest block of its chain to everybody."""
+    """Where blocks and bands come from: any market tells the newest block of its chain, and its bands, to everybody."""
 
     def __init__(self, url: str) -> None:
         if not url.startswith(("http://", "https://")):
             raise NoBeacon(f"{url!r} is not the http or https address of a market")
-        self._url = f"{url}/api/proofs/beacon"
+        self._url = f"{url}/api/proofs"
 
     def newest(self) -> tuple[Block, int]:
         """Give the newest finalized block and when it was made, in microseconds since 1970.
 
         :raises NoBeacon: the market does not tell.
         """
+        told = self._get("beacon")
         try:
-            with urllib.request.urlopen(self._url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-                told: dict[str, Any] = json.loads(answer.read(10_000))
             block = Block(
                 chain=str(told["chain"]),
                 number=int(told["number"]),
                 hash=bytes.fromhex(told["hash"]),
             )
             return block, int(told["made_at_us"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise NoBeacon(f"{self._url} tells no block: {error}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise NoBeacon(f"{self._url}/beacon tells no block: {error}") from error
+
+    def bands(self, model: str, *, shape: str, memory_bytes: int) -> Bands | None:
+        """Give the band that is in force for a model; None where there is none yet.
+
+        :raises NoBeacon: the market does not tell.
+        """
+        try:
+            told = (one for one in self._get("bands") if not one["shadow"] and not one["simulated"])
+            band = next(
+                (one for one in told if (one["gpu_model"], one["shape"]) == (model, shape)), None
+            )
+            return band and Bands(
+                version=int(band["version"]),
+                model=model,
+                memory_bytes=memory_bytes,
+                samples=int(band["sample_count"]),
+                fill_us=around(int(band["fill_median_us"])),
+                residency_us=around(int(band["sweep_median_us"])),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise NoBeacon(f"{self._url}/bands tells no bands: {error}") from error
+
+    def _get(self, what: str) -> Any:
+        try:
+            with urllib.request.urlopen(f"{self._url}/{what}", timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+                return json.loads(answer.read(MOST_BYTES))
+        except (OSError, ValueError) as error:
+            raise NoBeacon(f"{self._url}/{what} does not answer: {error}") from error
 
     def later(self, than: Block, after_us: int) -> Block:
         """Wait for a later block that was made after a time.
@@ -98,9 +127,13 @@ class Market:
         raise NoBeacon(f"no later block than {than.number} within {BEACON_SECONDS:.0f} s")
 
 
-def _subject(chosen: argparse.Namespace) -> Subject:
+def _subject(chosen: argparse.Namespace, market: Market) -> Subject:
     memory_bytes = chosen.memory_mib << 20
     reserved = {"reserved_bytes": 0} if chosen.simulated else {}
+    sizes = Parameters(
+        n=chosen.n, products=products_that_fill(memory_bytes, n=chosen.n, **reserved)
+    )
+    shape = shape_of(sizes, cards=chosen.cards)
     return Subject(
         purpose=Purpose.RENTER,
         machine=Machine(
@@ -111,10 +144,21 @@ def _subject(chosen: argparse.Namespace) -> Subject:
             claimed_count=chosen.cards,
             simulated=chosen.simulated,
         ),
-        parameters=Parameters(
-            n=chosen.n, products=products_that_fill(memory_bytes, n=chosen.n, **reserved)
-        ),
+        parameters=sizes,
+        bands=None
+        if chosen.simulated
+        else market.bands(chosen.model, shape=shape, memory_bytes=memory_bytes),
     )
+
+
+def _compare(transcript: Transcript, rented: Sequence[str]) -> int:
+    """Say whether the cards that answered are those that were rented, where it is told which those are."""
+    shown = {card.uuid for card in transcript.statement.cards}
+    if not rented or shown == set(rented):
+        return HOLDS
+    print(f"fail        rented      {', '.join(sorted(shown))} answered")
+    print(f"{'':24}required: {', '.join(sorted(rented))}")
+    return FAILS
 
 
 def _keep(transcript: Transcript, file: Path) -> int:
@@ -140,6 +184,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--model", required=True, help="as listed")
     parser.add_argument("--cards", required=True, type=int, metavar="N", help="that you rent")
     parser.add_argument("--memory-mib", required=True, type=int, metavar="MIB", help="of each card")
+    parser.add_argument("--uuid", action="append", default=[], help="of each card that you rent")
     parser.add_argument("--host-key", default="", help="fingerprint of what you connect to")
     parser.add_argument("--n", type=int, default=FULL_N, help="side of the matrices (%(default)s)")
     parser.add_argument("--simulated", action="store_true", help="the cards are simulated")

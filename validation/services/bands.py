@@ -1,6 +1,7 @@
 """Bands: what a GPU model takes for a proof, from stored samples; published, versioned, and never guessed."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
 from typing import Final
@@ -8,24 +9,17 @@ from typing import Final
 from django.conf import settings
 
 from marketplace.models import GpuModel
+from validation.challenge.bands import around
 from validation.models import Band, CardSample
 from validation.proof.bundle import records
-from validation.proof.parameters import Parameters
 
-# No machine may make the band by itself: of each, the latest samples count.
-PER_MACHINE: Final = 20
+# Nobody may make the band alone: of each provider, the latest proofs count.
+PER_PROVIDER: Final = 20
 SAMPLES: Final = 2_000
-# Clocks differ by 13 % between boards of a model; three times the spread of a normal sample is 5 MAD.
-LOW_SHARE, HIGH_SHARE, MADS = 0.20, 0.25, 5
-# A band whose medians moved by less is the same band.
+# A band whose figures moved by less, as a part of its median, is the same band.
 MOVED: Final = 0.01
 # Simulated cards are held to no time but the deadline: their times say how busy a CPU was.
 SIMULATED_VERSION: Final = 0
-
-
-def shape_of(parameters: Parameters, *, cards: int) -> str:
-    """Name what the times of a proof depend on, beside the model: its cards' memory is within the bands' width."""
-    return f"n={parameters.n} sweeps={parameters.sweeps} cards={cards}"
 
 
 def band_of(gpu_model: GpuModel, shape: str) -> Band | None:
@@ -41,8 +35,8 @@ def limits_of(band: Band) -> records.Bands:
         model=band.gpu_model.name,
         memory_bytes=band.gpu_model.memory_mib << 20,
         samples=band.sample_count,
-        fill_us=_limits(band.fill_median_us, band.fill_mad_us),
-        residency_us=_limits(band.sweep_median_us, band.sweep_mad_us),
+        fill_us=around(band.fill_median_us),
+        residency_us=around(band.sweep_median_us),
     )
 
 
@@ -67,11 +61,11 @@ def publish(now: datetime) -> int:
 
 
 def _publish(gpu_model_id: int, shape: str, *, now: datetime) -> bool:
-    rows = CardSample.objects.filter(gpu_model=gpu_model_id, shape=shape).order_by("-id")[:SAMPLES]
-    samples = _fair_share(rows)
+    samples = _fair_share(gpu_model_id, shape)
+    providers = len({sample.node.provider_id for sample in samples})
     machines = len({sample.node_id for sample in samples})
     enough = (
-        machines >= settings.MARKET_BAND_MIN_MACHINES
+        providers >= settings.MARKET_BAND_MIN_MACHINES
         and len(samples) >= settings.MARKET_BAND_MIN_SAMPLES
     )
     fill = _middle([sample.fill_us for sample in samples])
@@ -98,12 +92,14 @@ def _publish(gpu_model_id: int, shape: str, *, now: datetime) -> bool:
     return True
 
 
-def _fair_share(rows: Iterable[CardSample]) -> list[CardSample]:
-    taken: dict[int, int] = {}
+def _fair_share(gpu_model_id: int, shape: str) -> list[CardSample]:
+    """Give one sample a proof, for its cards were timed together, and of each provider the latest alone."""
+    rows = CardSample.objects.filter(gpu_model=gpu_model_id, shape=shape).select_related("node")
+    taken: Counter[int] = Counter()
     chosen = []
-    for sample in rows:
-        taken[sample.node_id] = taken.get(sample.node_id, 0) + 1
-        if taken[sample.node_id] <= PER_MACHINE:
+    for sample in rows.order_by("-proof_id", "id").distinct("proof_id")[:SAMPLES]:
+        taken[sample.node.provider_id] += 1
+        if taken[sample.node.provider_id] <= PER_PROVIDER:
             chosen.append(sample)
     return chosen
 
@@ -117,14 +113,12 @@ def _middle(values: Sequence[int]) -> tuple[int, int]:
 def _moved(old: Band, new: Band) -> bool:
     if old.shadow != new.shadow:
         return True
-    pairs = (
-        (old.fill_median_us, new.fill_median_us),
-        (old.sweep_median_us, new.sweep_median_us),
+    return any(
+        abs(now - before) > MOVED * middle
+        for middle, before, now in (
+            (old.fill_median_us, old.fill_median_us, new.fill_median_us),
+            (old.fill_median_us, old.fill_mad_us, new.fill_mad_us),
+            (old.sweep_median_us, old.sweep_median_us, new.sweep_median_us),
+            (old.sweep_median_us, old.sweep_mad_us, new.sweep_mad_us),
+        )
     )
-    return any(abs(now - before) > MOVED * before for before, now in pairs)
-
-
-def _limits(middle: int, mad: int) -> records.Band:
-    low = middle - max(LOW_SHARE * middle, MADS * mad)
-    high = middle + max(HIGH_SHARE * middle, MADS * mad)
-    return records.Band(low=max(0, round(low)), high=round(high))

@@ -17,6 +17,7 @@ from core.actors import PLATFORM
 from marketplace.models import Node
 from marketplace.services import gpu_proofs
 from validation import terms
+from validation.challenge.bands import shape_of
 from validation.models import (
     CardSample,
     CheckStatus,
@@ -27,7 +28,7 @@ from validation.models import (
     Verdict,
 )
 from validation.proof.bundle.records import Status
-from validation.services import bands, identity
+from validation.services import identity
 from validation.services.judging import STATUSES, Judged
 from validation.transitions import Reason, move
 from validation.verifier.report import Check, verdict_of
@@ -228,7 +229,7 @@ def _of_market(proof: Proof, found: Judged, *, now: datetime) -> list[Check]:
 
 def _write_samples(proof: Proof, found: Judged, *, now: datetime) -> None:
     cards = found.transcript.statement.cards
-    shape = bands.shape_of(cards[0].parameters, cards=len(cards))
+    shape = shape_of(cards[0].parameters, cards=len(cards))
     CardSample.objects.bulk_create(
         CardSample(
             proof=proof,

@@ -18,6 +18,7 @@ from marketplace.machine import (
 from marketplace.models import Node
 from marketplace.services.machines import machine_address
 from validation import terms
+from validation.challenge.bands import shape_of
 from validation.challenge.dialogue import ProverFault
 from validation.challenge.session import NOTHING_BEFORE, Coins, Session, Subject
 from validation.models import Proof, ProofStatus
@@ -157,7 +158,7 @@ def _bands(node: Node, model: str) -> records.Bands | None:
             fill_seconds=terms.SIMULATED.fill,
             sweep_seconds=terms.SIMULATED.sweep,
         )
-    band = bands.band_of(node.gpu_model, bands.shape_of(parameters, cards=node.gpu_count))
+    band = bands.band_of(node.gpu_model, shape_of(parameters, cards=node.gpu_count))
     return bands.limits_of(band) if band else None
 
 
