@@ -12,7 +12,6 @@ from billing.chain.gateway import gateway
 from billing.chain.port import ChainUnavailable
 from billing.rates import RateUnavailable
 from billing.services import (
-    outgoing,
     paying,
     pricing,
     proving,
@@ -68,7 +67,7 @@ def pay_out(**_: object) -> None:
         paying.pay(gateway=gateway(), now=clock.now())
     except ChainUnavailable as error:
         log.warning("chain.unavailable", error=error.message)
-    except (signing.SignerMissing, signing.SignerFailed, outgoing.WrongKey) as error:
+    except (signing.SignerMissing, signing.SignerFailed) as error:
         log.error("payout.not_signed", error=str(error))
 
 

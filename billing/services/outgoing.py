@@ -5,11 +5,12 @@ Whoever can sign calls `send`. How a transfer ended is told by final blocks alon
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import count
 from typing import Final
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Max, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from billing import transitions
 from billing.chain.port import ChainGateway, SignedTransfer, Signer, TransferRefused
@@ -36,20 +37,29 @@ class WrongKey(Exception):
 def send(*, gateway: ChainGateway, which: Q, signer_of: SignerOf, now: datetime) -> int:
     """Take open transfers a step further, each address's in the order of its nonces; give how many were sent.
 
-    :raises WrongKey: the key is another address's; :raises ChainUnavailable: the chain does not answer.
+    :raises ChainUnavailable: the chain does not answer.
     """
-    read = _read_upto(gateway)
     rows = OutgoingTransfer.objects.filter(which, status__in=OPEN_TRANSFERS)
+    _hand_out_nonces(gateway, rows.filter(nonce=None), now)
+    read = _read_upto(gateway)
     sent, waiting = 0, set[str]()
-    for row in rows.order_by(F("nonce").asc(nulls_last=True), "pk")[:BATCH]:
-        if row.sender in waiting:
-            continue
-        if _step(gateway, row, signer_of, read=read, now=now):
+    for row in rows.filter(nonce__isnull=False).order_by("nonce", "pk")[:BATCH]:
+        # A later nonce cannot come before this one.
+        if row.sender not in waiting and _step(gateway, row, signer_of, read=read, now=now):
             sent += 1
         else:
-            # A later nonce cannot come before this one.
             waiting.add(row.sender)
     return sent
+
+
+def _hand_out_nonces(
+    gateway: ChainGateway, rows: QuerySet[OutgoingTransfer], now: datetime
+) -> None:
+    waiting = set[str]()
+    for row in rows.order_by("pk")[:BATCH]:
+        # Whoever waits for funds is not overtaken by who needs less.
+        if row.sender not in waiting and _with_nonce(gateway, row, now).nonce is None:
+            waiting.add(row.sender)
 
 
 def _step(
@@ -60,12 +70,14 @@ def _step(
     read: int | None,
     now: datetime,
 ) -> bool:
-    if row.nonce is None:
-        row = _with_nonce(gateway, row, now)
-    elif _is_void(row, read):
+    if _is_void(row, read):
         row = _renewed(gateway, row, now)
     if row.status == TransferStatus.PLANNED and row.nonce is not None:
-        row = _signed(gateway, row, signer_of(row), now)
+        try:
+            row = _signed(gateway, row, signer_of(row), now)
+        except WrongKey as error:
+            _say(row, str(error))
+            return False
     return row.status == TransferStatus.SIGNED and _submitted(gateway, row)
 
 
@@ -79,18 +91,18 @@ def _with_nonce(gateway: ChainGateway, row: OutgoingTransfer, now: datetime) -> 
         waits = held.status == TransferStatus.PLANNED and held.nonce is None
         # What ended since the chain was asked may have used the nonce that it named.
         if waits and ended == _ended(row.sender):
-            held.nonce = max(expected, handed_out + 1)
+            held.nonce = next(nonce for nonce in count(expected) if nonce not in handed_out)
             held.error = ""
             held.save(update_fields=["nonce", "error"])
     return held
 
 
-def _locked_queue(row: OutgoingTransfer) -> tuple[OutgoingTransfer, int]:
-    """Lock every open row of an address; give the one that is meant, and the highest nonce handed out."""
+def _locked_queue(row: OutgoingTransfer) -> tuple[OutgoingTransfer, set[int | None]]:
+    """Lock every open row of an address; give the one that is meant, and the nonces that are handed out."""
     queue = OutgoingTransfer.objects.filter(sender=row.sender, status__in=OPEN_TRANSFERS)
     list(queue.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-    highest = queue.aggregate(nonce=Max("nonce"))["nonce"]
-    return OutgoingTransfer.objects.get(pk=row.pk), -1 if highest is None else highest
+    # Read again: what was locked may have been another worker's until now.
+    return OutgoingTransfer.objects.get(pk=row.pk), set(queue.values_list("nonce", flat=True))
 
 
 def _ended(sender: str) -> int:
@@ -178,15 +190,20 @@ def _signature(gateway: ChainGateway, row: OutgoingTransfer, signer: Signer) -> 
 
 
 def _submitted(gateway: ChainGateway, row: OutgoingTransfer) -> bool:
-    error = ""
     try:
         gateway.submit(_stored(row))
     except TransferRefused as refusal:
-        error = refusal.message[:500]
-        log.error("outgoing.refused", transfer=str(row.public_id), error=error)
-    if error != row.error:
-        OutgoingTransfer.objects.filter(pk=row.pk, status=TransferStatus.SIGNED).update(error=error)
-    return not error
+        _say(row, refusal.message)
+        return False
+    if row.error:
+        OutgoingTransfer.objects.filter(pk=row.pk, status=TransferStatus.SIGNED).update(error="")
+    return True
+
+
+def _say(row: OutgoingTransfer, error: str) -> None:
+    log.error("outgoing.waits", transfer=str(row.public_id), error=error)
+    open_row = OutgoingTransfer.objects.filter(pk=row.pk, status__in=OPEN_TRANSFERS)
+    open_row.update(error=error[:500])
 
 
 def _stored(row: OutgoingTransfer) -> SignedTransfer:

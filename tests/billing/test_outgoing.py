@@ -197,6 +197,18 @@ def test_what_lapsed_is_signed_anew_with_its_nonce(funded: None) -> None:
     assert row.extrinsic_hash != first
 
 
+def test_a_gap_is_filled(funded: None) -> None:
+    later, gap = plan(), plan()
+    OutgoingTransfer.objects.filter(pk=later.pk).update(nonce=1)
+
+    send()
+    send()
+    blocks(3)
+
+    gap.refresh_from_db()
+    assert (statuses(), gap.nonce) == (["final", "final"], 0)
+
+
 def test_what_lapsed_and_lost_its_nonce_is_over(funded: None) -> None:
     chain = Mortal()
     row = plan()
@@ -233,7 +245,7 @@ def test_a_failure_on_the_chain_posts_its_fee(funded: None) -> None:
 def test_another_key_signs_nothing(funded: None) -> None:
     plan()
 
-    with pytest.raises(outgoing.WrongKey):
-        send(signer=Keypair.create_from_uri("//Eve"))
+    assert send(signer=Keypair.create_from_uri("//Eve")) == 0
 
     assert statuses() == ["planned"]
+    assert TREASURY in OutgoingTransfer.objects.get().error

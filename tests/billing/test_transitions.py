@@ -1,16 +1,31 @@
 """Every pair of statuses: the table decides, and each move leaves an event."""
 
+from collections.abc import Callable
+from decimal import Decimal
 from itertools import product
 
 import pytest
+from django.db.models import Model
 
 from billing import transitions
-from billing.models import Deposit, DepositStatus, Invoice, InvoiceStatus, PaymentEvent
+from billing.models import (
+    BatchStatus,
+    Deposit,
+    DepositStatus,
+    Invoice,
+    InvoiceStatus,
+    PaymentEvent,
+    Payout,
+    PayoutStatus,
+    TransferStatus,
+)
 from billing.reasons import Reason
 from core import clock
 from core.actors import PLATFORM
 from core.errors import IllegalTransition
 from tests.factories.billing import LocalWallet, blocks, make_invoice
+from tests.factories.marketplace import make_provider
+from tests.factories.payouts import earn, make_payout
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +63,50 @@ def test_deposit() -> None:
                 transitions.move_deposit(
                     deposit, to=to, reason=Reason.DUST, actor=PLATFORM, now=clock.now()
                 )
+
+
+@pytest.mark.parametrize(("source", "to"), [*product(TransferStatus, TransferStatus)])
+def test_outgoing(source: TransferStatus, to: TransferStatus) -> None:
+    transfer = paid_provider().transfer
+    assert transfer is not None
+    transfer.status, transfer.body, transfer.extrinsic_hash, transfer.nonce = source, "-", "0x", 0
+
+    check_event(to in transitions.OUTGOING[source], transitions.move_outgoing, transfer, to)
+
+
+@pytest.mark.parametrize(("source", "to"), [*product(PayoutStatus, PayoutStatus)])
+def test_payout(source: PayoutStatus, to: PayoutStatus) -> None:
+    payout = paid_provider()
+    payout.status = source
+
+    check_event(to in transitions.PAYOUT[source], transitions.move_payout, payout, to)
+
+
+@pytest.mark.parametrize(("source", "to"), [*product(BatchStatus, BatchStatus)])
+def test_batch(source: BatchStatus, to: BatchStatus) -> None:
+    batch = paid_provider().batch
+    batch.status = source
+
+    check_event(to in transitions.BATCH[source], transitions.move_batch, batch, to)
+
+
+def paid_provider() -> Payout:
+    provider = make_provider()
+    earn(provider, Decimal(35))
+    make_payout(provider, usd=Decimal(35), at=clock.now())
+    return Payout.objects.select_related("batch", "transfer").get()
+
+
+def check_event(allowed: bool, move: Callable[..., None], row: Model, to: str) -> None:
+    words = {"reason": Reason.SENT, "actor": PLATFORM, "now": clock.now()}
+    if not allowed:
+        with pytest.raises(IllegalTransition):
+            move(row, to=to, **words)
+        return
+    move(row, to=to, **words)
+    row.refresh_from_db()
+    assert row.status == to  # type: ignore[attr-defined]
+    assert PaymentEvent.objects.latest("pk").to_status == to
 
 
 def check(allowed: bool, move) -> None:
