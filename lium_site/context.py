@@ -15,6 +15,7 @@ from billing.selectors import balance_usd
 from core import clock, request_context
 from marketplace.models import Node, Provider
 from rentals.selectors import burn_usd_per_hour
+from rentals.services import ladder
 
 
 def market(request: HttpRequest) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def market(request: HttpRequest) -> dict[str, Any]:
         "gpus_simulated": SimpleLazyObject(some_gpus_are_simulated),
         "incident": settings.MARKET_INCIDENT,
         "request_id": request_context.current().request_id,
+        "low_balance": SimpleLazyObject(lambda: low_balance(user)) if signed_in else None,
         "wallet": SimpleLazyObject(lambda: wallet(user)) if signed_in else None,
         "provides": SimpleLazyObject(lambda: provides(user)) if signed_in else False,
     }
@@ -42,6 +44,11 @@ def some_gpus_are_simulated() -> bool:
     return bool(
         cache.get_or_set("market:simulated", Node.objects.filter(simulated=True).exists, 60)
     )
+
+
+def low_balance(user: Any) -> ladder.Notice | None:
+    """Say what a low balance leads to; None while it is not low."""
+    return ladder.notice_of(user, now=clock.now())
 
 
 def provides(user: Any) -> bool:

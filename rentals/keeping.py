@@ -22,5 +22,5 @@ def kept_until(pod: Pod) -> datetime | None:
     if span is None or pod.gone_at:
         return None
     if pod.low_balance_since:
-        span = min(span, settings.MARKET_DATA_GRACE)
+        return min(pod.status_since + span, pod.low_balance_since + settings.MARKET_DATA_GRACE)
     return pod.status_since + span

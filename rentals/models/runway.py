@@ -1,6 +1,6 @@
 """Where a workspace stands on the low-balance ladder: each warning is given once and re-arms when funds come."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
@@ -24,6 +24,9 @@ class Runway(models.Model):
     )
     stage = models.CharField(max_length=5, choices=Stage.choices)
     since = models.DateTimeField()
+    paused_at = models.DateTimeField(
+        null=True, help_text="since when a payment that is not final holds the clock"
+    )
     mailed_at = models.DateTimeField(null=True, help_text="empty while the warning is to be sent")
 
     class Meta:
@@ -34,6 +37,10 @@ class Runway(models.Model):
     def is_empty_since(self, moment: datetime) -> bool:
         """Say whether the balance has been used up from this moment on, or from before it."""
         return self.stage == Stage.EMPTY and self.since <= moment
+
+    def empty_since(self, now: datetime) -> datetime:
+        """Give when the balance was used up, the time of a payment on its way left out."""
+        return self.since + (now - self.paused_at if self.paused_at else timedelta())
 
     def __str__(self) -> str:
         return f"{self.workspace_id}: {self.get_stage_display()}"

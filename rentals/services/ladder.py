@@ -1,6 +1,6 @@
 """The low-balance ladder: warned at 24 and at 2 hours, stopped with the data kept, removed at last.
 
-A top-up that the chain has seen but not finalized holds the ladder where it is.
+A top-up that the chain has seen but not finalized stops the clock: what it took is added to every date.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Sum
 
-from accounts.models import Workspace
+from accounts.models import User, Workspace
 from billing.hooks import Rung
 from billing.models import Account, AccountKind, Deposit, DepositStatus
 from billing.selectors import balance_usd, runway
@@ -58,13 +58,26 @@ class Low:
         return Stage.HOURS if lasts and lasts <= WARNED_AT[Stage.HOURS] else Stage.DAY
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A banner of a page: ``kind`` is warn or bad, and ``at`` is when what the text names comes."""
+
+    kind: str
+    title: str
+    text: str
+    at: datetime | None
+
+
 def walk(*, now: datetime) -> None:
     """Take every workspace as far down or up the ladder as its balance says."""
     lows = low_balances()
     _forget_who_recovered(lows)
     held = _with_a_payment_under_way()
     for low in lows:
-        position = _stand(low, now)
+        _stand(low, now)
+    _hold_clocks(held, now)
+    for low in lows:
+        position = Runway.objects.get(workspace=low.workspace_id)
         overdue = position.is_empty_since(now - settings.MARKET_UNPAID_GRACE)
         if overdue and low.workspace_id not in held:
             _stop_pods(low.workspace_id, now)
@@ -84,12 +97,31 @@ def low_balances() -> list[Low]:
     ]
 
 
+def notice_of(user: User, *, now: datetime) -> Notice | None:
+    """Say on every page of a person what their low balance leads to; None while it is not low."""
+    rows = Runway.objects.filter(workspace__owner=user, workspace__is_personal=True)
+    position = rows.select_related("workspace").first()
+    if position is None:
+        return None
+    if position.paused_at:
+        return Notice(
+            "warn", "A payment is on its way.", "Until it is final, nothing is stopped.", None
+        )
+    if position.stage != Stage.EMPTY:
+        lasts = f"Your balance lasts {position.get_stage_display()}."
+        return Notice("warn", lasts, "Pods are stopped once it is used up.", None)
+    ahead = [rung for rung in preview(position.workspace, now=now)[-2:] if rung.state == "waiting"]
+    if not ahead:
+        return Notice("bad", "Your balance is used up.", "Pods are removed with their files.", None)
+    return Notice("bad", "Your balance is used up.", f"{ahead[0].label}:", ahead[0].at)
+
+
 def preview(workspace: Workspace, *, now: datetime) -> list[Rung]:
     """Say when each step comes if nothing is paid in and nothing changes."""
     lasts = runway(balance_usd(workspace), burn_usd_per_hour(workspace))
     position = Runway.objects.filter(workspace=workspace).first()
     if position and position.stage == Stage.EMPTY:
-        empty: datetime | None = position.since
+        empty: datetime | None = position.empty_since(now)
     else:
         empty = now + lasts if lasts is not None else None
     stop = empty + settings.MARKET_UNPAID_GRACE if empty else None
@@ -125,25 +157,41 @@ def _rung(label: str, at: datetime | None, after: str, detail: str, now: datetim
     return Rung(label=label, at=at, after=after, detail=detail, state=state)
 
 
-def _stand(low: Low, now: datetime) -> Runway:
+def _hold_clocks(held: set[int], now: datetime) -> None:
+    """Stop the clock of an empty balance while a payment is on its way; afterwards it goes on from where it was."""
+    empty = Runway.objects.filter(stage=Stage.EMPTY)
+    empty.filter(workspace__in=held, paused_at=None).update(paused_at=now)
+    for position in empty.exclude(workspace__in=held).exclude(paused_at=None):
+        with transaction.atomic(durable=True):
+            workspace = Workspace.objects.select_for_update(no_key=True).get(pk=position.pk)
+            paused = Runway.objects.filter(workspace=workspace, paused_at=position.paused_at)
+            if position.paused_at is None or not paused.exists():
+                continue
+            lasted = now - position.paused_at
+            paused.update(since=F("since") + lasted, paused_at=None)
+            stopped = Pod.objects.filter(workspace=workspace, low_balance_since__isnull=False)
+            stopped.update(low_balance_since=F("low_balance_since") + lasted)
+
+
+def _stand(low: Low, now: datetime) -> None:
     """Note a workspace's stage; whoever went further down is told, once."""
     with transaction.atomic(durable=True):
         workspace = Workspace.objects.select_for_update(no_key=True).get(pk=low.workspace_id)
         position = Runway.objects.filter(workspace=workspace).first()
         if position and position.stage == low.stage:
-            return position
+            return
         went_down = position is None or _rank(low.stage) > _rank(Stage(position.stage))
-        position, _ = Runway.objects.update_or_create(
+        Runway.objects.update_or_create(
             workspace=workspace,
             defaults={
                 "stage": low.stage,
                 "since": now,
+                "paused_at": None,
                 "mailed_at": None if went_down else now,
             },
         )
         if went_down:
             _tell(workspace, low.stage, now)
-        return position
 
 
 def _tell(workspace: Workspace, stage: Stage, now: datetime) -> None:
@@ -171,8 +219,7 @@ def _keep_what_was_paid_for() -> None:
 def _remove_unpaid(now: datetime, held: set[int]) -> None:
     overdue = Pod.objects.filter(
         status=PodStatus.STOPPED,
-        low_balance_since__isnull=False,
-        stopped_at__lte=now - settings.MARKET_DATA_GRACE,
+        low_balance_since__lte=now - settings.MARKET_DATA_GRACE,
     ).exclude(workspace__in=held)
     _each(lifecycle.remove_as, overdue, Reason.REMOVED_LOW_BALANCE, now)
 

@@ -11,6 +11,8 @@ from django.core import mail
 from billing import ledger
 from billing.accounts import grants_account, renter_account
 from billing.ledger import Leg
+from billing.models import Deposit
+from core import clock
 from core.actors import PLATFORM
 from core.money import charge_for
 from rentals import transitions
@@ -18,8 +20,10 @@ from rentals.models import Pod, PodEvent, PodStatus, Receipt, Runway
 from rentals.reasons import Reason
 from rentals.services import budget_enforcement, budgets, ladder, meter, metering, runway_mail
 from tests.factories.accounts import make_key
+from tests.factories.billing import PUBLIC_KEY, make_invoice
 from tests.factories.marketplace import NOON
 from tests.factories.pods import make_pod, make_ready
+from tests.factories.rates import price_is
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -270,3 +274,108 @@ class TestDebt:
         ladder.walk(now=NOON + 48 * HOUR + timedelta(minutes=2))
 
         assert not Runway.objects.exists()
+
+
+class TestPause:
+    """A payment that is seen stops the clock, and does not only put the end off."""
+
+    @pytest.fixture
+    def empty(self, alice, pod):
+        go_to(pod, NOON + 48 * HOUR)
+        return pod
+
+    def see(self, person, *, rao=10**9):
+        return Deposit.objects.create(
+            workspace=person.workspace,
+            invoice=make_invoice(person.workspace),
+            genesis="0x1",
+            block_hash=f"0x{uuid4().hex}",
+            block_number=1,
+            block_at=NOON,
+            event_index=0,
+            sender="5x",
+            address="5y",
+            amount_rao=rao,
+            seen_at=NOON,
+        )
+
+    @pytest.fixture(autouse=True)
+    def priced(self, db, settings):
+        settings.DEPOSIT_PUBLIC_KEY = PUBLIC_KEY
+        price_is()
+
+    def test_the_grace_goes_on_from_where_it_was(self, alice, empty):
+        payment, emptied = self.see(alice), NOON + 48 * HOUR
+        go_to(empty, emptied + timedelta(minutes=4))
+        go_to(empty, emptied + timedelta(minutes=30))
+        assert status_of(empty) == PodStatus.RUNNING
+        Deposit.objects.filter(pk=payment.pk).update(status="replaced")
+
+        # Four of the ten minutes had passed when it was seen.
+        go_to(empty, emptied + timedelta(minutes=31))
+        go_to(empty, emptied + timedelta(minutes=36))
+        assert status_of(empty) == PodStatus.RUNNING
+        go_to(empty, emptied + timedelta(minutes=37))
+
+        assert status_of(empty) == PodStatus.STOPPING
+
+    def test_dust_stops_no_clock(self, alice, empty):
+        self.see(alice, rao=1000)
+
+        go_to(empty, NOON + 48 * HOUR + GRACE)
+
+        assert status_of(empty) == PodStatus.STOPPING
+
+    def test_the_dates_move_with_it(self, alice, empty):
+        self.see(alice)
+        emptied = NOON + 48 * HOUR
+        ladder.walk(now=emptied + timedelta(minutes=4))
+
+        stop = ladder.preview(alice.workspace, now=emptied + timedelta(minutes=24))[3]
+
+        assert stop.at == emptied + timedelta(minutes=20) + GRACE
+
+    def test_the_grace_of_the_files_too(self, alice, empty):
+        stop = NOON + 48 * HOUR + GRACE
+        go_to(empty, stop)
+        move = {"to": PodStatus.STOPPED, "reason": Reason.COMPUTE_STOPPED}
+        empty.refresh_from_db()
+        transitions.move(empty, **move, actor=PLATFORM, now=stop)
+        payment = self.see(alice)
+        ladder.walk(now=stop + HOUR)
+        Deposit.objects.filter(pk=payment.pk).update(status="replaced")
+        ladder.walk(now=stop + 3 * HOUR)
+
+        ladder.walk(now=stop + settings.MARKET_DATA_GRACE + HOUR)
+        assert status_of(empty) == PodStatus.STOPPED
+        ladder.walk(now=stop + settings.MARKET_DATA_GRACE + 2 * HOUR)
+
+        assert status_of(empty) == PodStatus.REMOVING
+
+
+class TestBanner:
+    def banner(self, person):
+        page = person.browser.get("/keys").content.decode()
+        return page.partition('aria-label="Low balance"')[2].partition("</aside>")[0]
+
+    def test_there_is_none_while_the_balance_lasts(self, alice, pod):
+        go_to(pod, NOON + HOUR)
+
+        assert self.banner(alice) == ""
+
+    def test_every_page_warns(self, alice, charlie, pod):
+        go_to(pod, NOON + 30 * HOUR)
+
+        assert "lasts less than 24 hours" in self.banner(alice)
+        assert self.banner(charlie) == ""
+
+    def test_says_what_comes_next_and_when(self, alice, pod):
+        now = clock.now()
+        Runway.objects.create(workspace=alice.workspace, stage="empty", since=now)
+        assert "Pods stop:" in self.banner(alice)
+
+        Runway.objects.update(since=now - 2 * GRACE)
+        assert "Files are deleted:" in self.banner(alice)
+
+        Runway.objects.update(paused_at=now)
+        assert "A payment is on its way." in self.banner(alice)
