@@ -16,11 +16,12 @@ from django.db.models import F, Sum
 
 from accounts.models import User, Workspace
 from billing.hooks import Rung
-from billing.models import Account, AccountKind, Deposit, DepositStatus
+from billing.models import Account, AccountKind
 from billing.selectors import balance_usd, runway
+from billing.services.arriving import arriving_usd
 from core.actors import PLATFORM
 from core.errors import DomainError
-from core.money import USD, rao_to_usd
+from core.money import USD
 from rentals import dispatch, transitions
 from rentals.models import Pod, PodMeter, PodStatus, Runway, Stage
 from rentals.reasons import Reason
@@ -72,7 +73,7 @@ def walk(*, now: datetime) -> None:
     """Take every workspace as far down or up the ladder as its balance says."""
     lows = low_balances()
     _forget_who_recovered(lows)
-    held = _with_a_payment_under_way()
+    held = _with_a_payment_under_way(now)
     for low in lows:
         _stand(low, now)
     _hold_clocks(held, now)
@@ -233,14 +234,9 @@ def _each(end: Callable[..., Pod], pods: Iterable[Pod], reason: Reason, now: dat
             log.info("ladder.skipped", pod=str(pod.public_id), why=refusal.message)
 
 
-def _with_a_payment_under_way() -> set[int]:
+def _with_a_payment_under_way(now: datetime) -> set[int]:
     """Give the workspaces whose payment, once final, lifts the balance above zero: dust holds nothing."""
-    seen = Deposit.objects.filter(status=DepositStatus.SEEN, invoice__isnull=False)
-    coming: dict[int, Decimal] = {}
-    rows = seen.values_list("invoice__workspace_id", "amount_rao", "invoice__rate_usd_per_tao")
-    for workspace_id, rao, rate in rows:
-        usd = rao_to_usd(rao, usd_per_tao=rate)
-        coming[workspace_id] = coming.get(workspace_id, Decimal(0)) + usd
+    coming = arriving_usd(now=now)
     owed = Account.objects.filter(kind=AccountKind.RENTER, currency=USD, workspace__in=coming)
     balances = owed.values_list("workspace_id", "balance")
     return {workspace_id for workspace_id, held in balances if held + coming[workspace_id] > 0}

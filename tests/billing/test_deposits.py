@@ -16,6 +16,7 @@ from billing.models import Deposit, LinkedColdkey, StandingAddress
 from billing.rates import Rate, RateUnavailable
 from billing.selectors import balance_usd
 from billing.services import coldkeys, refunding, settlement, standing, sweeping
+from billing.services.arriving import arriving_usd
 from core import clock
 from tests.factories.billing import (
     TAO,
@@ -316,3 +317,27 @@ def test_nothing_is_written_of_transfers_between_others(alice: LocalWallet) -> N
     blocks(3)
 
     assert not Deposit.objects.exists()
+
+
+class TestUnderWay:
+    def test_counts_what_a_block_holds_until_it_is_final(self, alice: LocalWallet) -> None:
+        workspace, now = make_workspace(), clock.now()
+        alice.pay(standing.address_of(workspace, now=now).address, TAO)
+        blocks(1)
+        assert arriving_usd(now=now) == {workspace.pk: 350}
+
+        blocks(2)
+
+        assert arriving_usd(now=now) == {}
+
+    def test_dust_and_alpha_hold_nothing(self, alice: LocalWallet) -> None:
+        workspace, now = make_workspace(), clock.now()
+        link_coldkey(workspace, "//Alice")
+        alice.stake(SUBNET, TAO)
+        alice.pay(TREASURY, 1000)
+        alice.pay_alpha(TREASURY, SUBNET, TAO)
+
+        blocks(1)
+
+        assert Deposit.objects.filter(status="seen").count() == 2
+        assert arriving_usd(now=now) == {}
