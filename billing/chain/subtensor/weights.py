@@ -44,8 +44,8 @@ def require_acceptable(state: State, vector: Vector, demands: Hyperparameters) -
     since = state.at.number - last
     if last and since < demands.weights_rate_limit:
         raise WeightsRefused(
-            f"SettingWeightsTooFast: weights were set {since} blocks ago, at block {last}; "
-            f"{demands.weights_rate_limit} lie between two vectors.",
+            f"SettingWeightsTooFast: {since} blocks since block {last}, the hotkey's last vector or its "
+            f"registration; {demands.weights_rate_limit} must lie between.",
             hint="Nothing was set; the vector before still counts.",
         )
 

@@ -2,9 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from pytest_django import Settings
 
+from billing.chain import gateway as choice
+from billing.chain.subtensor import endpoints
 from tests.billing.chain import runtime as real
 from tests.billing.chain.runtime import Runtime
 from tests.billing.chain.sides import Local, Side, Subtensor
@@ -32,3 +36,22 @@ def subtensor(request: pytest.FixtureRequest) -> Subtensor:
 def side(request: pytest.FixtureRequest, db: None) -> Side:
     """Give each side of the port in turn."""
     return Local() if request.param == "local" else request.getfixturevalue("subtensor")
+
+
+@pytest.fixture
+def real_chain(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    runtime: Runtime,
+    subtensor: Subtensor,
+) -> None:
+    """Have the market watch the real runtime, with a gateway that has seen nothing yet."""
+    settings.MARKET_CHAIN = "subtensor"
+    settings.MARKET_CHAIN_ENDPOINTS = [runtime.url]
+    settings.MARKET_CHAIN_GENESIS = runtime.genesis
+    settings.MARKET_CHAIN_REQUESTS_PER_SECOND = 1000
+    settings.MARKET_CHAIN_TIMEOUT_SECONDS = 60
+    # Blocks made on demand are of whatever time.
+    settings.MARKET_CHAIN_LAG = timedelta(0)
+    monkeypatch.setattr(endpoints, "FIRST_PAUSE", 0.0)
+    choice._subtensor.cache_clear()

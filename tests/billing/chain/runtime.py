@@ -21,7 +21,7 @@ from billing.chain.subtensor.rpc import Connection
 
 HERE = Path(__file__).parent / "chopsticks"
 NAME = "@acala-network/chopsticks"
-START_SECONDS = 150
+START_SECONDS = 300
 ANSWER_SECONDS = 60
 
 

@@ -49,9 +49,9 @@ class Local:
         """Make what was sent final."""
         node.produce(3)
 
-    def join(self, hotkey: Keypair) -> None:
+    def join(self, hotkey: str) -> None:
         """Give a hotkey a place on the subnet."""
-        subnet.register(netuid=NETUID, hotkey=hotkey.ss58_address)
+        subnet.register(netuid=NETUID, hotkey=hotkey)
 
     def stake(self, hotkey: Keypair, *, rao: int) -> None:
         """Give the funded key alpha with a hotkey."""
@@ -103,7 +103,7 @@ class Subtensor:
         while self.gateway.heads().finalized < upto:
             time.sleep(0.5)
 
-    def join(self, hotkey: Keypair) -> None:
+    def join(self, hotkey: str) -> None:
         """Give a hotkey a place on the subnet, for what the chain burns for it."""
         reader = Reader(self.config)
         signed = extrinsics.sign(
@@ -111,7 +111,7 @@ class Subtensor:
             ALICE,
             "SubtensorModule",
             "burned_register",
-            {"netuid": NETUID, "hotkey": hotkey.ss58_address},
+            {"netuid": NETUID, "hotkey": hotkey},
             nonce=self.gateway.next_nonce(ALICE.ss58_address),
         )
         self.gateway.submit(signed)

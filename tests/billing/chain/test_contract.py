@@ -17,7 +17,7 @@ from billing.chain.port import (
 from tests.billing.chain.sides import ALICE, NETUID, TAO, Side
 
 # One worker: the real runtime takes its time to start.
-pytestmark = pytest.mark.xdist_group("chain")
+pytestmark = [pytest.mark.xdist_group("chain"), pytest.mark.timeout(600)]
 
 
 def somebody() -> Keypair:
@@ -194,7 +194,7 @@ class TestTransfers:
 class TestSubnets:
     def test_have_places_in_order(self, side: Side) -> None:
         hotkey = somebody()
-        side.join(hotkey)
+        side.join(hotkey.ss58_address)
 
         subnet = side.gateway.subnet(NETUID)
 
@@ -220,7 +220,7 @@ class TestSubnets:
 
     def test_take_weights_once_in_a_while(self, side: Side) -> None:
         validator = somebody()
-        side.join(validator)
+        side.join(validator.ss58_address)
         demands = side.gateway.hyperparameters(NETUID)
         side.produce(demands.weights_rate_limit)
         uid = own_uid(side, validator)
