@@ -1,6 +1,7 @@
 """How a prover is started, and how large a proof it is asked for."""
 
 import pytest
+from pytest_django import Settings
 
 from marketplace.models import GpuAccess
 from tests.factories.marketplace import make_gpu_model, make_node
@@ -23,6 +24,16 @@ def test_real_cards_run_in_a_container_without_a_network(access: str, option: st
         assert words in command
     assert command.startswith("timeout -k 5 ")
     assert command.endswith("image@sha256:1 python3 /prove.pyz")
+
+
+@pytest.mark.parametrize(
+    ("image", "why"), [("", "names no image"), ("ours/prover:latest", "may change at any time")]
+)
+def test_an_image_is_named_by_digest(settings: Settings, image: str, why: str) -> None:
+    settings.MARKET_PROVER_IMAGE = image
+
+    with pytest.raises(provers.NotRunnable, match=why):
+        provers._image(None)  # type: ignore[arg-type]
 
 
 def test_a_proof_fills_the_memory_that_a_machine_is_listed_with() -> None:

@@ -1,10 +1,13 @@
 """The verifier as one file, away from any checkout."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.validation.sessions import Session, TimedCard, sealed
 from validation.proof.parameters import Parameters
+from validation.verifier import verifying
 from validation.verifier.build import build
 
 
@@ -20,3 +23,16 @@ def test_one_file_verifies_without_a_checkout(tmp_path):
     bundle.write_bytes(b"no")
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_the_same_sources_give_the_same_bytes(tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    build(first)
+    source = Path(verifying.__file__)
+    was = source.stat()
+    os.utime(source, (was.st_atime, was.st_mtime + 3_600))
+    try:
+        build(second)
+    finally:
+        os.utime(source, (was.st_atime, was.st_mtime))
+    assert first.read_bytes() == second.read_bytes()

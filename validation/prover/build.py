@@ -1,22 +1,17 @@
 """The prover as one file: `python -m validation.prover.build prove.pyz`; the same sources give the same bytes."""
 
 import ast
-import io
 import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from validation import kernels
+from validation import archive, kernels
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PROGRAM: Final = "validation.prover.program"
 OURS: Final = "validation"
-SHEBANG: Final = b"#!/usr/bin/env python3\n"
 START: Final = f"import sys\n\nfrom {PROGRAM} import main\n\nsys.exit(main(sys.argv[1:]))\n"
-# The oldest time that a zip file can hold.
-NO_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def build() -> bytes:
@@ -25,13 +20,7 @@ def build() -> bytes:
     for name in (*kernels.HEADERS, *kernels.KERNELS.values()):
         contents[f"validation/kernels/{name}"] = kernels.source(name)
     contents["__main__.py"] = START
-    buffer = io.BytesIO(SHEBANG)
-    buffer.seek(0, io.SEEK_END)
-    # Stored, not deflated: zlib's versions differ in their bytes.
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(contents):
-            archive.writestr(zipfile.ZipInfo(path, NO_TIME), contents[path])
-    return buffer.getvalue()
+    return archive.program(contents)
 
 
 def main(arguments: list[str]) -> int:

@@ -117,6 +117,11 @@ def _image(machine: Machine) -> str:
             "This market names no image for its prover.",
             hint="Set MARKET_PROVER_IMAGE to an image with Python, NumPy, PyCUDA and CUDA, by digest.",
         )
+    if "@sha256:" not in image:
+        raise NotRunnable(
+            "This market names an image for its prover that may change at any time.",
+            hint="Set MARKET_PROVER_IMAGE to an image by digest: NAME@sha256:…",
+        )
     known = machine.run(["docker", "image", "inspect", image], timeout=terms.DELIVER_SECONDS)
     if known.exit_status != 0:
         machine.check(["docker", "pull", "--quiet", image], timeout=terms.PULL_SECONDS)

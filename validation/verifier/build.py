@@ -4,13 +4,13 @@ It needs Python 3.11 with numpy, cryptography and py-sr25519-bindings.
 """
 
 import sys
-import zipfile
 from pathlib import Path
 from typing import Final
 
+from validation import archive
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = ("__init__.py", "proof/**/*.py", "verifier/**/*.py")
-SHEBANG: Final = b"#!/usr/bin/env python3\n"
 START: Final = """\
 import sys
 
@@ -24,14 +24,10 @@ sys.exit(main(program="lium-verify"))
 
 
 def build(target: Path) -> None:
-    """Write the file and make it executable."""
-    with target.open("wb") as stream:
-        stream.write(SHEBANG)
-        with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
-            for pattern in SOURCES:
-                for file in sorted((ROOT / "validation").glob(pattern)):
-                    archive.write(file, file.relative_to(ROOT))
-            archive.writestr("__main__.py", START)
+    """Write the file and make it executable; the same sources give the same bytes."""
+    files = [file for pattern in SOURCES for file in (ROOT / "validation").glob(pattern)]
+    contents = {file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in files}
+    target.write_bytes(archive.program({**contents, "__main__.py": START}))
     target.chmod(0o755)
 
 
