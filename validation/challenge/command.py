@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import secrets
 import sys
 import time
 import urllib.request
@@ -10,17 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import sr25519
-
 from validation.challenge import pipe
 from validation.challenge.bands import around, shape_of
 from validation.challenge.dialogue import ProverFault
+from validation.challenge.sealing import judged_and_sealed
 from validation.challenge.session import Coins, Patience, Session, Subject
-from validation.proof.bundle.records import Bands, Block, Machine, Purpose, Transcript
-from validation.proof.bundle.signing import seal
-from validation.proof.bundle.ss58 import address_of
+from validation.proof.bundle.records import Bands, Block, Machine, Purpose, Status, Transcript
 from validation.proof.parameters import FULL_N, InvalidParameters, Parameters, products_that_fill
-from validation.verifier.judging import body_of, judge
+from validation.verifier.report import verdict_of
 
 HOLDS, FAILS, NO_PROOF = 0, 1, 2
 PATIENCE: Final = Patience(ready=300.0, fill=180.0, sweep=120.0, open=120.0)
@@ -163,16 +159,13 @@ def _compare(transcript: Transcript, rented: Sequence[str]) -> int:
 
 def _keep(transcript: Transcript, file: Path) -> int:
     """Judge, sign with a key that is made for this bundle and forgotten, and say what was found."""
-    checks = judge(transcript)
-    pair = sr25519.pair_from_seed(secrets.token_bytes(32))
-    body = body_of(transcript, checks)
-    file.write_bytes(
-        seal(body, signer=address_of(pair[0]), sign=lambda message: sr25519.sign(pair, message))
-    )
+    checks, bundle = judged_and_sealed(transcript)
+    file.write_bytes(bundle)
     for check in checks:
         print(f"{check.status:<12}{check.id:<12}{check.measured}")
-    print(f"verdict: {body.verdict}; {file} is signed with a key made for it")
-    return FAILS if body.verdict == "fail" else HOLDS
+    verdict = verdict_of(checks)
+    print(f"verdict: {verdict}; {file} is signed with a key made for it")
+    return FAILS if verdict is Status.FAIL else HOLDS
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
