@@ -16,7 +16,7 @@ class CheckOut(Schema):
 
     id: str
     title: str
-    status: str = Field(description="pass, fail, unknown, not_run or not_checked")
+    status: str = Field(description="pass, fail, unknown or not_checked")
     measured: str
     required: str
     remedy: str

@@ -69,10 +69,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineProofs:
-    """What a machine's pages say of the proofs of its GPUs."""
+    """What a machine's pages say of the proofs of its GPUs; ``heading`` is the last that decided, or else the last."""
 
-    latest: Proof | None
-    told: Proof | None
+    heading: Proof | None
     under_way: Proof | None
     rows: Sequence[Proof]
     bars: Sequence[Bar]
@@ -81,20 +80,24 @@ class MachineProofs:
 
 
 def machine_proofs(node: Node) -> MachineProofs:
-    """Give a machine's proofs, newest first, the one that stands, and the next round."""
+    """Give a machine's proofs, newest first, the one that it stands by, and the next round."""
     rows = list(Proof.objects.filter(node=node).defer("bundle").order_by("-id")[:CHART])
     done = [row for row in rows if row.status == ProofStatus.DONE]
-    told = (row for row in done if row.verdict in (Verdict.PASS, Verdict.FAIL))
+    decided = (row for row in done if _is_decided(row))
     bars = history([row for row in reversed(done) if row.purpose != Purpose.HAND_OVER])
     return MachineProofs(
-        latest=done[0] if done else None,
-        told=next(told, None),
+        heading=next(decided, done[0] if done else None),
         under_way=next((row for row in rows if row.is_open), None),
         rows=rows,
         bars=bars,
         longest_seconds=max((bar.seconds for bar in bars if bar.seconds), default=None),
         next_at=next_round_at(),
     )
+
+
+def _is_decided(proof: Proof) -> bool:
+    """Say whether its GPUs were asked and a verdict came of it; a look at rented ones asks nothing."""
+    return proof.verdict in (Verdict.PASS, Verdict.FAIL) and proof.purpose != Purpose.HAND_OVER
 
 
 def history(proofs: Sequence[Proof]) -> list[Bar]:

@@ -7,12 +7,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from core.errors import RateLimited
 from marketplace.models import Node
 from tests.factories.accounts import Person
 from tests.factories.marketplace import NOON, make_node
 from tests.factories.portal import provider_of
 from tests.factories.validation import BUNDLE, make_proof, make_try
+from validation import selectors
 from validation.models import Band, Proof, ProofStatus, Purpose, Verdict
+from validation.services import wanting
 
 pytestmark = pytest.mark.django_db
 
@@ -21,6 +24,22 @@ pytestmark = pytest.mark.django_db
 def listed() -> Node:
     """Make a machine of simulated cards that is on the market."""
     return make_node(gpu_count=2, simulated=True)
+
+
+def test_what_decided_nothing_does_not_hide_the_last_verdict(listed: Node) -> None:
+    failed = make_proof(node=listed, verdict=Verdict.FAIL, reason="Failed: tiles.")
+    make_proof(node=listed, verdict=Verdict.NOT_RUN, bundle=None, bundle_sha256="")
+    make_proof(node=listed, purpose=Purpose.HAND_OVER, bundle=None, bundle_sha256="")
+
+    assert selectors.machine_proofs(listed).heading == failed
+
+
+def test_whoever_asks_of_one_machine_after_another_has_to_wait(alice: Person) -> None:
+    for _ in range(20):
+        wanting.ask(node=make_node(), actor=alice.principal.actor(), now=NOON)
+
+    with pytest.raises(RateLimited):
+        wanting.ask(node=make_node(), actor=alice.principal.actor(), now=NOON)
 
 
 class TestAProof:

@@ -6,7 +6,6 @@ from django.db import models
 from django.db.models import F, Q
 
 from marketplace.models import GpuModel, HandOver, Node
-from validation.models.band import Band
 from validation.models.round import Round
 
 
@@ -17,7 +16,6 @@ class Purpose(models.TextChoices):
     HAND_OVER = "hand_over", "Handed to a renter"
     RETURN = "return", "Given back by a renter"
     ON_DEMAND = "on_demand", "Asked for"
-    RENTER = "renter", "Run by its renter"
 
 
 class ProofStatus(models.TextChoices):
@@ -43,7 +41,6 @@ class CheckStatus(models.TextChoices):
     PASS = "pass", "Passed"
     FAIL = "fail", "Failed"
     UNKNOWN = "unknown", "Could not be told"
-    NOT_RUN = "not_run", "Not run"
     NOT_CHECKED = "not_checked", "Not checked"
 
 
@@ -85,9 +82,6 @@ class Proof(models.Model):
         max_length=64, blank=True, help_text="commitment of the machine's proof before this one"
     )
     commitment = models.CharField(max_length=64, blank=True, help_text="hexadecimal")
-    band = models.ForeignKey(
-        Band, on_delete=models.PROTECT, null=True, blank=True, related_name="proofs"
-    )
     fill_us = models.PositiveBigIntegerField(null=True, blank=True)
     sweep_us = models.PositiveBigIntegerField(null=True, blank=True)
     bundle = models.BinaryField(null=True, editable=False, help_text="canonical bytes, as signed")
@@ -113,6 +107,7 @@ class Proof(models.Model):
         ]
         indexes = [
             models.Index("node", F("id").desc(), name="proof_latest"),
+            models.Index(fields=["bundle_sha256"], name="proof_by_bundle"),
             models.Index(fields=["next_try_at"], condition=~Q(status="done"), name="proof_due"),
         ]
 

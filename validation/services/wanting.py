@@ -15,6 +15,8 @@ from validation.models import Proof, ProofStatus, Purpose, Round
 from validation.transitions import Reason
 
 ASKED_PER_MACHINE: Final = "6/hour"
+# Whoever asks of one machine after another must not keep all of them busy, nor use up what others may ask.
+ASKED_BY_ONE: Final = "20/hour"
 REASONS: Final = {
     Purpose.SWEEP: (Reason.ROUND, "Every idle machine is proven in this round."),
     Purpose.HAND_OVER: (Reason.HANDED_OVER, "Its GPUs went to a renter."),
@@ -38,6 +40,7 @@ def ask(*, node: Node, actor: Actor, now: datetime) -> Proof:
         return under_way
     if why_not := obstacle(node):
         raise NotProvable(why_not, hint="Ask again when it is idle and answers.")
+    ratelimit.check("proof-by", f"{actor.kind}:{actor.id}", ASKED_BY_ONE)
     ratelimit.check("proof", str(node.public_id), ASKED_PER_MACHINE)
     return want(node_id=node.pk, purpose=Purpose.ON_DEMAND, actor=actor, now=now)
 
