@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from billing.chain.gateway import gateway
+from billing.chain.port import ChainUnavailable
 from core import clock, leases
 from marketplace.models import Node, NodeStatus, ProofVerdict
 from tests.factories.marketplace import make_node
@@ -27,7 +28,15 @@ from validation.models import (
     Round,
     Verdict,
 )
-from validation.services import judging, machine_lock, proving, rounds, validator_key, wanting
+from validation.services import (
+    beacons,
+    judging,
+    machine_lock,
+    proving,
+    rounds,
+    validator_key,
+    wanting,
+)
 from validation.verifier.verifying import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -349,6 +358,32 @@ class TestNotNow:
 
         assert proof.verdict == Verdict.NOT_RUN
         assert "no image" in proof.reason
+
+    def test_without_a_key_nobody_is_asked_and_it_is_tried_again(
+        self, node: Node, settings: object, tmp_path: Path
+    ) -> None:
+        settings.MARKET_VALIDATOR_KEY = tmp_path / "spoilt.json"  # type: ignore[attr-defined]
+        (tmp_path / "spoilt.json").write_text("no key")
+
+        proof = prove(node)
+
+        assert (proof.status, proof.verdict) == (ProofStatus.WANTED, "")
+        assert not proof.tries.exists()
+
+    def test_without_a_chain_it_is_tried_again(
+        self, node: Node, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def silent() -> None:
+            raise ChainUnavailable("It does not answer.")
+
+        monkeypatch.setattr(beacons, "newest", silent)
+
+        proof = prove(node)
+
+        assert (proof.status, proof.reason) == (
+            ProofStatus.WANTED,
+            "The chain gave no block in time.",
+        )
 
     def test_a_machine_that_another_worker_asks_is_left_alone(self, node: Node) -> None:
         proof = wanting.want(node_id=node.pk, purpose=Purpose.SWEEP, now=clock.now())

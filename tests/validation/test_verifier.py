@@ -32,6 +32,7 @@ from validation.proof.bundle.signing import read, seal
 from validation.proof.parameters import Parameters
 from validation.verifier.chain import ChainError
 from validation.verifier.command import FAILS, HOLDS, NOT_A_BUNDLE, main
+from validation.verifier.judging import judge
 from validation.verifier.verifying import verify
 
 TINY = Parameters(n=64, products=2, sweeps=2, openings=4)
@@ -121,6 +122,14 @@ def test_every_field_changed_and_signed_again_is_refused_by_name(honest):
             continue
         report = verify(seal(made, signer=STRANGER.address, sign=STRANGER.sign))
         assert failures(report.checks), path
+
+
+def test_what_was_judged_of_another_transcript_counts_for_nothing(honest):
+    transcript = read(honest).body.transcript
+    found = judge(transcript)
+    assert verify(honest, judged=(transcript, found[:-1])).checks[-2] == found[-2]
+    other = replace(transcript, statement=replace(transcript.statement, round_trip_us=1))
+    assert not verify(sealed(other), judged=(transcript, found)).holds
 
 
 def test_a_fresh_key_is_refused_where_a_signer_is_named(honest):

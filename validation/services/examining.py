@@ -24,7 +24,7 @@ from validation.challenge.session import NOTHING_BEFORE, Coins, Session, Subject
 from validation.models import Proof, ProofStatus
 from validation.proof.bundle import records
 from validation.proof.bundle.records import Block, Transcript
-from validation.services import bands, beacons, provers
+from validation.services import bands, beacons, provers, validator_key
 from validation.services.beacons import TooLate
 
 # Which check a phase's silence fails.
@@ -80,7 +80,9 @@ def examine(examination: Examination) -> Transcript:
     """Ask a machine for a proof; no transaction may be open.
 
     :raises NoAnswer, Refused, Interrupted: there is no proof. :raises NotRunnable: there cannot be one.
+    :raises NoValidatorKey: nobody could sign it.
     """
+    validator_key.validator_key()
     try:
         return _examine(examination)
     except ProverFault as fault:

@@ -106,9 +106,11 @@ def judged(transcript: Transcript) -> Judged:
 
 
 def _judged(transcript: Transcript, key: ValidatorKey) -> Judged:
-    body = body_of(transcript, judge(transcript))
+    checks = judge(transcript)
+    body = body_of(transcript, checks)
     data = seal(body, signer=key.ss58_address, sign=key.sign)
-    report = verify(data, signer=key.ss58_address, chain=OurChain())
+    judged = transcript, checks
+    report = verify(data, signer=key.ss58_address, chain=OurChain(), judged=judged)
     found = verdict_of(check for check in report.checks if check.status is not Status.NOT_CHECKED)
     # What the body says stands for strangers; a beacon that does not fit may be the fault of this market.
     verdict = Status.UNKNOWN if body.verdict is not Status.FAIL and found is Status.FAIL else found

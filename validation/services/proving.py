@@ -97,8 +97,12 @@ def _in_full(examination: Examination, token: UUID, now: Clock) -> None:
         found = judging.judged(examine(examination))
     except Interrupted as reason:
         concluding.not_run(proof_id, token, str(reason), record=examination.record, now=now())
-    except (NotRunnable, Unavailable) as reason:
+    except NotRunnable as reason:
         concluding.not_run(proof_id, token, reason.message, record=examination.record, now=now())
+    except Unavailable as reason:
+        concluding.again(
+            proof_id, token, OURS, private=reason.message, record=examination.record, now=now()
+        )
     except NoAnswer as error:
         record, private = examination.record, error.detail
         concluding.again(proof_id, token, str(error), record=record, private=private, now=now())

@@ -1,21 +1,29 @@
 """Verify a bundle: everything that its signer claims is recomputed."""
 
-from validation.proof.bundle.records import Body, Bundle, Status
+from validation.proof.bundle.records import Body, Bundle, Status, Transcript
 from validation.proof.bundle.signing import is_signed, read
 from validation.verifier.chain import Chain, check_beacons
 from validation.verifier.judging import judge, statuses
 from validation.verifier.report import Check, Report, check, verdict_of
 
 
-def verify(data: bytes, *, signer: str | None = None, chain: Chain | None = None) -> Report:
+def verify(
+    data: bytes,
+    *,
+    signer: str | None = None,
+    chain: Chain | None = None,
+    judged: tuple[Transcript, list[Check]] | None = None,
+) -> Report:
     """Check a bundle's bytes.
 
     :param signer: the SS58 address that must have signed; not checked without one
     :param chain: where the beacon's blocks are looked up; not checked without one
+    :param judged: a transcript with what `judge` found of it; if it is the bundle's, nothing is computed again
     :raises Malformed: these bytes are not a bundle
     """
     bundle = read(data)
-    found = judge(bundle.body.transcript)
+    transcript = bundle.body.transcript
+    found = judged[1] if judged and judged[0] == transcript else judge(transcript)
     checks = (
         check(
             "encoding",
@@ -25,7 +33,7 @@ def verify(data: bytes, *, signer: str | None = None, chain: Chain | None = None
         ),
         _check_signature(bundle),
         _check_signer(bundle, signer),
-        check_beacons(bundle.body.transcript, chain),
+        check_beacons(transcript, chain),
         *found,
         _check_verdict(bundle.body, found),
     )
