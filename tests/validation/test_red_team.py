@@ -128,8 +128,11 @@ def test_nine_tenths_of_the_tiles():
     assert caught(LazyCard("GPU-0"), sizes=replace(SMALL, n=256)) == ["tiles", "sweeps"]
 
 
-def test_a_share_of_the_tiles_passes_as_often_as_predicted():
-    """With f of the tiles skipped and m openings, (1 - f)^m of the tries pass: no more, no fewer."""
+def test_the_draw_misses_a_share_of_the_tiles_as_often_as_predicted():
+    """With f of the tiles skipped and m openings, (1 - f)^m of the coins draw none of them: no more, no fewer.
+
+    Only the draw is tried here; that a drawn tile that was skipped is found, the tests beside this one show.
+    """
     sizes, tries = replace(SMALL, n=256, products=4, sweeps=1, openings=8), 400
     skipped = set(noise("skipped").choice(sizes.tiles, sizes.tiles // 8, replace=False).tolist())
     passed = sum(
@@ -236,7 +239,10 @@ def test_eight_gigabytes_missing_and_made_up():
 
 
 class RecomputingCard(TimedCard):
-    """Lacks a tenth of its memory and computes that part anew in each sweep: exact, and late."""
+    """Lacks a tenth of its memory and computes that part anew in each sweep: exact, and late.
+
+    It says itself how late: no simulated card can show how long a product takes. That times judge it is what is tried.
+    """
 
     residency_us = RESIDENCY_US + SMALL.sweeps * FILL_US // 10
 
@@ -353,6 +359,7 @@ def test_a_round_trip_that_is_delayed_to_gain_time():
 
 
 def test_one_card_that_answers_for_eight_in_turn():
+    """The time is modelled, as eight times one card's; what is tried is that the machine's slowest card counts."""
     cards = [TimedCard(f"GPU-{index}") for index in range(8)]
     assert caught(*cards, in_turn=True) == ["times"]
 

@@ -20,6 +20,7 @@ from tests.validation.sessions import (
     KnownChain,
     Session,
     TimedCard,
+    block,
     failures,
     sealed,
 )
@@ -27,9 +28,18 @@ from validation.proof.bundle import ss58
 from validation.proof.bundle.codec import from_json, to_json
 from validation.proof.bundle.encoding import MOST_BYTES, MOST_VALUES, decode, encode
 from validation.proof.bundle.errors import Malformed
-from validation.proof.bundle.records import Body, Bundle
+from validation.proof.bundle.records import (
+    Body,
+    Bundle,
+    Commitment,
+    Residency,
+    Reveal,
+    Transcript,
+)
 from validation.proof.bundle.signing import read, seal
+from validation.proof.openings import Opening
 from validation.proof.parameters import Parameters
+from validation.proof.seeds import nonces_from
 from validation.verifier.chain import ChainError
 from validation.verifier.command import FAILS, HOLDS, NOT_A_BUNDLE, main
 from validation.verifier.judging import judge
@@ -105,12 +115,15 @@ def changed(value):
     return {"pass": "fail", "sweep": "renter"}.get(value, value + "x")
 
 
-def test_every_field_changed_and_signed_again_is_refused_by_name(honest):
+# What cannot be changed to any other value: the file is no bundle then.
+FIXED = {"version", "openings", "sweeps", "products", "n"}
+
+
+def test_every_field_changed_and_signed_again_is_refused_by_name(two_cards):
     """A fresh key signs, and no signer is demanded: the arithmetic alone has to refuse."""
-    body = decode(honest)["body"]
-    paths = list(fields_of(body))
-    assert len(paths) > 60
-    for path in paths:
+    body = decode(two_cards)["body"]
+    malformed = set()
+    for path in fields_of(body):
         edited = copy.deepcopy(body)
         holder = edited
         for step in path[:-1]:
@@ -119,9 +132,18 @@ def test_every_field_changed_and_signed_again_is_refused_by_name(honest):
         try:
             made = from_json(Body, edited)
         except Malformed:
+            malformed.add(path[-1])
             continue
         report = verify(seal(made, signer=STRANGER.address, sign=STRANGER.sign))
         assert failures(report.checks), path
+    assert malformed <= FIXED
+
+
+@pytest.fixture(scope="module")
+def two_cards() -> bytes:
+    cards = [TimedCard("GPU-0"), TimedCard("GPU-1")]
+    facts = {"nvrtc": "12.9", "0.driver": "570.1"}
+    return sealed(Session(cards=cards, sizes=TINY, facts=facts).run())
 
 
 def test_what_was_judged_of_another_transcript_counts_for_nothing(honest):
@@ -191,6 +213,36 @@ def test_facts_are_texts_and_nothing_nested(honest):
     assert data != honest
     with pytest.raises(Malformed, match=r"facts\.a must be a short text"):
         verify(data)
+
+
+@pytest.mark.parametrize(
+    ("cards", "sizes", "megabytes", "values"),
+    [
+        (16, Parameters(n=32_768, products=1_024, sweeps=64, openings=256), 15.5, 242_000),
+        (8, Parameters(n=16_384, products=154), 1.7, 26_400),
+    ],
+    ids=["largest that is allowed", "8 cards of 80 GiB"],
+)
+def test_the_largest_honest_bundle_is_within_the_limits(cards, sizes, megabytes, values):
+    """Of the right lengths, with zeros for hashes: sizes are what is looked at."""
+    zero = bytes(32)
+    session = Session(cards=[TimedCard(f"GPU-{i:036d}") for i in range(cards)], sizes=sizes)
+    session.nonces = nonces_from(b"")
+    path = (zero,) * sizes.path_length
+    opened = (Opening(path, path),) * sizes.openings
+    transcript = Transcript(
+        statement=session.state(),
+        commitment=Commitment(received_at=1, roots=(zero,) * cards),
+        residency=Residency(
+            nonce=zero, sent_at=1, answered_at=1, tops=((zero,) * sizes.sweeps,) * cards
+        ),
+        reveal=Reveal(nonce=zero, beacon=block(1), drawn_at=1, openings=(opened,) * cards),
+    )
+    data = encode(to_json(transcript))
+    found = sum(map(data.count, (b",", b"[", b"{")))
+    assert (len(data) / 1e6, found) == pytest.approx((megabytes, values), rel=0.03)
+    assert len(data) < MOST_BYTES
+    assert found < MOST_VALUES
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 2_000])

@@ -28,7 +28,7 @@ def multiply(rows: Int8, columns: Int8) -> UInt16:
     total = np.zeros((TILE, TILE), np.int32)
     for start in range(0, rows.shape[1], EXACT_CHUNK):
         chunk = slice(start, start + EXACT_CHUNK)
-        # Cubes of 64 are below the size from which BLAS wakes its threads, which costs ten times more on a busy machine.
+        # Cubes of 64 are below the size from which BLAS wakes its threads, which wait for one another on a busy machine.
         left, right = _cubes(rows[:, chunk]), _cubes(columns[:, chunk])
         total += (left @ right.swapaxes(1, 2)).sum(axis=0).astype(np.int32)
     return total.astype(np.uint16)
