@@ -29,6 +29,6 @@ class Sittings:
 
 # Kernels are compiled and contexts of eight cards made within the lead; all phases of a sitting end before the next.
 ROUND: Final = Sittings(lead=timedelta(minutes=2), apart=timedelta(minutes=8))
-SIMULATED_ROUND: Final = Sittings(lead=timedelta(seconds=6), apart=timedelta(seconds=60))
+SIMULATED_ROUND: Final = Sittings(lead=timedelta(seconds=20), apart=timedelta(seconds=60))
 # A round is two sittings, and a proof of it two tries.
 TRIES_IN_A_ROUND: Final = 2
