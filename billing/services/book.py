@@ -109,8 +109,7 @@ def ask_prices(gateway: ChainGateway, blocks: Sequence[Block], *, now: datetime)
         for netuid in netuids
         if netuid is not None
     }
-    needed = any(_needs_rate(block, one) for block, one in found)
-    return Prices(rate=_rate(now) if needed else None, tao_per_alpha=prices)
+    return Prices(rate=_rate(now) if _needs_rate(found) else None, tao_per_alpha=prices)
 
 
 def open_book(
@@ -136,11 +135,16 @@ def open_book(
     )
 
 
-def _needs_rate(block: Block, arrival: Arrival) -> bool:
-    if arrival.address == settings.TREASURY_ADDRESS:
-        return LinkedColdkey.objects.filter(address=arrival.sender).exists()
-    late = Invoice.objects.filter(address=arrival.address, expires_at__lt=block.at)
-    return StandingAddress.objects.filter(address=arrival.address).exists() or late.exists()
+def _needs_rate(found: Sequence[tuple[Block, Arrival]]) -> bool:
+    """Whether anything here is worth what TAO is worth now; a few queries however much the blocks hold."""
+    to_treasury = {one.sender for _, one in found if one.address == settings.TREASURY_ADDRESS}
+    if LinkedColdkey.objects.filter(address__in=to_treasury).exists():
+        return True
+    addresses = {one.address: block.at for block, one in found}
+    if StandingAddress.objects.filter(address__in=addresses).exists():
+        return True
+    invoices = Invoice.objects.filter(address__in=addresses).values_list("address", "expires_at")
+    return any(ends < addresses[address] for address, ends in invoices)
 
 
 def _rate(now: datetime) -> Rate | None:

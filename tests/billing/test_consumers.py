@@ -1,4 +1,4 @@
-"""The live invoice page over a real socket: the present picture at once, a new one on a change, nothing for strangers."""
+"""The live pages of payments over a real socket: the picture at once, a new one on a change, nothing for strangers."""
 
 import pytest
 from django.test import Client
@@ -6,7 +6,16 @@ from django.test import Client
 from accounts.consumers import NOT_FOUND, SIGN_IN
 from accounts.models import User
 from billing.models import Invoice
-from tests.factories.billing import LocalWallet, blocks, make_invoice, make_workspace
+from billing.services import standing
+from core import clock
+from tests.factories.billing import (
+    TAO,
+    LocalWallet,
+    blocks,
+    make_deposit,
+    make_invoice,
+    make_workspace,
+)
 from tests.live_page import close_code, heard, live_page
 from tests.serving import Served
 
@@ -43,6 +52,28 @@ def test_tells_others_not_to_come_back(served: Served, who: str) -> None:
         code = close_code(page)
 
     assert code == {"stranger": NOT_FOUND, "anonymous": SIGN_IN}[who]
+
+
+def test_shows_a_deposit_become_final(served: Served) -> None:
+    workspace = make_workspace()
+    address = standing.address_of(workspace, now=clock.now()).address
+
+    with live_page(served, "/ws/deposits", signed_in(workspace.owner)) as page:
+        first = heard(page)
+        LocalWallet().pay(address, TAO)
+        blocks(1)
+        assert heard(page, holding="1 confirmation so far")
+        blocks(2)
+        assert heard(page, holding="is on your balance")
+
+    assert "Nothing yet" in first
+
+
+def test_tells_others_not_to_come_back_to_a_deposit(served: Served) -> None:
+    deposit, stranger = make_deposit(make_workspace()), signed_in(make_workspace().owner)
+
+    with live_page(served, f"/ws/deposits/{deposit.public_id}", stranger) as page:
+        assert close_code(page) == NOT_FOUND
 
 
 def pay(invoice: Invoice) -> None:
