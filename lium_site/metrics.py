@@ -11,11 +11,20 @@ from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Min, Sum
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from billing.models import Deposit, DepositStatus
+from billing.models import (
+    OPEN_TRANSFERS,
+    BatchStatus,
+    Deposit,
+    DepositStatus,
+    OutgoingTransfer,
+    Payout,
+    PayoutBatch,
+    PayoutStatus,
+)
 from billing.services import reconciling
 from billing.services.alarms import open_alarms
 from core import clock
@@ -45,6 +54,10 @@ HELP: Final[Mapping[str, str]] = {
     "market_chain_read_height": "Newest final block whose transfers are booked.",
     "market_chain_read_age_seconds": "Seconds since the chain was last read.",
     "market_deposits_waiting": "Deposits that wait for an administrator.",
+    "market_transfers_open": "Outgoing transfers that are not final or failed.",
+    "market_transfers_oldest_open_seconds": "Seconds since the oldest of them was planned.",
+    "market_payouts_in_payment_usd": "What is approved and on its way to providers.",
+    "market_payout_batches_proposed": "Batches of payouts that wait for a second administrator.",
     "market_ledger_imbalance": "Sum of all account balances; zero, or something is wrong.",
     "market_reconciliation_difference_rao": "What nothing explains between ledger and chain.",
     "market_alerts_open": "What operators were told and what is not over.",
@@ -84,6 +97,7 @@ def samples(*, now: datetime) -> Iterator[Sample]:
     yield Sample("market_chain_alarms_open", open_alarms().count())
     yield from _chain(now)
     yield from _deposits()
+    yield from _leaving(now)
     for currency, total in operations.balances_by_currency().items():
         yield Sample("market_ledger_imbalance", total, {"currency": currency})
     yield from _reconciliation()
@@ -105,6 +119,22 @@ def _deposits() -> Iterator[Sample]:
     for row in waiting.annotate(count=Count("pk")).order_by("status", "held_for"):
         labels = {"status": row["status"], "held_for": row["held_for"]}
         yield Sample("market_deposits_waiting", row["count"], labels)
+
+
+def _leaving(now: datetime) -> Iterator[Sample]:
+    still_open = OutgoingTransfer.objects.filter(status__in=OPEN_TRANSFERS)
+    grouped = still_open.values("kind", "status").annotate(
+        count=Count("pk"), since=Min("created_at")
+    )
+    for row in grouped.order_by("kind", "status"):
+        labels = {"kind": row["kind"], "status": row["status"]}
+        yield Sample("market_transfers_open", row["count"], labels)
+        age = (now - row["since"]).total_seconds()
+        yield Sample("market_transfers_oldest_open_seconds", age, labels)
+    approved = Payout.objects.filter(status=PayoutStatus.APPROVED).aggregate(usd=Sum("usd"))
+    yield Sample("market_payouts_in_payment_usd", approved["usd"] or 0)
+    proposed = PayoutBatch.objects.filter(status=BatchStatus.PROPOSED)
+    yield Sample("market_payout_batches_proposed", proposed.count())
 
 
 def _reconciliation() -> Iterator[Sample]:

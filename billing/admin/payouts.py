@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from unfold.decorators import action
 
 from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, columns, operator, with_reason
@@ -16,13 +18,15 @@ from billing import payables, rates
 from billing.chain.gateway import gateway
 from billing.models import BatchStatus, PaymentEvent, Payout, PayoutBatch, PayoutHold
 from billing.services import payout_batches, payout_plan
-from billing.services.payout_plan import Plan
+from billing.services.payout_plan import Line, Plan
 from core import clock
 from core.actors import Actor
 from core.errors import DomainError
 from core.money import rao_to_tao
 
-HEADERS = ("Provider", "Verdict", "Why", "Balance", "On hold", "Payable", "Pays", "TAO", "Coldkey")
+HEADERS = ("Provider", "Verdict", "Balance", "On hold", "Payable", "Pays", "TAO")
+# A coldkey is broken here on narrow screens.
+PIECE = 8
 
 
 class BatchEventInline(ReadOnlyInline):
@@ -150,16 +154,20 @@ def _run(request: HttpRequest) -> dict[str, Any]:
 def _table(plan: Plan) -> dict[str, Any]:
     rows = [
         [
-            line.name,
-            line.verdict.value,
-            line.why,
+            _who(line),
+            format_html("<span><strong>{}</strong><br>{}</span>", line.verdict.value, line.why),
             f"{line.payable.balance_usd:.2f}",
             f"{line.payable.on_hold_usd:.2f}",
             f"{line.payable.payable_usd:.2f}",
             f"{line.usd:.2f}" if line.pays else "",
             f"{rao_to_tao(line.rao):f}" if line.pays else "",
-            line.coldkey,
         ]
         for line in plan.lines
     ]
     return {"headers": list(HEADERS), "rows": rows}
+
+
+def _who(line: Line) -> SafeString:
+    key = line.coldkey
+    pieces = [(key[start : start + PIECE],) for start in range(0, len(key), PIECE)]
+    return format_html("<span>{}<br>{}</span>", line.name, format_html_join("", "{}<wbr>", pieces))

@@ -1,5 +1,6 @@
 """The figures for monitoring: for who has the token, and with nothing made up."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from billing.models import ChainAlarm
 from core import clock
 from lium_site.metrics import Sample
 from tests.factories.billing import make_deposit, make_workspace
+from tests.factories.marketplace import make_provider
+from tests.factories.payouts import earn, make_payout
 
 pytestmark = pytest.mark.django_db
 TOKEN = {"Authorization": "Bearer hush"}
@@ -33,6 +36,18 @@ def test_tells_of_a_replaced_block_and_of_what_waits(client: Client) -> None:
     assert "market_chain_alarms_open 1" in lines
     assert 'market_deposits_waiting{status="unmatched",held_for="dust"} 1' in lines
     assert "# TYPE market_chain_alarms_open gauge" in lines
+
+
+def test_tells_of_payouts_on_their_way(client: Client) -> None:
+    provider = make_provider()
+    earn(provider, Decimal(35))
+    make_payout(provider, usd=Decimal(35), at=clock.now())
+
+    body = client.get("/metrics", headers=TOKEN).content.decode()
+
+    assert 'market_transfers_open{kind="payout",status="planned"} 1' in body
+    assert "market_payouts_in_payment_usd 35.000000000" in body
+    assert "market_payout_batches_proposed 0" in body
 
 
 def test_leaves_out_what_is_not_known(client: Client) -> None:
