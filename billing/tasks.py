@@ -31,7 +31,7 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "billing.pay": ("billing.tasks.pay_out", 30.0, "payout"),
     "billing.payouts": ("billing.tasks.look_after_payouts", 60.0, "metering"),
     "billing.check": ("billing.tasks.check_ledger", 3600.0, "metering"),
-    "billing.reconcile": ("billing.tasks.reconcile", 3600.0, "checks"),
+    "billing.reconcile": ("billing.tasks.reconcile", 60.0, "checks"),
 }
 
 
@@ -85,8 +85,8 @@ def check_ledger(**_: object) -> None:
 
 @shared_task(acks_late=True, soft_time_limit=600, time_limit=630)
 def reconcile(**_: object) -> None:
-    """Compare the ledger with the chain."""
-    reconciling.reconcile(gateway=gateway(), now=clock.now())
+    """Compare the ledger with the chain, where it is time."""
+    reconciling.reconcile_if_due(gateway=gateway(), now=clock.now())
 
 
 @shared_task(soft_time_limit=60, time_limit=90)

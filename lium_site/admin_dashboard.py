@@ -24,7 +24,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     found = [*operations.checks(now=now), operations.chain_check(chain, now=now)]
     if chain is not None and chain.problem:
         found.append(operations.Check("Chain's endpoints", "failing", chain.problem, chain.read_at))
-    found += [operations.price_check(now=now), operations.reconciliation_check()]
+    found += [operations.price_check(now=now), *operations.reconciliation_checks()]
     context["tables"] = [
         _table("Alerts", ["Alert", "What to know", "Since"], _alerts()),
         _table("Stuck pods", ["Pod", "State", "Reason", "Since"], _stuck(now)),

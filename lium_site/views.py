@@ -27,7 +27,7 @@ def status(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     chain = operations.chain()
     found = [*operations.checks(now=now), operations.chain_check(chain, now=now)]
-    found += [operations.price_check(now=now), operations.reconciliation_check()]
+    found += [operations.price_check(now=now), *operations.reconciliation_checks()]
     found += operations.alert_checks(operations.alerts())
     balances = [
         {"currency": currency, "total": total}

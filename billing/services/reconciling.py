@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 ALERT: Final = "chain_difference"
 # What moved while it was compared is compared again.
 TRIES: Final = 3
+EVERY: Final = timedelta(hours=1)
+AGAIN: Final = timedelta(minutes=5)
 PAUSE_SECONDS: Final = 2.0
 RAO: Final = 10**9
 
@@ -64,6 +66,16 @@ def reconcile(
     found = _keep(keys, lines, final=final, now=now)
     _tell(found, lines, now=now)
     return found
+
+
+def reconcile_if_due(*, gateway: ChainGateway, now: datetime) -> Reconciliation | None:
+    """Compare once an hour; sooner where the last time told nothing, and at once where there was none."""
+    last = latest()
+    if last is not None:
+        pause = AGAIN if last.status == ReconciliationStatus.UNKNOWN else EVERY
+        if now - last.started_at < pause:
+            return None
+    return reconcile(gateway=gateway, now=now)
 
 
 def latest() -> Reconciliation | None:

@@ -1,5 +1,6 @@
 """The ledger against the chain and against itself: what is on its way explains, what is missing is told."""
 
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -176,6 +177,25 @@ class TestDifference:
         assert found.status == "unknown"
         assert "only be unread" in found.note
         assert not Alert.objects.exists()
+
+
+class TestDue:
+    def due(self, after: timedelta) -> bool:
+        return bool(reconciling.reconcile_if_due(gateway=gateway, now=clock.now() + after))
+
+    def test_once_an_hour_and_at_once_where_there_was_none(self) -> None:
+        blocks(3)
+
+        asked = [self.due(timedelta(minutes=minutes)) for minutes in (0, 1, 59, 61, 62)]
+
+        assert asked == [True, False, False, True, False]
+
+    def test_sooner_where_the_last_time_told_nothing(self) -> None:
+        blocks(3)
+        reconcile()
+        Reconciliation.objects.update(status="unknown")
+
+        assert [self.due(timedelta(minutes=minutes)) for minutes in (4, 6)] == [False, True]
 
 
 class Silent(LocalChainGateway):
