@@ -321,6 +321,7 @@ def paid_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.timeout(max(180, EXAMPLES * STEPS * 5))
 @pytest.mark.usefixtures("paid_at_once")
 def test_no_cent_appears_or_vanishes() -> None:
     run_state_machine_as_test(
