@@ -359,6 +359,27 @@ class TestNotNow:
         assert proof.verdict == Verdict.NOT_RUN
         assert "no image" in proof.reason
 
+    @pytest.mark.parametrize(("tries", "verdict"), [(2, ""), (1, Verdict.UNKNOWN)])
+    def test_blocks_that_do_not_fit_are_no_fault_of_the_machine(
+        self,
+        node: Node,
+        settings: object,
+        monkeypatch: pytest.MonkeyPatch,
+        tries: int,
+        verdict: str,
+    ) -> None:
+        settings.MARKET_PROOF_TRIES = tries  # type: ignore[attr-defined]
+        monkeypatch.setattr(beacons.OurChain, "block", lambda *_: None)
+
+        proof = prove(node)
+
+        assert proof.verdict == verdict
+        if verdict:
+            assert proof.reason == "Could not be told: beacon."
+            assert CardSample.objects.filter(proof=proof).exists()
+        node.refresh_from_db()
+        assert node.status == NodeStatus.AVAILABLE
+
     def test_without_a_key_nobody_is_asked_and_it_is_tried_again(
         self, node: Node, settings: object, tmp_path: Path
     ) -> None:

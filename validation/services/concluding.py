@@ -114,12 +114,13 @@ def keep(proof_id: int, token: UUID, found: Judged, *, now: datetime) -> None:
         proof.previous, proof.commitment = statement.previous.hex(), found.commitment
         proof.fill_us, proof.sweep_us = found.fill_us, found.sweep_us
         proof.bundle, proof.bundle_sha256 = found.data, found.sha256
-        checks = [*found.checks, *_of_market(proof, found, now=now)]
-        failed = any(check.status is Status.FAIL for check in checks)
+        ours = _of_market(proof, found, now=now)
+        checks = [*found.checks, *ours]
+        foreign = verdict_of(ours) is Status.FAIL
         _write_checks(proof, checks)
-        if found.is_sound and not failed:
+        if found.is_sound and not foreign:
             _write_samples(proof, found, now=now)
-        verdict = Verdict.FAIL if failed else VERDICTS[found.verdict]
+        verdict = Verdict.FAIL if foreign else VERDICTS[found.verdict]
         end(proof, verdict, Reason.JUDGED, said_of(verdict, checks), now=now)
 
 
