@@ -23,6 +23,7 @@ from billing.models import (
 )
 from billing.reasons import Reason
 from billing.services import endings
+from billing.signing import SignerFailed
 from core.actors import PLATFORM
 
 log = structlog.get_logger(__name__)
@@ -75,7 +76,8 @@ def _step(
     if row.status == TransferStatus.PLANNED and row.nonce is not None:
         try:
             row = _signed(gateway, row, signer_of(row), now)
-        except WrongKey as error:
+        except (WrongKey, SignerFailed, TransferRefused) as error:
+            # Those of other addresses, and what is signed already, need not wait for this.
             _say(row, str(error))
             return False
     return row.status == TransferStatus.SIGNED and _submitted(gateway, row)

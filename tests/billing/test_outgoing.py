@@ -242,6 +242,22 @@ def test_a_failure_on_the_chain_posts_its_fee(funded: None) -> None:
     assert fresh_balance(treasury_account()) == Decimal("-10") + Decimal("0.000000077")
 
 
+class Refusing(LocalChainGateway):
+    """A chain that cannot express a transfer."""
+
+    def sign_transfer(self, **wish: object) -> SignedTransfer:
+        raise TransferRefused("The runtime does not know the call.")
+
+
+def test_what_cannot_be_signed_says_why(funded: None) -> None:
+    plan()
+
+    assert send(Refusing()) == 0
+
+    assert OutgoingTransfer.objects.get().error == "The runtime does not know the call."
+    assert send() == 1
+
+
 def test_another_key_signs_nothing(funded: None) -> None:
     plan()
 
