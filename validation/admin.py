@@ -142,41 +142,44 @@ class MetagraphAdmin(ReadOnlyAdmin):
     list_display = ["netuid", "own_uid", "own_stake", "own_permit", "own_last_update", "last_answer", "block", "read_at"]  # fmt: skip
     fields = ["own_hotkey", "own_uid", "own_coldkey", "own_stake", "own_permit", "own_last_update", "last_answer", *columns(Metagraph)]  # fmt: skip
 
-    @admin.display(description="hotkey", empty_value="no key yet")
-    def own_hotkey(self, row: Metagraph) -> str | None:
+    @admin.display(description="hotkey")
+    def own_hotkey(self, row: Metagraph) -> str:
         """Name the validator's hotkey."""
-        return validator_key.address() or None
+        return validator_key.address() or "no key yet"
 
-    @admin.display(description="place", empty_value="no place on this subnet")
-    def own_uid(self, row: Metagraph) -> int | None:
+    @admin.display(description="place")
+    def own_uid(self, row: Metagraph) -> str:
         """Give its place."""
-        return place.uid if (place := self._own(row)) else None
+        return str(place.uid) if (place := self._own(row)) else "none on this subnet"
 
     @admin.display(description="coldkey")
-    def own_coldkey(self, row: Metagraph) -> str | None:
+    def own_coldkey(self, row: Metagraph) -> str:
         """Name who owns it."""
-        return place.coldkey if (place := self._own(row)) else None
+        return (place.coldkey if (place := self._own(row)) else "") or "unknown"
 
     @admin.display(description="stake, alpha")
-    def own_stake(self, row: Metagraph) -> str | None:
+    def own_stake(self, row: Metagraph) -> str:
         """Give the weight of its stake."""
-        return f"{rao_to_tao(place.stake_rao):f}" if (place := self._own(row)) else None
+        return f"{rao_to_tao(place.stake_rao):f}" if (place := self._own(row)) else "unknown"
 
     @admin.display(description="permit", boolean=True)
     def own_permit(self, row: Metagraph) -> bool | None:
         """Say whether its weights count."""
         return place.validator_permit if (place := self._own(row)) else None
 
-    @admin.display(description="weights set at block", empty_value="never")
-    def own_last_update(self, row: Metagraph) -> int | None:
+    @admin.display(description="weights set at block")
+    def own_last_update(self, row: Metagraph) -> str:
         """Give the block of its newest vector, as the chain tells it."""
-        return (place.last_update_block or None) if (place := self._own(row)) else None
+        block = place.last_update_block if (place := self._own(row)) else 0
+        return str(block) if block else "never"
 
-    @admin.display(description="the chain's last answer", empty_value="nothing was sent")
-    def last_answer(self, row: Metagraph) -> str | None:
+    @admin.display(description="the chain's last answer")
+    def last_answer(self, row: Metagraph) -> str:
         """Say what became of the newest vector that was sent."""
         sent = WeightsSubmission.objects.filter(weighing__netuid=row.netuid).order_by("-pk").first()
-        return f"{sent.sent_at:%F %T}: {sent.get_status_display()}. {sent.answer}" if sent else None
+        if sent is None:
+            return "nothing was sent"
+        return f"{sent.sent_at:%F %T}: {sent.get_status_display()}. {sent.answer}"
 
     def _own(self, row: Metagraph) -> MetagraphPlace | None:
         return metagraph.own_place(row, validator_key.address())

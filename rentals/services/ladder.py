@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 
 from accounts.models import User, Workspace
+from billing import chain_state
 from billing.hooks import Rung
 from billing.models import Account, AccountKind
 from billing.selectors import balance_usd, runway
@@ -39,6 +40,7 @@ REASONS: Final = {
 WARNING: Final = "By mail and on every page."
 EMPTY: Final = "No new rents; pods go on for a short grace."
 ENDED: Final = "Each pod ends with a receipt."
+HELD_BLINDLY: Final = timedelta(hours=24)
 DOWNWARDS: Final = list(Stage)
 
 
@@ -105,6 +107,8 @@ def notice_of(user: User, *, now: datetime) -> Notice | None:
     if position is None:
         return None
     if position.paused_at:
+        if chain_state.unknown_since(now=now):
+            return Notice("warn", "Payments cannot be seen now.", "Nothing is stopped.", None)
         return Notice(
             "warn", "A payment is on its way.", "Until it is final, nothing is stopped.", None
         )
@@ -235,7 +239,13 @@ def _each(end: Callable[..., Pod], pods: Iterable[Pod], reason: Reason, now: dat
 
 
 def _with_a_payment_under_way(now: datetime) -> set[int]:
-    """Give the workspaces whose payment, once final, lifts the balance above zero: dust holds nothing."""
+    """Give the workspaces whose payment, once final, lifts the balance above zero: dust holds nothing.
+
+    While the chain is unknown a payment may be under way that nobody can see: it holds for all, for a day at most.
+    """
+    since = chain_state.unknown_since(now=now)
+    if since is not None and now - since < HELD_BLINDLY:
+        return set(Runway.objects.values_list("workspace_id", flat=True))
     coming = arriving_usd(now=now)
     owed = Account.objects.filter(kind=AccountKind.RENTER, currency=USD, workspace__in=coming)
     balances = owed.values_list("workspace_id", "balance")

@@ -11,7 +11,7 @@ from django.core import mail
 from billing import ledger
 from billing.accounts import grants_account, renter_account
 from billing.ledger import Leg
-from billing.models import Deposit
+from billing.models import ChainCursor, Deposit
 from core import clock
 from core.actors import PLATFORM
 from core.money import charge_for
@@ -316,6 +316,31 @@ class TestPause:
         go_to(empty, emptied + timedelta(minutes=36))
         assert status_of(empty) == PodStatus.RUNNING
         go_to(empty, emptied + timedelta(minutes=37))
+
+        assert status_of(empty) == PodStatus.STOPPING
+
+    def test_nothing_is_stopped_while_the_chain_is_unknown_for_a_day_at_most(self, alice, empty):
+        emptied = NOON + 48 * HOUR
+        cursor = ChainCursor.objects.create(
+            genesis="0x1",
+            network="chain",
+            number=1,
+            block_hash="0x2",
+            block_at=NOON,
+            best=1,
+            read_at=emptied,
+        )
+        go_to(empty, emptied + timedelta(minutes=2))
+        go_to(empty, emptied + HOUR)
+        assert status_of(empty) == PodStatus.RUNNING
+        assert ladder.notice_of(alice.user, now=emptied + HOUR).title == "Payments cannot be seen now."
+
+        # Read again: the grace goes on from where it was.
+        cursor.read_at = emptied + HOUR
+        cursor.save()
+        go_to(empty, emptied + HOUR + timedelta(seconds=50))
+        assert status_of(empty) == PodStatus.RUNNING
+        go_to(empty, emptied + HOUR + timedelta(hours=25))
 
         assert status_of(empty) == PodStatus.STOPPING
 

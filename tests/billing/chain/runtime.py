@@ -84,6 +84,7 @@ def running() -> Iterator[Runtime]:
         chosen.close()
         process = subprocess.Popen(
             _command(Path(folder), port),
+            stdin=subprocess.PIPE,
             stdout=(Path(folder) / "log").open("wb"),
             stderr=subprocess.STDOUT,
         )

@@ -1,4 +1,7 @@
 // What a node answers and chopsticks does not. A script that returns its handlers, not a module.
+// Whoever started this node holds its input: it ends with them, however they end.
+process.stdin.on('end', () => process.exit()).resume()
+
 return {
   account_nextIndex: async (context, [address]) => {
     const head = context.chain.head
