@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _group(item: pytest.Item) -> str | None:
     fixtures = getattr(item, "fixturenames", ())
     # The browser has a market of its own.
-    for fixture, group in (("page", "browser"), ("market", "market")):
+    for fixture, group in (("browser", "browser"), ("market", "market")):
         if fixture in fixtures:
             return group
     if "pod_machine" in fixtures:

@@ -1,11 +1,13 @@
 """A browser in front of the session's market, and a watch on everything that it complains about."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
-from tests.browser.people import NETWORK_CHANGED, HostedPod, World, furnish, sign_in
+from tests.browser.people import HostedPod, World, furnish, sign_in
+from tests.browser.tabs import ANYONE, RENTER, Complaints, Tab
 from tests.market import LiveMarket
 
 # Slow machines render slowly; a step that takes longer than this is broken.
@@ -29,24 +31,10 @@ def browser_context_args(
 @pytest.fixture
 def context(context: BrowserContext, base_url: str) -> Iterator[BrowserContext]:
     """Fail the test of a page that logs an error, breaks its policy, throws, or asks anybody but us for anything."""
-    complaints: list[str] = []
     context.set_default_timeout(STEP_MS)
-    context.on("console", lambda said: complaints.append(said.text) if is_bad(said.type) else None)
-    context.on("weberror", lambda thrown: complaints.append(str(thrown.error)))
-    ours = (base_url, "data:", "blob:")
-    context.on(
-        "request",
-        lambda sent: None if sent.url.startswith(ours) else complaints.append(f"asks {sent.url}"),
-    )
+    complaints = Complaints(context, base_url)
     yield context
-    allowed = (NETWORK_CHANGED, *getattr(context, "allowed_complaints", ()))
-    found = [text for text in complaints if not any(part in text for part in allowed)]
-    assert not found, "the browser complained:\n" + "\n".join(found)
-
-
-def is_bad(kind: str) -> bool:
-    """Say whether a console message is a complaint."""
-    return kind in {"error", "warning"}
+    complaints.refuse(*getattr(context, "allowed_complaints", ()))
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +56,23 @@ def signed_in(browser: Browser, market: LiveMarket, email: str, password: str) -
     state = context.storage_state()
     context.close()
     return state
+
+
+@pytest.fixture(scope="session")
+def tabs(
+    browser: Browser, browser_context_args: dict[str, Any], renter_state: StorageState
+) -> Iterator[dict[str, Tab]]:
+    """Keep a tab of a stranger and one of the renter open: a tab of its own costs each page a second."""
+    anyone = browser.new_context(**browser_context_args)
+    renter = browser.new_context(**browser_context_args, storage_state=renter_state)
+    contexts = {ANYONE: anyone, RENTER: renter}
+    base_url = browser_context_args["base_url"]
+    yield {
+        who: Tab(context.new_page(), Complaints(context, base_url))
+        for who, context in contexts.items()
+    }
+    for context in contexts.values():
+        context.close()
 
 
 @pytest.fixture

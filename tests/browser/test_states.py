@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from tests.browser.appearance import WIDE, found_by_axe, look_at
 from tests.browser.people import World
-from tests.browser.test_pages import WIDE, look_at
 
 pytestmark = pytest.mark.browser
 
@@ -93,7 +92,7 @@ def test_the_docs(path: str, page: Page) -> None:
     page.goto(path)
     page.locator(".opblock").first.wait_for(timeout=30_000)
 
-    found = found_by_axe(page, without=THEIR_RULES["docs"])
+    found = findings(page, without=THEIR_RULES["docs"])
     assert list(found) == [], found
 
 
@@ -108,17 +107,14 @@ def test_the_admin(path: str, operator: Page, world: World) -> None:
     else:
         operator.goto(path)
 
-    found = found_by_axe(operator, without=THEIR_RULES["admin"])
+    found = findings(operator, without=THEIR_RULES["admin"])
     assert list(found) == [], found
 
 
-def found_by_axe(page: Page, *, without: tuple[str, ...]) -> dict[str, list[str]]:
+def findings(page: Page, *, without: tuple[str, ...]) -> dict[str, list[str]]:
     """Give what axe finds, by rule: where, and what it says."""
     page.set_viewport_size(WIDE)  # type: ignore[arg-type]
-    rules = {name: {"enabled": False} for name in without}
-    options = {"resultTypes": ["violations"], "preload": False, "rules": rules}
-    found = Axe().run(page, options=options).response["violations"]
     return {
         rule["id"]: [f"{node['target']} {node['html'][:110]}" for node in rule["nodes"][:12]]
-        for rule in found
+        for rule in found_by_axe(page, without=without).response["violations"]
     }

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.appearance import look_at
 from tests.browser.people import sign_up
-from tests.browser.test_pages import look_at
 from tests.machines import EngineMachine, engine_machine
 from tests.market import LiveMarket
 
