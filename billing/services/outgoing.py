@@ -143,15 +143,19 @@ def _is_void(row: OutgoingTransfer, read: int | None) -> bool:
 
 
 def _renewed(gateway: ChainGateway, row: OutgoingTransfer, now: datetime) -> OutgoingTransfer:
-    """Forget a signature that lapsed: the nonce stays, unless another transfer has used it."""
+    """Forget a signature that lapsed: the nonce stays, unless another transfer has used it or a gap lies before it."""
     expected = gateway.next_nonce(row.sender)
     with transaction.atomic(durable=True):
-        held = _lock(row)
+        held, handed_out = _locked_queue(row)
         if held.status != TransferStatus.SIGNED or held.extrinsic_hash != row.extrinsic_hash:
             return held
-        if held.nonce is not None and expected > held.nonce:
+        nonce = held.nonce or 0
+        if expected > nonce:
             endings.give_up(held, reason=Reason.NONCE_TAKEN, now=now)
         else:
+            # A node once told a nonce too high: nothing fills the gap, so this one would never come.
+            if any(before not in handed_out for before in range(expected, nonce)):
+                held.nonce = None
             held.extrinsic_hash, held.body, held.last_block = "", "", None
             transitions.move_outgoing(
                 held, to=TransferStatus.PLANNED, reason=Reason.LAPSED, actor=PLATFORM, now=now

@@ -209,6 +209,22 @@ def test_a_gap_is_filled(funded: None) -> None:
     assert (statuses(), gap.nonce) == (["final", "final"], 0)
 
 
+def test_a_nonce_too_high_is_given_back_once_its_signature_lapsed(funded: None) -> None:
+    chain = Mortal()
+    row = plan()
+    OutgoingTransfer.objects.update(nonce=5)
+    send(chain)
+    blocks(5)
+
+    send(chain)
+    row.refresh_from_db()
+    assert (row.status, row.nonce) == ("planned", None)
+    chain.deaf = False
+    send(chain)
+    row.refresh_from_db()
+    assert (row.status, row.nonce) == ("signed", 0)
+
+
 def test_what_lapsed_and_lost_its_nonce_is_over(funded: None) -> None:
     chain = Mortal()
     row = plan()
