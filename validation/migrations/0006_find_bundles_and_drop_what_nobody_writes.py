@@ -4,45 +4,66 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('marketplace', '0018_mail_payouts'),
-        ('validation', '0005_metagraph'),
+        ("marketplace", "0018_mail_payouts"),
+        ("validation", "0005_metagraph"),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='proof',
-            name='proof_purpose_known',
+            model_name="proof",
+            name="proof_purpose_known",
         ),
         migrations.RemoveConstraint(
-            model_name='proofcheck',
-            name='proof_check_status_known',
+            model_name="proofcheck",
+            name="proof_check_status_known",
         ),
         migrations.RemoveField(
-            model_name='proof',
-            name='band',
+            model_name="proof",
+            name="band",
         ),
         migrations.AlterField(
-            model_name='proof',
-            name='purpose',
-            field=models.CharField(choices=[('sweep', 'Round of all idle machines'), ('hand_over', 'Handed to a renter'), ('return', 'Given back by a renter'), ('on_demand', 'Asked for')], max_length=10),
+            model_name="proof",
+            name="purpose",
+            field=models.CharField(
+                choices=[
+                    ("sweep", "Round of all idle machines"),
+                    ("hand_over", "Handed to a renter"),
+                    ("return", "Given back by a renter"),
+                    ("on_demand", "Asked for"),
+                ],
+                max_length=10,
+            ),
         ),
         migrations.AlterField(
-            model_name='proofcheck',
-            name='status',
-            field=models.CharField(choices=[('pass', 'Passed'), ('fail', 'Failed'), ('unknown', 'Could not be told'), ('not_checked', 'Not checked')], max_length=12),
+            model_name="proofcheck",
+            name="status",
+            field=models.CharField(
+                choices=[
+                    ("pass", "Passed"),
+                    ("fail", "Failed"),
+                    ("unknown", "Could not be told"),
+                    ("not_checked", "Not checked"),
+                ],
+                max_length=12,
+            ),
         ),
         migrations.AddIndex(
-            model_name='proof',
-            index=models.Index(fields=['bundle_sha256'], name='proof_by_bundle'),
+            model_name="proof",
+            index=models.Index(fields=["bundle_sha256"], name="proof_by_bundle"),
         ),
         migrations.AddConstraint(
-            model_name='proof',
-            constraint=models.CheckConstraint(condition=models.Q(('purpose__in', ['sweep', 'hand_over', 'return', 'on_demand'])), name='proof_purpose_known'),
+            model_name="proof",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("purpose__in", ["sweep", "hand_over", "return", "on_demand"])),
+                name="proof_purpose_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='proofcheck',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pass', 'fail', 'unknown', 'not_checked'])), name='proof_check_status_known'),
+            model_name="proofcheck",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["pass", "fail", "unknown", "not_checked"])),
+                name="proof_check_status_known",
+            ),
         ),
     ]
