@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from accounts.models import ApiKey, ApiSession, AuditEvent, SshKey
 from tests.factories.accounts import ED25519, PASSWORD, Person
@@ -27,6 +28,15 @@ def test_change_nothing_by_get(alice: Person, path: str) -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_open(alice: Person, path: str) -> None:
     assert alice.browser.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["account", "account_email", "account_change_password", "hotkeys"])
+def test_each_page_of_the_account_leads_to_the_others(alice: Person, name: str) -> None:
+    page = alice.browser.get(reverse(name)).content.decode()
+
+    tabs = page.partition('<nav class="tabs" aria-label="Account">')[2].partition("</nav>")[0]
+    assert tabs.count("<a href=") == 4
+    assert f'<a href="{reverse(name)}" aria-current="page">' in tabs
 
 
 def test_signing_in_leads_to_the_keys(alice: Person) -> None:
