@@ -51,6 +51,8 @@ CREATE TRIGGER entry_append_only BEFORE UPDATE OR DELETE ON billing_entry
 FOR EACH STATEMENT EXECUTE FUNCTION billing_refuse_change();
 CREATE TRIGGER posting_append_only BEFORE UPDATE OR DELETE ON billing_posting
 FOR EACH STATEMENT EXECUTE FUNCTION billing_refuse_change();
+CREATE TRIGGER payment_event_append_only BEFORE UPDATE OR DELETE ON billing_paymentevent
+FOR EACH STATEMENT EXECUTE FUNCTION billing_refuse_change();
 CREATE TRIGGER account_never_deleted BEFORE DELETE ON billing_account
 FOR EACH STATEMENT EXECUTE FUNCTION billing_refuse_change();
 """
@@ -89,6 +91,7 @@ UNDO = """
 DROP TRIGGER account_opens_empty ON billing_account;
 DROP TRIGGER account_guarded ON billing_account;
 DROP TRIGGER account_never_deleted ON billing_account;
+DROP TRIGGER payment_event_append_only ON billing_paymentevent;
 DROP TRIGGER posting_append_only ON billing_posting;
 DROP TRIGGER entry_append_only ON billing_entry;
 DROP TRIGGER posting_inserted ON billing_posting;

@@ -4,7 +4,7 @@ A list of 50 offers is then one concatenation of stored text. A generated column
 name is in another table); a trigger cannot be forgotten by a writer, as a call in services could.
 """
 
-from django.db import migrations, models
+from django.db import migrations
 
 # Every null is left out of the reply: the client reads an absent key as "unknown", a null as a crash.
 OFFER = """
@@ -95,13 +95,5 @@ class Migration(migrations.Migration):
     dependencies = [("marketplace", "0001_initial")]
 
     operations = [
-        migrations.AddField(
-            model_name="node",
-            name="free_port_count",
-            field=models.PositiveIntegerField(
-                default=1000,
-                help_text="kept by marketplace.services.reservations, as the GPUs are",
-            ),
-        ),
         migrations.RunSQL([JUDGEMENTS, OFFER, KEPT_BY_NODE, KEPT_BY_GPU_MODEL], reverse_sql=[UNDO]),
     ]
