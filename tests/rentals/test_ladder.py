@@ -333,7 +333,9 @@ class TestPause:
         go_to(empty, emptied + timedelta(minutes=2))
         go_to(empty, emptied + HOUR)
         assert status_of(empty) == PodStatus.RUNNING
-        assert ladder.notice_of(alice.user, now=emptied + HOUR).title == "Payments cannot be seen now."
+        assert (
+            ladder.notice_of(alice.user, now=emptied + HOUR).title == "Payments cannot be seen now."
+        )
 
         # Read again: the grace goes on from where it was.
         cursor.read_at = emptied + HOUR
