@@ -18,12 +18,24 @@ AT_MOST_SECONDS = 180
 CHECKS_MS = 150_000
 
 
+# Other tests rent the cheapest machine: this one must not be offered once it is gone.
+TAKE_OFF = """
+from core import clock
+from core.actors import PLATFORM
+from marketplace.models import Node
+from marketplace.services import removing
+for node in Node.objects.filter(host="{host}"):
+    removing.remove(node_id=node.pk, actor=PLATFORM, now=clock.now())
+"""
+
+
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[EngineMachine]:
+def machine(tmp_path: Path, market: LiveMarket) -> Iterator[EngineMachine]:
     """Run a machine that nobody has let us into yet."""
     with engine_machine(tmp_path) as running:
         (running.sshd.home / "authorized_keys").write_text("")
         yield running
+        market.manage("shell", "-c", TAKE_OFF.format(host=running.address.host))
 
 
 def claim(page: Page, machine: EngineMachine) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from billing.chain.subtensor.errors import EndpointFailed
 from billing.chain.subtensor.rpc import Connection
 
 HERE = Path(__file__).parent / "chopsticks"
@@ -90,7 +91,7 @@ def running() -> Iterator[Runtime]:
         )
         try:
             connection = Connection(f"ws://127.0.0.1:{port}", timeout=ANSWER_SECONDS, rate=1000)
-            _await(process, port, Path(folder) / "log")
+            _await(process, connection, Path(folder) / "log")
             # Where the first block was made across a change of slots, the time is set by hand and it is made now.
             connection.ask("dev_timeTravel", int(time.time() * 1000))
             yield Runtime(f"ws://127.0.0.1:{port}", connection)
@@ -115,13 +116,16 @@ def _command(folder: Path, port: int) -> list[str | Path]:
     return ["node", _program(), "--config", folder / "chain.yml", methods]
 
 
-def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _await(process: subprocess.Popen[bytes], connection: Connection, log: Path) -> None:
+    """Wait for an answer: the port is open a while before anything behind it listens."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
+        try:
+            connection.ask("system_chain")
+        except EndpointFailed:
+            time.sleep(0.2)
+        else:
+            return
     raise AssertionError(f"The chain did not start: {log.read_text()[-2000:]}")
 
 
