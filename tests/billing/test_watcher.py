@@ -260,7 +260,7 @@ class TestStoppedAnywhere:
         assert credited_equals_chain()
 
     @settings(
-        max_examples=40,
+        max_examples=20,
         deadline=None,
         phases=[Phase.generate],  # a shrink takes minutes; the history that failed is printed whole
         suppress_health_check=[HealthCheck.function_scoped_fixture],
