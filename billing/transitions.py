@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from billing.models import (
     BatchStatus,
@@ -64,6 +64,9 @@ PAYOUT: Final[Mapping[PayoutStatus, frozenset[PayoutStatus]]] = {
     Pay.PAID: frozenset(),
     Pay.FAILED: frozenset(),
 }
+# What an event's field for it does not say in full.
+NAMES: Final = {"batch": "payout batch"}
+S = TypeVar("S", InvoiceStatus, DepositStatus, TransferStatus, BatchStatus, PayoutStatus)
 
 
 def move_invoice(
@@ -73,12 +76,7 @@ def move_invoice(
 
     :raises IllegalTransition: the table has no such move.
     """
-    source = InvoiceStatus(invoice.status)
-    states.require(INVOICE, of="invoice", source=source, target=to)
-    PaymentEvent.objects.create(
-        invoice=invoice, **_event(source, to, reason, reason.words, actor, now)
-    )
-    invoice.status = to
+    _move("invoice", invoice, INVOICE, to=to, reason=reason, words="", actor=actor, now=now)
     invoice.save(update_fields=["status"])
     live.publish(f"invoice:{invoice.public_id}")
 
@@ -96,12 +94,7 @@ def move_deposit(
 
     :raises IllegalTransition: the table has no such move.
     """
-    source = DepositStatus(deposit.status)
-    states.require(DEPOSIT, of="deposit", source=source, target=to)
-    PaymentEvent.objects.create(
-        deposit=deposit, **_event(source, to, reason, words or reason.words, actor, now)
-    )
-    deposit.status = to
+    _move("deposit", deposit, DEPOSIT, to=to, reason=reason, words=words, actor=actor, now=now)
     deposit.save()
     publish(deposit)
 
@@ -119,12 +112,8 @@ def move_outgoing(
 
     :raises IllegalTransition: the table has no such move.
     """
-    source = TransferStatus(transfer.status)
-    states.require(OUTGOING, of="transfer", source=source, target=to)
-    PaymentEvent.objects.create(
-        transfer=transfer, **_event(source, to, reason, words or reason.words, actor, now)
-    )
-    transfer.status, transfer.updated_at = to, now
+    _move("transfer", transfer, OUTGOING, to=to, reason=reason, words=words, actor=actor, now=now)
+    transfer.updated_at = now
     transfer.error = (words or reason.words)[:500] if to == TransferStatus.FAILED else ""
     transfer.save()
 
@@ -142,12 +131,7 @@ def move_batch(
 
     :raises IllegalTransition: the table has no such move.
     """
-    source = BatchStatus(batch.status)
-    states.require(BATCH, of="payout batch", source=source, target=to)
-    PaymentEvent.objects.create(
-        batch=batch, **_event(source, to, reason, words or reason.words, actor, now)
-    )
-    batch.status = to
+    _move("batch", batch, BATCH, to=to, reason=reason, words=words, actor=actor, now=now)
     batch.save()
 
 
@@ -171,13 +155,9 @@ def move_payout(
 
     :raises IllegalTransition: the table has no such move.
     """
-    source = PayoutStatus(payout.status)
-    states.require(PAYOUT, of="payout", source=source, target=to)
-    words = words or reason.words
-    PaymentEvent.objects.create(payout=payout, **_event(source, to, reason, words, actor, now))
-    payout.status = to
+    _move("payout", payout, PAYOUT, to=to, reason=reason, words=words, actor=actor, now=now)
     if to in (PayoutStatus.DROPPED, PayoutStatus.FAILED):
-        payout.reason = words[:500]
+        payout.reason = (words or reason.words)[:500]
     if to != PayoutStatus.APPROVED:
         payout.ended_at = now
     payout.save()
@@ -189,6 +169,26 @@ def publish(deposit: Deposit) -> None:
         live.publish(f"invoice:{deposit.invoice.public_id}")
     if deposit.workspace is not None:
         live.publish(f"deposits:{deposit.workspace.public_id}")
+
+
+def _move(
+    kind: str,
+    row: Invoice | Deposit | OutgoingTransfer | PayoutBatch | Payout,
+    table: Mapping[S, frozenset[S]],
+    *,
+    to: S,
+    reason: Reason,
+    words: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Hold a move to its table, record it, and give the row its status; ``kind`` is also the record's field for it."""
+    source = type(to)(row.status)
+    states.require(table, of=NAMES.get(kind, kind), source=source, target=to)
+    PaymentEvent.objects.create(
+        **{kind: row}, **_event(source, to, reason, words or reason.words, actor, now)
+    )
+    row.status = to
 
 
 def _event(
