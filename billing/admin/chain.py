@@ -3,7 +3,8 @@
 from django.conf import settings
 from django.contrib import admin
 
-from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, columns
+from accounts.admin_base import ReadOnlyAdmin, columns
+from billing.admin.events import PaymentEventInline
 from billing.models import (
     ChainCursor,
     DepositKey,
@@ -15,7 +16,6 @@ from billing.models import (
     LocalTransfer,
     LocalWeights,
     OutgoingTransfer,
-    PaymentEvent,
 )
 
 
@@ -28,13 +28,10 @@ class DepositKeyAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
 
 
-class OutgoingEventInline(ReadOnlyInline):
+class OutgoingEventInline(PaymentEventInline):
     """What happened to a transfer, and why."""
 
-    model = PaymentEvent
     fk_name = "transfer"
-    fields = ["created_at", "from_status", "to_status", "reason", "actor_name"]
-    ordering = ["pk"]
 
 
 @admin.register(OutgoingTransfer)

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 
 from accounts.admin_base import (
     ReadOnlyAdmin,
-    ReadOnlyInline,
     ReasonForm,
     columns,
     operator,
@@ -17,24 +16,22 @@ from accounts.admin_base import (
 )
 from accounts.models import Workspace
 from billing import rates
+from billing.admin.events import PaymentEventInline
 from billing.chain.gateway import gateway
-from billing.models import Deposit, Invoice, LinkedColdkey, PaymentEvent, StandingAddress
+from billing.models import Deposit, Invoice, LinkedColdkey, StandingAddress
 from billing.services import refunding, settlement
 from core import clock
 from core.actors import Actor
 from core.errors import DomainError
 
 
-class InvoiceEventInline(ReadOnlyInline):
+class InvoiceEventInline(PaymentEventInline):
     """What happened to an invoice, and why."""
 
-    model = PaymentEvent
     fk_name = "invoice"
-    fields = ["created_at", "from_status", "to_status", "reason", "actor_name"]
-    ordering = ["pk"]
 
 
-class DepositEventInline(InvoiceEventInline):
+class DepositEventInline(PaymentEventInline):
     """What happened to a deposit, and why."""
 
     fk_name = "deposit"

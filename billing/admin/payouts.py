@@ -15,8 +15,9 @@ from unfold.decorators import action
 from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, columns, operator, with_reason
 from accounts.services import audit
 from billing import payables, rates
+from billing.admin.events import PaymentEventInline
 from billing.chain.gateway import gateway
-from billing.models import BatchStatus, PaymentEvent, Payout, PayoutBatch, PayoutHold
+from billing.models import BatchStatus, Payout, PayoutBatch, PayoutHold
 from billing.services import payout_batches, payout_plan
 from billing.services.payout_plan import Line, Plan
 from core import clock
@@ -29,16 +30,13 @@ HEADERS = ("Provider", "Verdict", "Balance", "On hold", "Payable", "Pays", "TAO"
 PIECE = 8
 
 
-class BatchEventInline(ReadOnlyInline):
+class BatchEventInline(PaymentEventInline):
     """What happened to a batch, by whom, and why."""
 
-    model = PaymentEvent
     fk_name = "batch"
-    fields = ["created_at", "from_status", "to_status", "reason", "actor_name"]
-    ordering = ["pk"]
 
 
-class PayoutEventInline(BatchEventInline):
+class PayoutEventInline(PaymentEventInline):
     """What happened to a payout, and why."""
 
     fk_name = "payout"
