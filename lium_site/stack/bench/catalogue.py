@@ -24,6 +24,7 @@ from lium_site.stack import application, services
 from lium_site.stack.bench_database import environment_of, own_database
 from lium_site.stack.catalogue_bench import rows
 from lium_site.stack.console import StackError, say
+from lium_site.stack.figures import at_least_one, span
 from lium_site.stack.paths import ROOT
 
 OURS, REFERENCE = "ours", "reference"
@@ -76,9 +77,9 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./market bench catalogue")
-    parser.add_argument("--rounds", type=_at_least_one, default=5)
+    parser.add_argument("--rounds", type=at_least_one, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each server in each round")
-    parser.add_argument("--connections", type=_at_least_one, default=8)
+    parser.add_argument("--connections", type=at_least_one, default=8)
     return parser.parse_args(arguments)
 
 
@@ -202,19 +203,8 @@ def _outcome(measured: Mapping[str, Sequence[Round]]) -> dict[str, Any]:
         "unit": "requests/s",
         # Pairs of rounds; the ratio is the median of theirs.
         "n": len(ratios),
-        "spread": {OURS: _range(ours), REFERENCE: _range(reference), "ratio": _range(ratios)},
+        "spread": {OURS: span(ours), REFERENCE: span(reference), "ratio": span(ratios)},
     }
-
-
-def _range(values: Sequence[float]) -> list[float]:
-    return [round(min(values), 3), round(max(values), 3)]
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def _postmaster(url: str) -> int | None:

@@ -23,6 +23,7 @@ from psycopg import sql
 from lium_site.stack import services
 from lium_site.stack.bench_database import environment_of, own_database
 from lium_site.stack.console import StackError, say
+from lium_site.stack.figures import at_least_one, span
 from lium_site.stack.metering_bench import memory, rows
 from lium_site.stack.paths import ROOT
 
@@ -61,8 +62,8 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./market bench metering")
-    parser.add_argument("--rounds", type=_at_least_one, default=7)
-    parser.add_argument("--pods", type=_at_least_one, default=100_000)
+    parser.add_argument("--rounds", type=at_least_one, default=7)
+    parser.add_argument("--pods", type=at_least_one, default=100_000)
     return parser.parse_args(arguments)
 
 
@@ -185,21 +186,10 @@ def _outcome(found: Sequence[Round], *, pods: int) -> dict[str, Any]:
         "unit": f"s a tick of {pods:,} pods",
         "n": len(found),
         "spread": {
-            "ours": _range(ticks),
-            "reference": _range(bares),
-            "ratio": _range(ratios),
-            "backend_mib": _range([one.backend_mib for one in found]),
-            "process_mib": _range([one.process_mib for one in found]),
+            "ours": span(ticks),
+            "reference": span(bares),
+            "ratio": span(ratios),
+            "backend_mib": span([one.backend_mib for one in found]),
+            "process_mib": span([one.process_mib for one in found]),
         },
     }
-
-
-def _range(values: Sequence[float]) -> list[float]:
-    return [round(min(values), 3), round(max(values), 3)]
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number

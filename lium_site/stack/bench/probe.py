@@ -17,6 +17,7 @@ from typing import Any, Final
 from lium_site.stack import application, services
 from lium_site.stack.console import StackError, say
 from lium_site.stack.credentials import made_up
+from lium_site.stack.figures import span
 from lium_site.stack.paths import ROOT
 from lium_site.stack.probe_bench import machines
 
@@ -128,9 +129,5 @@ def _outcome(measured: Mapping[str, Sequence[Round]]) -> dict[str, Any]:
         "unit": "probes/s",
         # Pairs of rounds; the ratio is the median of theirs.
         "n": len(ratios),
-        "spread": {"ours": _range(ours), "reference": _range(reference), "ratio": _range(ratios)},
+        "spread": {"ours": span(ours), "reference": span(reference), "ratio": span(ratios)},
     }
-
-
-def _range(values: Sequence[float]) -> list[float]:
-    return [round(min(values), 3), round(max(values), 3)]

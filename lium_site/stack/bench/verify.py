@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lium_site.stack.console import StackError
+from lium_site.stack.figures import span
 from lium_site.stack.paths import ROOT
 
 OURS, REFERENCE = "verifying", "reference"
@@ -64,12 +65,8 @@ def _outcome(seconds: Mapping[str, Sequence[float]]) -> dict[str, Any]:
         "unit": "CPU seconds a card",
         "n": len(ratios),
         "spread": {
-            "ours": _range(seconds[OURS]),
-            "reference": _range(seconds[REFERENCE]),
-            "ratio": _range(ratios),
+            "ours": span(seconds[OURS]),
+            "reference": span(seconds[REFERENCE]),
+            "ratio": span(ratios),
         },
     }
-
-
-def _range(values: Sequence[float]) -> list[float]:
-    return [round(min(values), 3), round(max(values), 3)]
