@@ -1,12 +1,16 @@
 """Forms of the account pages: they check shape only, the services decide."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from django import forms
 
 from accounts import scope_words
 from accounts.models import ALONE, ApiKey, PodVisibility
 from accounts.services.api_keys import BUDGET_FIELDS, DEFAULT_SCOPES, KeyRequest
+
+SIGNATURE: Final = re.compile(r"(0x)?[0-9a-fA-F]{128}")
+SIGNER: Final = re.compile(r"\b5[1-9A-HJ-NP-Za-km-z]{47}\b")
 
 
 def _budget(label: str) -> forms.DecimalField:
@@ -101,20 +105,36 @@ class ProfileForm(forms.Form):
 
 
 class SignatureForm(forms.Form):
-    """An address, a text that was shown, and the address's signature over it."""
+    """A text that was shown, a signature over it, and whose it is; all that btcli prints brings both."""
 
-    address = forms.CharField(
-        label="Address",
-        max_length=60,
-        widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
-        help_text="SS58, begins with 5.",
-    )
     message = forms.CharField(max_length=300, widget=forms.HiddenInput)
     signature = forms.CharField(
-        max_length=140,
-        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "autocomplete": "off"}),
-        help_text="128 hexadecimal digits, as btcli prints them.",
+        label="What btcli printed",
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "autocomplete": "off"}),
+        help_text="All of it, or the signature alone: 128 hexadecimal digits.",
     )
+    address = forms.CharField(
+        label="Address",
+        required=False,
+        max_length=60,
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
+        help_text="Begins with 5. Needed where the signature stands alone above.",
+    )
+
+    def clean_signature(self) -> str:
+        """Find the digits; a terminal of 80 columns breaks them into two lines."""
+        joined = "".join(self.cleaned_data["signature"].split())
+        found = SIGNATURE.search(joined)
+        return found[0] if found else joined
+
+    def clean_address(self) -> str:
+        """Take the signer that btcli names where no address was typed."""
+        typed = str(self.cleaned_data["address"])
+        named = SIGNER.search(self.data.get("signature", ""))
+        if not typed and not named:
+            raise forms.ValidationError("Whose signature is it? btcli names the signer's address.")
+        return typed or (named[0] if named else "")
 
     def proof(self) -> dict[str, str]:
         """Give what was signed, by whom, and the signature."""

@@ -10,13 +10,22 @@ let wallets = [];
 const extensions = () => Object.entries(globalThis.injectedWeb3 ?? {});
 const hex = (text) => `0x${[...new TextEncoder().encode(text)].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 
-// A wallet asks its owner first, so nothing is opened before the button was pressed.
+// Hotkeys and coldkeys are sr25519; wallets of several chains list other accounts too.
+const fits = ({ type }) => type === undefined || type === "sr25519";
+
+async function accountsOf([, extension]) {
+  const wallet = await extension.enable("lium_site");
+  const found = await wallet.accounts.get();
+  return found.filter(fits).map((account) => ({ ...account, signer: wallet.signer }));
+}
+
+// A wallet asks its owner first, so nothing is opened before the button was pressed. One that refuses stops no other.
 async function open() {
-  const opened = await Promise.all(extensions().map(([, extension]) => extension.enable("lium_site")));
-  const found = await Promise.all(opened.map(async (wallet) => (
-    (await wallet.accounts.get()).map((account) => ({ ...account, signer: wallet.signer }))
-  )));
-  return found.flat();
+  const opened = await Promise.allSettled(extensions().map(accountsOf));
+  const found = opened.flatMap(({ value }) => value ?? []);
+  const refused = opened.find(({ reason }) => reason);
+  if (!found.length && refused) throw refused.reason;
+  return found;
 }
 
 function show(accounts) {

@@ -12,6 +12,15 @@ from tests.factories.accounts import Person
 
 WALLET = Keypair.create_from_uri("//Hotkey")
 SIGN_IN, LINK, COLDKEY = "/provide/sign-in", "/account/hotkeys", "/provide/coldkey"
+PAYER = "/billing/coldkeys"
+# What btcli 9.23 prints in a terminal of 80 columns, prompt of the shell included.
+PRINTED = """Message signed successfully!
+
+Signature:
+{first}
+{second}
+Signer address: {signer}
+admin@laptop:~$ """
 
 
 def shown(client: Client, path: str) -> str:
@@ -25,6 +34,39 @@ def sent(client: Client, path: str, message: str, **more: str):
     signature = WALLET.sign(message.encode()).hex()
     proof = {"address": WALLET.ss58_address, "message": message, "signature": signature}
     return client.post(path, proof | more)
+
+
+@pytest.mark.parametrize("path", [SIGN_IN, LINK, COLDKEY, PAYER])
+def test_all_that_btcli_printed_is_a_proof(path: str, alice: Person, anonymous: Client) -> None:
+    client = anonymous if path == SIGN_IN else alice.browser
+    message = shown(client, path)
+    digits = WALLET.sign(message.encode()).hex()
+    printed = PRINTED.format(first=digits[:80], second=digits[80:], signer=WALLET.ss58_address)
+
+    proof = {"message": message, "signature": printed.replace("\n", "\r\n"), "address": ""}
+    assert client.post(path, proof).status_code == 302
+
+
+@pytest.mark.parametrize("path", [SIGN_IN, LINK, COLDKEY, PAYER])
+def test_a_browsers_wallet_signs_the_text_in_a_wrapping(
+    path: str, alice: Person, anonymous: Client
+) -> None:
+    client = anonymous if path == SIGN_IN else alice.browser
+    message = shown(client, path)
+    # polkadot.js gives 0x and lower-case digits, over the bytes between these two words.
+    signature = "0x" + WALLET.sign(f"<Bytes>{message}</Bytes>".encode()).hex()
+
+    proof = {"message": message, "signature": signature, "address": WALLET.ss58_address}
+    assert client.post(path, proof).status_code == 302
+
+
+def test_a_signature_alone_needs_its_signer(anonymous: Client) -> None:
+    message = shown(anonymous, SIGN_IN)
+
+    refused = anonymous.post(SIGN_IN, {"message": message, "signature": "ab" * 64})
+
+    assert refused.status_code == 422
+    assert "Whose signature is it?" in refused.content.decode()
 
 
 def test_a_wallet_signs_in_and_is_sent_on(anonymous: Client) -> None:
