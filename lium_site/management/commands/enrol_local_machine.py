@@ -42,7 +42,7 @@ class Command(BaseCommand):
 def _join_subnet(provider: Provider) -> None:
     """Give this computer's miner a place on the simulated subnet, under a hotkey that nobody holds."""
     if provider.hotkey is None:
-        seed = f"lium_site local miner {settings.MARKET_INSTANCE}"
+        seed = f"lium_site local miner {settings.MARKET_INSTANCE} {provider.public_id}"
         provider.hotkey = address_of(sha256(seed.encode()).digest())
         provider.save(update_fields=["hotkey"])
     subnet.register(netuid=settings.MARKET_NETUID, hotkey=provider.hotkey)
