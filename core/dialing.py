@@ -6,8 +6,12 @@ import time
 from collections.abc import Collection
 from typing import Final
 
+from core import resolving
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# For what operators chose, and for a trial on one's own computer.
+ANYWHERE: Final = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 # Addresses that lead to IPv4 ones of any kind.
 NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
@@ -16,16 +20,14 @@ class AddressRefused(Exception):
     """The host may not be called, with the reason in words."""
 
 
-def look_up(host: str, port: int, *, allowed: Collection[Network] = ()) -> list[str]:
+def look_up(
+    host: str, *, allowed: Collection[Network] = (), timeout: float = resolving.SECONDS
+) -> list[str]:
     """Give the addresses of a host: each on the internet, or in one of the ``allowed`` networks.
 
-    :raises AddressRefused: one of them is neither. :raises OSError: there is no such name.
+    :raises AddressRefused: one of them is neither. :raises OSError: there is no such name, or none in time.
     """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise OSError(f"the name {host} has no address") from error
-    addresses = [str(row[4][0]) for row in found]
+    addresses = resolving.addresses_of(host, timeout=timeout)
     if not all(_is_fine(_address(text), allowed) for text in addresses):
         raise AddressRefused(f"{host} is not a public address.")
     return addresses
@@ -39,7 +41,7 @@ def dial(
     :raises AddressRefused: it leads into a network that is not public. :raises OSError: nobody answers there.
     """
     refusal, ends = OSError(f"the name {host} has no address"), time.monotonic() + timeout
-    for address in look_up(host, port, allowed=allowed):
+    for address in look_up(host, allowed=allowed, timeout=timeout):
         try:
             left = max(0.001, ends - time.monotonic())
             return socket.create_connection((address, port), timeout=left)

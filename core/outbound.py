@@ -15,15 +15,13 @@ from threading import Event, Timer
 from typing import Final
 from urllib.parse import urlsplit
 
-from core.dialing import AddressRefused, look_up
+from core.dialing import ANYWHERE, AddressRefused, look_up
 
 __all__ = ["AddressRefused", "NoAnswer", "Target", "fetch", "post", "resolve", "target"]
 CONNECT_SECONDS: Final = 5.0
 # For the whole exchange: a receiver that sends a byte now and then must not hold a worker.
 TOTAL_SECONDS: Final = 10.0
 LONGEST_URL: Final = 500
-# A trial may have its receiver on its own computer.
-ANYWHERE: Final = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 
 
 class NoAnswer(Exception):
@@ -67,7 +65,8 @@ def resolve(where: Target, *, trial: bool) -> str:
     :raises AddressRefused: it leads into a network that is not public. :raises NoAnswer: there is no such name.
     """
     try:
-        return look_up(where.host, where.port, allowed=ANYWHERE if trial else ())[0]
+        # A trial may have its receiver on its own computer.
+        return look_up(where.host, allowed=ANYWHERE if trial else ())[0]
     except OSError as error:
         raise NoAnswer(f"The name {where.host} has no address.") from error
 

@@ -53,7 +53,7 @@ def require_address(host: str, port: int) -> None:
     if not 1 <= port <= 65535:
         raise Invalid("A port is between 1 and 65535.")
     try:
-        dialing.look_up(host, port, allowed=settings.MARKET_MACHINE_NETWORKS)
+        dialing.look_up(host, allowed=settings.MARKET_MACHINE_NETWORKS)
     except OSError:
         # A name that is not known yet may be by the time of the first connection.
         return

@@ -5,7 +5,6 @@ has one voice, shared out among its machines, so that no single one can make us 
 silence that lasts, while machines or anchors answer, is theirs.
 """
 
-import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +15,7 @@ from django.db.models import Count, FloatField, Q, Sum
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 
+from core.dialing import ANYWHERE, dial
 from marketplace.models import Alert, Node, NodeStatus
 from marketplace.services import alerts
 
@@ -136,7 +136,7 @@ def _share(name: str) -> Combinable:
 def _answers(anchor: str) -> bool:
     host, _, port = anchor.rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), timeout=ANCHOR_SECONDS):
+        with dial(host, int(port), timeout=ANCHOR_SECONDS, allowed=ANYWHERE):
             return True
     except OSError as error:
         log.warning("anchor.silent", anchor=anchor, error=str(error))
