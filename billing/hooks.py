@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from accounts.models import Workspace
-from billing.models import Payout
+from billing.models import Deposit, Payout
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Hooks:
     close_alert: Callable[[str, datetime], None] = _nobody_listens
     payees: Callable[[Collection[UUID]], Mapping[UUID, Payee]] = _no_payees
     payout_ended: Callable[[Payout, datetime], None] = _nobody_listens
+    deposit_credited: Callable[[Deposit, datetime], None] = _nobody_listens
 
 
 def _nothing_runs(workspace: Workspace) -> Burn:
@@ -119,3 +120,8 @@ def payees(provider_ids: Collection[UUID]) -> Mapping[UUID, Payee]:
 def payout_ended(payout: Payout, *, now: datetime) -> None:
     """Let the provider hear that a payout is paid or failed; in the transaction of what happened."""
     _installed[0].payout_ended(payout, now)
+
+
+def deposit_credited(deposit: Deposit, *, now: datetime) -> None:
+    """Let the payer hear that a payment is on the balance; in the transaction of what happened."""
+    _installed[0].deposit_credited(deposit, now)

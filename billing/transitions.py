@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, TypeVar
 
+from billing import hooks
 from billing.models import (
     BatchStatus,
     Deposit,
@@ -97,6 +98,8 @@ def move_deposit(
     _move("deposit", deposit, DEPOSIT, to=to, reason=reason, words=words, actor=actor, now=now)
     deposit.save()
     publish(deposit)
+    if to in (DepositStatus.CREDITED, DepositStatus.SETTLED):
+        hooks.deposit_credited(deposit, now=now)
 
 
 def move_outgoing(

@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts import hooks
 from accounts.models import Workspace
 from billing import hooks as billing_hooks
-from billing.models import Payout
+from billing.models import Deposit, Payout
 from billing.selectors import balance_usd
 from billing.services.grants import grant
 from core import clock, live
@@ -20,7 +20,7 @@ from core.actors import PLATFORM
 from lium_site.live import hub
 from marketplace import hooks as marketplace_hooks
 from marketplace.machine import MachineError
-from marketplace.services import alerts
+from marketplace.services import alerts, payers
 from marketplace.services import payees as payee_answers
 from rentals.engine import EngineError
 from rentals.models import Pod, PodMeter
@@ -43,6 +43,7 @@ def install() -> None:
             close_alert=close_alert,
             payees=payees,
             payout_ended=payout_ended,
+            deposit_credited=deposit_credited,
         )
     )
     marketplace_hooks.install(
@@ -116,6 +117,11 @@ def payees(provider_ids: Collection[UUID]) -> Mapping[UUID, billing_hooks.Payee]
 def payout_ended(payout: Payout, now: datetime) -> None:
     """Tell a provider how a payout ended."""
     payee_answers.tell(payout, now=now)
+
+
+def deposit_credited(deposit: Deposit, now: datetime) -> None:
+    """Tell a renter that a payment is on the balance."""
+    payers.tell(deposit, now=now)
 
 
 def subject_url(kind: str, subject_id: UUID) -> str:

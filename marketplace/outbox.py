@@ -1,4 +1,4 @@
-"""What a provider is told, written down in the transaction of what happened; sending it is another's work."""
+"""What providers and renters are told, written down in the transaction of what happened; sending it is another's work."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,59 +6,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 from marketplace import dispatch
+from marketplace.event_kinds import mailed_to
 from marketplace.models import Node, Provider, Webhook, WebhookDelivery
+from marketplace.models.webhook import OWNER_MAIL, Owner
 
-# The channel that is the mailbox of the workspace's owner, whatever its address is by then.
-OWNER_MAIL: Final = "mailto:owner"
-TEST: Final = "test"
-# Each kind of event in words; those of machines are the codes of their events.
-KINDS: Final[Mapping[str, str]] = {
-    "machine.checks_passed": "A machine passed its checks and is on the market",
-    "machine.checks_failed": "A check failed; the machine is off the market",
-    "machine.proof_failed": "A proof of its GPUs failed; the machine is off the market",
-    "machine.proof_passed": "Its GPUs are proven again",
-    "machine.verification_expired": "A machine passed no checks for too long; it is off the market",
-    "machine.not_answering": "A machine does not answer",
-    "machine.answers_again": "A machine answers again",
-    "machine.rebooted": "A machine was rebooted",
-    "machine.gone_too_long": "A machine has been silent for too long",
-    "machine.price_changed": "A price was changed",
-    "machine.address_changed": "A machine is reached at another address",
-    "machine.maintenance_notice": "A maintenance was announced",
-    "machine.maintenance_cancelled": "A maintenance was taken back",
-    "machine.maintenance_started": "A maintenance began",
-    "machine.maintenance_over": "A maintenance is over",
-    "machine.reclaim_notice": "A removal was announced",
-    "machine.reclaimed_early": "A machine was taken back early",
-    "machine.reclaim_cancelled": "A removal was taken back",
-    "machine.reclaim_done": "A machine was removed as announced",
-    "machine.frozen": "Operators hid a machine from new renters",
-    "machine.unfrozen": "Operators show a machine again",
-    "machine.delisted": "A machine was taken off the market",
-    "rental.started": "A rental of a machine began",
-    "rental.ended": "A rental of a machine ended",
-    "payout.paid": "A payout arrived at your coldkey",
-    "payout.failed": "A payout failed; the amount is back on your balance",
-    "webhook.disabled": "A webhook was switched off because it kept failing",
-    "machine_request": "Somebody asks for a GPU that you follow",
-}
-# What a mail is worth until the provider chooses: things that they did not do themselves.
-MAILED: Final = (
-    "machine.checks_passed",
-    "machine.checks_failed",
-    "machine.verification_expired",
-    "machine.not_answering",
-    "machine.answers_again",
-    "machine.gone_too_long",
-    "machine.frozen",
-    "machine.unfrozen",
-    "machine.delisted",
-    "rental.started",
-    "rental.ended",
-    "payout.paid",
-    "payout.failed",
-    "webhook.disabled",
-    "machine_request",
+# A webhook that is being deleted is waited for; one that is read stays until the event is committed.
+CHANNELS: Final = (
+    "SELECT * FROM marketplace_webhook WHERE {owner}_id = %s ORDER BY id FOR KEY SHARE"
 )
 
 
@@ -71,9 +25,14 @@ def announce(
     payload: Mapping[str, Any],
     now: datetime,
 ) -> None:
-    """Tell a provider something on every channel that wants to hear of it, once this transaction commits."""
-    told = [channel for channel in _open_channels(provider, now) if _wants(channel, kind)]
+    """Tell a provider something of a machine, or of none."""
     event = {"text": text, "machine": _machine(node), **payload}
+    tell(provider, kind=kind, event=event, now=now)
+
+
+def tell(owner: Owner, *, kind: str, event: Mapping[str, Any], now: datetime) -> None:
+    """Tell an owner something on every channel that wants to hear of it, once this transaction commits."""
+    told = [channel for channel in _open_channels(owner, kind, now) if _wants(channel, kind)]
     write(told, kind=kind, event=event, now=now)
 
 
@@ -98,19 +57,24 @@ def write(
     return written
 
 
-def mail_channel(provider: Provider, *, now: datetime) -> Webhook:
-    """Give the provider's mailbox channel, made at its first use."""
-    # The lock keeps two first uses from making two.
-    Provider.objects.select_for_update(no_key=True).get(pk=provider.pk)
-    fields = {"kinds": list(MAILED), "created_at": now, "secret_encrypted": ""}
-    return Webhook.objects.get_or_create(provider=provider, url=OWNER_MAIL, defaults=fields)[0]
+def mail_channel(owner: Owner, *, now: datetime) -> Webhook:
+    """Give an owner's mailbox channel, made at its first use."""
+    fields = {"kinds": mailed_to(owner), "created_at": now, "secret_encrypted": ""}
+    mine = {"provider" if isinstance(owner, Provider) else "workspace": owner}
+    return Webhook.objects.get_or_create(**mine, url=OWNER_MAIL, defaults=fields)[0]
 
 
-def _open_channels(provider: Provider, now: datetime) -> list[Webhook]:
-    channels = list(Webhook.objects.filter(provider=provider))
-    if provider.workspace_id and all(channel.url != OWNER_MAIL for channel in channels):
-        channels.append(mail_channel(provider, now=now))
+def _open_channels(owner: Owner, kind: str, now: datetime) -> list[Webhook]:
+    column = "provider" if isinstance(owner, Provider) else "workspace"
+    channels = list(Webhook.objects.raw(CHANNELS.format(owner=column), [owner.pk]))
+    has_mailbox = any(channel.url == OWNER_MAIL for channel in channels)
+    if not has_mailbox and _is_somebodys(owner) and kind in mailed_to(owner):
+        channels.append(mail_channel(owner, now=now))
     return [channel for channel in channels if channel.disabled_at is None]
+
+
+def _is_somebodys(owner: Owner) -> bool:
+    return not isinstance(owner, Provider) or owner.workspace_id is not None
 
 
 def _wants(channel: Webhook, kind: str) -> bool:

@@ -10,6 +10,7 @@ from core import live, states
 from core.actors import Actor, ActorKind
 from core.errors import IllegalTransition
 from marketplace import outbox
+from marketplace.event_kinds import OF_PROVIDERS
 from marketplace.models import Node, NodeEvent, NodeStatus
 
 
@@ -122,7 +123,7 @@ def _record(
         _audit(node, reason=reason, actor=actor, now=now, detail=detail)
     live.publish(f"node:{node.public_id}")
     kind = f"machine.{reason}"
-    if kind in outbox.KINDS:
+    if kind in OF_PROVIDERS:
         cause = {"reason": reason, "from_status": source, "to_status": node.status}
         outbox.announce(
             node, provider=node.provider, kind=kind, text=detail, payload=cause, now=now

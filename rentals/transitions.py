@@ -6,6 +6,7 @@ from typing import Final
 
 from core import live, states
 from core.actors import Actor
+from rentals import renter_events
 from rentals.models import Pod, PodEvent, PodStatus
 from rentals.reasons import Reason
 
@@ -88,6 +89,7 @@ def move(
     pod.attempt = 0
     pod.last_error = ""
     pod.save(update_fields=MOVED)
+    renter_events.tell_of_move(pod, source=source, reason=reason, actor=actor, now=now)
 
 
 def record(

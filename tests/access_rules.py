@@ -133,6 +133,11 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "provide/webhooks/<webhook_id>/test"): mine(PAGE),
     ("POST", "provide/webhooks/<webhook_id>/enable"): mine(PAGE, {"enabled": "no"}),
     ("POST", "provide/webhooks/<webhook_id>/delete"): mine(PAGE),
+    ("GET", "account/webhooks"): Rule(PAGE),
+    ("POST", "account/webhooks"): Rule(PAGE),
+    ("POST", "account/webhooks/<webhook_id>/test"): mine(PAGE),
+    ("POST", "account/webhooks/<webhook_id>/enable"): mine(PAGE, {"enabled": "no"}),
+    ("POST", "account/webhooks/<webhook_id>/delete"): mine(PAGE),
     ("GET", "provide/account"): mine(PAGE),
     ("POST", "provide/account"): mine(PAGE),
     # proofs

@@ -23,6 +23,7 @@ from billing.services.grants import grant
 from core import clock, ratelimit
 from core.actors import PLATFORM
 from marketplace.models import Webhook
+from marketplace.models.webhook import Owner
 from marketplace.services import webhooks
 from marketplace.services.requests import request_machine
 from rentals.models import Pod
@@ -132,7 +133,8 @@ class World:
             "<node_id>": node.public_id,
             "<public_id>": node.public_id,
             "<machine_id>": hosted.public_id,
-            "<webhook_id>": self.webhook().public_id,
+            "account/webhooks/<webhook_id>": self.webhook(alice.workspace).public_id,
+            "<webhook_id>": self.webhook(provider_of(alice)).public_id,
             "<template_id>": make_template(workspace=alice.workspace, is_private=True).public_id,
             "<pod_id>": self.pod().public_id,
             "<invoice_id>": make_invoice(alice.workspace).public_id,
@@ -169,11 +171,11 @@ class World:
         """Link a hotkey to Alice's account."""
         return Hotkey.objects.create(user=self.alice.user, address=WALLET.ss58_address).address
 
-    def webhook(self) -> Webhook:
-        """Have Alice's provider told of events."""
+    def webhook(self, owner: Owner) -> Webhook:
+        """Have Alice told of events, as the one or the other."""
         return webhooks.add(
             principal=self.alice.principal,
-            provider=provider_of(self.alice),
+            owner=owner,
             url="http://127.0.0.1:9/",
             kinds=[],
             now=clock.now(),

@@ -65,15 +65,22 @@ class Market:
         self.rent_of_each_other()
 
     def leave_marks(self, name: str, party: Party) -> dict[str, str]:
-        """Give a party a pod, a machine, keys, an invoice, a template and a webhook."""
+        """Give a party a pod, a machine, keys, an invoice, a template and webhooks."""
         person, now = party.person, clock.now()
         workspace = person.workspace
         provider = provider_of(person)
         make_node(provider=provider, host=f"host-of-{name}.example.com", name=f"{name}s-rack")
         hook = webhooks.add(
             principal=person.principal,
-            provider=provider,
+            owner=provider,
             url=f"http://127.0.0.1:9/hook-of-{name}",
+            kinds=[],
+            now=now,
+        )[0]
+        renting_hook = webhooks.add(
+            principal=person.principal,
+            owner=workspace,
+            url=f"http://127.0.0.1:9/pods-of-{name}",
             kinds=[],
             now=now,
         )[0]
@@ -96,6 +103,7 @@ class Market:
             "invoice id": str(make_invoice(workspace).public_id),
             "machine's address": f"host-of-{name}.example.com",
             "webhook": hook.url,
+            "webhook of pods": renting_hook.url,
         }
 
     def rent_of_each_other(self) -> None:

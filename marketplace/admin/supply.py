@@ -80,11 +80,11 @@ class NoticeAdmin(ReadOnlyAdmin):
 
 @admin.register(Webhook)
 class WebhookAdmin(ReadOnlyAdmin):
-    """Where providers hear of events; secrets are never shown."""
+    """Where providers and renters hear of events; secrets are never shown."""
 
-    list_display = ["url", "provider", "kinds", "created_at", "disabled_at"]
-    list_select_related = ["provider"]
-    search_fields = ["url", "provider__name"]
+    list_display = ["url", "provider", "workspace", "kinds", "created_at", "disabled_at"]
+    list_select_related = ["provider", "workspace"]
+    search_fields = ["url", "provider__name", "workspace__name"]
     ordering = ["-pk"]
     exclude = ["secret_encrypted"]
 

@@ -1,7 +1,6 @@
 """Who is asking on a page of the console: a signed-in member of a workspace that provides."""
 
 from typing import cast
-from uuid import UUID
 
 from django.http import HttpRequest
 
@@ -9,8 +8,7 @@ from accounts.access import principal_of
 from accounts.models import User
 from accounts.principal import Principal
 from core.errors import NotFound
-from marketplace.models import Provider, Webhook
-from marketplace.services import webhooks
+from marketplace.models import Provider
 from marketplace.services.providers import find_provider
 
 
@@ -30,14 +28,3 @@ def provider_for(asking: Principal) -> Provider:
             "Nothing is provided from this workspace yet.", hint="Add a machine to begin."
         )
     return provider
-
-
-def webhook_for(asking: Principal, public_id: UUID) -> Webhook:
-    """Give a webhook of the caller's provider.
-
-    :raises NotFound: there is none, or it is somebody else's.
-    """
-    webhook = webhooks.webhooks_of(provider_for(asking)).filter(public_id=public_id).first()
-    if webhook is None:
-        raise NotFound("There is no such webhook of yours.", hint="The webhooks page lists them.")
-    return webhook

@@ -1,17 +1,18 @@
 """Forms of the console: they check shape only, the services decide."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django import forms
 
-from marketplace import outbox
+from marketplace.event_kinds import OF_PROVIDERS
 from marketplace.models import GpuModel, Node
 from marketplace.place_fields import PlaceFields
 from marketplace.services.listing import MOST_GPUS
 from marketplace.services.notices import LONGEST_MINUTES
 
-KINDS = [(kind, words) for kind, words in outbox.KINDS.items()]
+KINDS = list(OF_PROVIDERS.items())
 MAINTENANCE, REMOVAL = "maintenance", "removal"
 
 
@@ -142,7 +143,7 @@ class ReclaimForm(Prefixed):
 
 
 class WebhookForm(Prefixed):
-    """Where events are sent, and which."""
+    """Where events are sent, and which of the ``choices`` that its owner can hear of."""
 
     url = forms.CharField(
         label="Address",
@@ -152,10 +153,13 @@ class WebhookForm(Prefixed):
     kinds = forms.MultipleChoiceField(
         label="Only these events",
         required=False,
-        choices=KINDS,
         widget=forms.CheckboxSelectMultiple,
         help_text="None chosen: all of them.",
     )
+
+    def __init__(self, *args: Any, choices: Mapping[str, str], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["kinds"].choices = list(choices.items())  # type: ignore[attr-defined]
 
 
 class MailForm(Prefixed):

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from marketplace import webhook_views
 from marketplace.console import machines, money, telling
 
 ONE = "machines/<uuid:machine_id>"
@@ -25,9 +26,9 @@ urlpatterns = [
     path("earnings", money.provider_earnings, name="provider_earnings"),
     path("demand", telling.provider_demand, name="provider_demand"),
     path("notices", telling.provider_notices, name="provider_notices"),
-    path("webhooks", telling.provider_webhooks, name="provider_webhooks"),
-    path(f"{WEBHOOK}/test", telling.webhook_test, name="webhook_test"),
-    path(f"{WEBHOOK}/enable", telling.webhook_enable, name="webhook_enable"),
-    path(f"{WEBHOOK}/delete", telling.webhook_delete, name="webhook_delete"),
+    path("webhooks", webhook_views.provider_webhooks, name="provider_webhooks"),
+    path(f"{WEBHOOK}/test", webhook_views.webhook_test, name="webhook_test"),
+    path(f"{WEBHOOK}/enable", webhook_views.webhook_enable, name="webhook_enable"),
+    path(f"{WEBHOOK}/delete", webhook_views.webhook_delete, name="webhook_delete"),
     path("account", telling.provider_account, name="provider_account"),
 ]

@@ -1,4 +1,4 @@
-"""Sending what providers are told: webhooks signed as the Standard Webhooks specification says, and mail.
+"""Sending what providers and renters are told: webhooks signed as the Standard Webhooks specification says, and mail.
 
 A delivery is claimed by moving its next try away, sent with no transaction open, and then noted. It may arrive
 twice; its id tells the receiver so.
@@ -25,8 +25,9 @@ from django.urls import reverse
 
 from core import clock, crypto, outbound
 from marketplace import dispatch
+from marketplace.event_kinds import WORDS
 from marketplace.models import Webhook, WebhookDelivery
-from marketplace.outbox import KINDS, OWNER_MAIL, announce
+from marketplace.models.webhook import OWNER_MAIL
 from marketplace.services import webhook_health
 
 log = structlog.get_logger(__name__)
@@ -40,8 +41,6 @@ TRIES: Final = 12
 SWEEP_AT_ONCE: Final = 200
 KEPT: Final = timedelta(days=30)
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # a prefix, no secret
-
-__all__ = ["KINDS", "announce", "deliver", "forget_old", "sign", "sweep", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,9 @@ def _claim(delivery_id: int, now: datetime) -> WebhookDelivery | None:
     )
     if not due.update(next_try_at=now + LEASE, attempts=F("attempts") + 1):
         return None
-    rows = WebhookDelivery.objects.select_related("webhook__provider__workspace__owner")
+    rows = WebhookDelivery.objects.select_related(
+        "webhook__provider__workspace__owner", "webhook__workspace__owner"
+    )
     delivery = rows.get(pk=delivery_id)
     if delivery.webhook.disabled_at is None:
         return delivery
@@ -149,20 +150,27 @@ def _body(delivery: WebhookDelivery) -> bytes:
 
 
 def _mail(delivery: WebhookDelivery) -> Sent:
-    workspace = delivery.webhook.provider.workspace
+    workspace = delivery.webhook.home
     address = workspace.owner.email if workspace else ""
     if not address:
         return Sent(error="The workspace's owner has no e-mail address.", over=True)
     event, machine = delivery.payload, delivery.payload.get("machine")
-    title = KINDS.get(delivery.kind, delivery.kind)
+    title = WORDS.get(delivery.kind, delivery.kind)
     subject = f"{machine['name']}: {title}" if machine else title
-    page = reverse("provider_node", args=[machine["id"]]) if machine else reverse("provider")
-    text = f"{title}.\n\n{event['text']}\n\n{settings.PUBLIC_URL}{page}\n"
+    text = (
+        f"{title}.\n\n{event['text']}\n\n{settings.PUBLIC_URL}{_page(delivery.webhook, machine)}\n"
+    )
     try:
         send_mail(_line(subject), text, settings.DEFAULT_FROM_EMAIL, [address])
     except (SMTPException, OSError) as error:
         return Sent(error=f"The mail server did not take it: {error}"[:300])
     return Sent()
+
+
+def _page(webhook: Webhook, machine: Mapping[str, str] | None) -> str:
+    if machine:
+        return reverse("provider_node", args=[machine["id"]])
+    return reverse("provider" if webhook.provider_id else "workspace_webhooks")
 
 
 def _line(subject: str) -> str:

@@ -1,12 +1,12 @@
-"""A webhook that keeps failing is switched off and its provider told; turning it on again begins anew."""
+"""A webhook that keeps failing is switched off and its owner told; turning it on again begins anew."""
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from marketplace import outbox
+from marketplace.event_kinds import DISABLED
 from marketplace.models import Webhook
 
-DISABLED: Final = "webhook.disabled"
 # Longer than a weekend's outage at the receiver.
 PATIENCE: Final = timedelta(days=3)
 
@@ -21,8 +21,8 @@ def missed(webhook_id: int, *, error: str, given_up: bool, now: datetime) -> Non
 
     Joins the caller's transaction. Mail is ours to deliver: it is never switched off.
     """
-    ours = Webhook.objects.select_for_update(no_key=True).exclude(url=outbox.OWNER_MAIL)
-    webhook = ours.select_related("provider").filter(pk=webhook_id, disabled_at=None).first()
+    ours = Webhook.objects.addresses().select_for_update(no_key=True)
+    webhook = ours.filter(pk=webhook_id, disabled_at=None).first()
     if webhook is None:
         return
     webhook.failing_since = webhook.failing_since or now
@@ -36,11 +36,6 @@ def missed(webhook_id: int, *, error: str, given_up: bool, now: datetime) -> Non
 
 
 def _tell(webhook: Webhook, *, now: datetime) -> None:
-    outbox.announce(
-        None,
-        provider=webhook.provider,
-        kind=DISABLED,
-        text=f"Events are no longer sent to {webhook.url}. {webhook.disabled_why} Mend it, and turn it on again.",
-        payload={"webhook": str(webhook.public_id), "url": webhook.url},
-        now=now,
-    )
+    text = f"Events are no longer sent to {webhook.url}. {webhook.disabled_why} Mend it, and turn it on again."
+    event = {"text": text, "webhook": str(webhook.public_id), "url": webhook.url}
+    outbox.tell(webhook.owner, kind=DISABLED, event=event, now=now)

@@ -1,4 +1,4 @@
-"""A provider's webhooks, and what they want by mail."""
+"""The webhooks of providers and renters, and what providers want by mail."""
 
 import base64
 import secrets
@@ -8,14 +8,16 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 
+from accounts.models import Workspace
 from accounts.principal import Principal
 from accounts.services import audit
 from core import crypto, outbound, ratelimit
 from core.errors import Conflict, Invalid
 from marketplace import outbox
+from marketplace.event_kinds import TEST, kinds_of, mailed_to
 from marketplace.models import Provider, Webhook
+from marketplace.models.webhook import OWNER_MAIL, Owner, WebhookQuerySet
 from marketplace.services.announcing import SECRET_PREFIX, in_trial
 
 MOST: Final = 5
@@ -23,7 +25,7 @@ TESTS: Final = "20/hour"
 
 
 def add(
-    *, principal: Principal, provider: Provider, url: str, kinds: Sequence[str], now: datetime
+    *, principal: Principal, owner: Owner, url: str, kinds: Sequence[str], now: datetime
 ) -> tuple[Webhook, str]:
     """Register a webhook and give it with its secret, which is shown this once; no ``kinds`` means all.
 
@@ -32,15 +34,19 @@ def add(
     _require_callable(url)
     secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
     with transaction.atomic():
-        Provider.objects.select_for_update(no_key=True).get(pk=provider.pk)
-        if webhooks_of(provider).count() >= MOST:
+        _lock(owner)
+        if webhooks_of(owner).count() >= MOST:
             raise Conflict(f"You have {MOST} webhooks.", hint="Delete one that you do not need.")
-        webhook = Webhook(provider=provider, url=url, kinds=_known(kinds), created_at=now)
+        webhook = Webhook(url=url, kinds=_known(kinds, owner), created_at=now)
+        if isinstance(owner, Provider):
+            webhook.provider = owner
+        else:
+            webhook.workspace = owner
         webhook.secret_encrypted = crypto.encrypt(
             secret, binding=str(webhook.public_id), keys=settings.FIELD_KEYS
         )
         webhook.save()
-        _record(principal, webhook, "provider.webhook.add", now=now)
+        _record(principal, webhook, "webhook.add", now=now)
     return webhook, secret
 
 
@@ -50,14 +56,14 @@ def set_enabled(*, principal: Principal, webhook: Webhook, enabled: bool, now: d
         webhook.disabled_at = None if enabled else now
         webhook.disabled_why, webhook.failing_since = "", None
         webhook.save(update_fields=["disabled_at", "disabled_why", "failing_since"])
-        action = "provider.webhook.enable" if enabled else "provider.webhook.disable"
-        _record(principal, webhook, action, now=now)
+        _record(principal, webhook, "webhook.enable" if enabled else "webhook.disable", now=now)
 
 
 def delete(*, principal: Principal, webhook: Webhook, now: datetime) -> None:
-    """Forget a webhook with its log."""
+    """Forget a webhook with its log, once nobody is about to write an event for it."""
     with transaction.atomic():
-        _record(principal, webhook, "provider.webhook.delete", now=now)
+        Webhook.objects.select_for_update().filter(pk=webhook.pk).first()
+        _record(principal, webhook, "webhook.delete", now=now)
         webhook.delete()
 
 
@@ -68,10 +74,10 @@ def send_test(*, webhook: Webhook, now: datetime) -> None:
     """
     if webhook.disabled_at:
         raise Conflict("This webhook is off.", hint="Enable it, then send the test.")
-    ratelimit.check("webhook-test", str(webhook.provider_id), TESTS)
-    event = {"text": "A test: nothing has happened.", "machine": None}
+    ratelimit.check("webhook-test", f"{_side(webhook)}:{webhook.owner.pk}", TESTS)
+    event = {"text": "A test: nothing has happened."}
     with transaction.atomic():
-        outbox.write([webhook], kind=outbox.TEST, event=event, now=now)
+        outbox.write([webhook], kind=TEST, event=event, now=now)
 
 
 def choose_mail(
@@ -81,27 +87,36 @@ def choose_mail(
 
     :raises Invalid: there is no such kind.
     """
-    chosen = _known(kinds)
+    chosen = _known(kinds, provider)
     with transaction.atomic():
         channel = outbox.mail_channel(provider, now=now)
         channel.kinds, channel.disabled_at = chosen, None if chosen else now
         channel.save(update_fields=["kinds", "disabled_at"])
-        _record(principal, channel, "provider.mail", now=now)
+        _record(principal, channel, "mail", now=now)
     return channel
 
 
 def mail_kinds(provider: Provider) -> list[str]:
     """Give the kinds of event that go to the owner by mail."""
-    channel = Webhook.objects.filter(provider=provider, url=outbox.OWNER_MAIL).first()
+    channel = Webhook.objects.filter(provider=provider, url=OWNER_MAIL).first()
     if channel is None:
-        return list(outbox.MAILED)
+        return mailed_to(provider)
     return [] if channel.disabled_at else channel.kinds
 
 
-def webhooks_of(provider: Provider) -> QuerySet[Webhook]:
-    """Select a provider's webhooks, the mailbox left out."""
-    rows = Webhook.objects.filter(provider=provider).exclude(url=outbox.OWNER_MAIL)
-    return rows.order_by("pk")
+def webhooks_of(owner: Owner) -> WebhookQuerySet:
+    """Select an owner's webhooks, the mailbox left out."""
+    return Webhook.objects.of(owner).addresses().order_by("pk")
+
+
+def _lock(owner: Owner) -> None:
+    """Let one change at a time count an owner's webhooks."""
+    rows = Provider.objects if isinstance(owner, Provider) else Workspace.objects
+    rows.select_for_update(no_key=True).get(pk=owner.pk)
+
+
+def _side(webhook: Webhook) -> str:
+    return "provider" if webhook.provider_id else "workspace"
 
 
 def _require_callable(url: str) -> None:
@@ -115,15 +130,16 @@ def _require_callable(url: str) -> None:
         ) from error
 
 
-def _known(kinds: Sequence[str]) -> list[str]:
-    if unknown := set(kinds) - set(outbox.KINDS):
+def _known(kinds: Sequence[str], owner: Owner) -> list[str]:
+    known = kinds_of(owner)
+    if unknown := set(kinds) - set(known):
         raise Invalid(f"There is no kind of event called {min(unknown)[:60]!r}.")
-    return [kind for kind in outbox.KINDS if kind in kinds]
+    return [kind for kind in known if kind in kinds]
 
 
 def _record(principal: Principal, webhook: Webhook, action: str, *, now: datetime) -> None:
     audit.record(
-        action=action,
+        action=f"{_side(webhook)}.{action}",
         actor=principal.actor(),
         workspace_id=principal.workspace.pk,
         resource=("webhook", webhook.public_id),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
@@ -20,9 +20,11 @@ from billing.hooks import Rung
 from billing.models import Account, AccountKind
 from billing.selectors import balance_usd, runway
 from billing.services.arriving import arriving_usd
+from core import clock
 from core.actors import PLATFORM
 from core.errors import DomainError
 from core.money import USD
+from marketplace import outbox
 from rentals import dispatch, transitions
 from rentals.models import Pod, PodMeter, PodStatus, Runway, Stage
 from rentals.reasons import Reason
@@ -205,6 +207,20 @@ def _tell(workspace: Workspace, stage: Stage, now: datetime) -> None:
             pod, sub_type="pod-balance.low", reason=REASONS[stage], actor=PLATFORM, now=now
         )
     dispatch.warn()
+    kind = "balance.empty" if stage == Stage.EMPTY else "balance.low"
+    outbox.tell(workspace, kind=kind, event=_event(workspace, stage, now), now=now)
+
+
+def _event(workspace: Workspace, stage: Stage, now: datetime) -> dict[str, Any]:
+    """Say to webhooks what the mail says."""
+    ahead = [rung for rung in preview(workspace, now=now) if rung.at and rung.state != "done"]
+    return {
+        "text": REASONS[stage].words,
+        "stage": stage.value,
+        "balance_usd": f"{balance_usd(workspace):f}",
+        "burn_usd_per_hour": f"{burn_usd_per_hour(workspace):f}",
+        "steps": [{"label": rung.label, "at": clock.iso(rung.at)} for rung in ahead if rung.at],
+    }
 
 
 def _rank(stage: Stage) -> int:

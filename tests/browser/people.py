@@ -264,8 +264,9 @@ node = Node.objects.filter(provider=provider).first()
 if node is None:
     claim = onboarding.Claim(gpu_model=GpuModel.objects.first().name, gpu_count=2, host="198.18.0.99")
     node = onboarding.add(provider=provider, claim=claim, actor=asking.actor(), now=now)
-    hook, _ = webhooks.add(principal=asking, provider=provider, url="http://127.0.0.1:9/hook", kinds=[], now=now)
+    hook, _ = webhooks.add(principal=asking, owner=provider, url="http://127.0.0.1:9/hook", kinds=[], now=now)
     webhooks.send_test(webhook=hook, now=now)
+    webhooks.add(principal=asking, owner=asking.workspace, url="http://127.0.0.1:9/pods", kinds=["balance.low"], now=now)
     run = CheckRun.objects.create(node=node, trigger="wizard", started_at=now, finished_at=now, outcome="failed")
     for position, check in enumerate(CHECKS):
         found = dict(status="passed", measured="as it should be")

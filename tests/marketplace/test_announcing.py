@@ -18,6 +18,7 @@ from core import clock
 from core.actors import PLATFORM
 from core.errors import Conflict, Invalid, RateLimited
 from marketplace import outbox
+from marketplace.event_kinds import TEST
 from marketplace.models import NodeStatus, Provider, Webhook, WebhookDelivery
 from marketplace.services import announcing, webhook_health, webhooks
 from marketplace.transitions import Reason, move, note
@@ -42,7 +43,7 @@ def provider(bob: Person) -> Provider:
 @pytest.fixture
 def hook(bob: Person, provider: Provider, receiver: Receiver) -> tuple[Webhook, str]:
     return webhooks.add(
-        principal=bob.principal, provider=provider, url=f"{receiver.url}/hook", kinds=[], now=NOON
+        principal=bob.principal, owner=provider, url=f"{receiver.url}/hook", kinds=[], now=NOON
     )
 
 
@@ -71,7 +72,7 @@ def deliver(delivery: WebhookDelivery, now: datetime = NOON) -> WebhookDelivery:
 def test_an_event_arrives_signed(
     provider: Provider, hook: tuple[Webhook, str], receiver: Receiver
 ) -> None:
-    """The receiver's half is written out here, as docs/providers.md shows it."""
+    """The receiver's half is written out here, as docs/webhooks.md shows it."""
     go_offline(provider)
 
     delivery = deliver(to_hook())
@@ -97,8 +98,8 @@ def test_an_event_arrives_signed(
 def test_the_documented_check_takes_what_we_send(
     provider: Provider, hook: tuple[Webhook, str], receiver: Receiver
 ) -> None:
-    """The example of docs/providers.md is what receivers copy."""
-    text = (market.BASE_DIR / "docs" / "providers.md").read_text()
+    """The example of docs/webhooks.md is what receivers copy."""
+    text = (market.BASE_DIR / "docs" / "webhooks.md").read_text()
     example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
     scope: dict[str, Callable[..., bool]] = {}
     exec(example, scope)  # our own text
@@ -203,9 +204,7 @@ def test_only_the_kinds_that_were_chosen(
     bob: Person, provider: Provider, receiver: Receiver
 ) -> None:
     kinds = ["machine.rebooted"]
-    webhooks.add(
-        principal=bob.principal, provider=provider, url=receiver.url, kinds=kinds, now=NOON
-    )
+    webhooks.add(principal=bob.principal, owner=provider, url=receiver.url, kinds=kinds, now=NOON)
     go_offline(provider)
     assert not WebhookDelivery.objects.exclude(webhook__url=outbox.OWNER_MAIL).exists()
     note(make_node(provider=provider), reason=Reason.REBOOTED, actor=PLATFORM, now=NOON, detail="")
@@ -233,7 +232,7 @@ def test_a_webhook_to_an_inner_address_is_not_taken(
     settings.MARKET_CHAIN = "subtensor"
     for url in ("https://169.254.169.254/latest", "http://example.com", "https://10.0.0.1/"):
         with pytest.raises(Invalid):
-            webhooks.add(principal=bob.principal, provider=provider, url=url, kinds=[], now=NOON)
+            webhooks.add(principal=bob.principal, owner=provider, url=url, kinds=[], now=NOON)
 
 
 def test_the_secret_is_sealed_in_the_row(hook: tuple[Webhook, str]) -> None:
@@ -272,9 +271,7 @@ def test_a_test_event(hook: tuple[Webhook, str], receiver: Receiver) -> None:
 
 def test_so_many_webhooks_and_no_more(bob: Person, provider: Provider, receiver: Receiver) -> None:
     def add() -> None:
-        webhooks.add(
-            principal=bob.principal, provider=provider, url=receiver.url, kinds=[], now=NOON
-        )
+        webhooks.add(principal=bob.principal, owner=provider, url=receiver.url, kinds=[], now=NOON)
 
     for _ in range(webhooks.MOST):
         add()
@@ -324,7 +321,7 @@ class TestKeepsFailing:
     def give_up(self, provider: Provider, webhook: Webhook, at: datetime) -> None:
         """Write an event and let its last try fail; what was sent by mail is no matter."""
         with transaction.atomic():
-            [delivery] = outbox.write([webhook], kind=outbox.TEST, event={}, now=at)
+            [delivery] = outbox.write([webhook], kind=TEST, event={}, now=at)
         WebhookDelivery.objects.filter(pk=delivery.pk).update(attempts=announcing.TRIES - 1)
         announcing.deliver(delivery_id=delivery.pk, now=at)
         webhook.refresh_from_db()
