@@ -247,6 +247,8 @@ MARKET_DOUBT_SECONDS = env.integer("MARKET_DOUBT_SECONDS", 10)
 # host:port of what is reachable whenever our own network works; none of them answering is our own outage.
 MARKET_UPLINK_ANCHORS = env.words("MARKET_UPLINK_ANCHORS")
 MARKET_VERIFIED_FOR = timedelta(hours=env.integer("MARKET_VERIFIED_FOR_HOURS", 24))
+# How many machines that are sold out one person may wait for at once, in all of their workspaces.
+MARKET_MOST_REQUESTS = env.integer("MARKET_MOST_REQUESTS", 20)
 MARKET_GONE_AFTER = timedelta(hours=env.integer("MARKET_GONE_AFTER_HOURS", 24))
 _TRIAL = MARKET_CHAIN == "local"
 # Beside the internet; whoever may add machines can have connections made into these networks.

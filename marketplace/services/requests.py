@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
-from accounts.models import Workspace
+from accounts.models import User, Workspace
 from core.actors import Actor
 from core.errors import Conflict, Invalid, NotFound
 from marketplace import dispatch, outbox
@@ -23,6 +23,12 @@ ASKED: Final = "machine_request"
 BATCH: Final = 500
 # Who still waits after that asks again: old wishes would tell providers of demand that is none.
 KEPT: Final = timedelta(days=30)
+
+
+class TooManyWaiting(Conflict):
+    """A person waits for as much as one may."""
+
+    code = "too_many_machine_requests"
 
 
 class DoesNotFit(Conflict):
@@ -47,7 +53,7 @@ def request_machine(
     """Store a wish for machines of a kind; the same wish again only becomes newer.
 
     :raises UnknownGpu: nothing in the catalogue is called that.
-    :raises Invalid: the name means several GPU models.
+    :raises Invalid: the name means several GPU models. :raises TooManyWaiting: its owner waits for enough.
     """
     found = resolve(machine_name)
     if len(found) > 1:
@@ -59,11 +65,13 @@ def request_machine(
 def request_any(
     *, workspace: Workspace, gpu_name: str, gpu_count: int, now: datetime
 ) -> list[Requested]:
-    """Store a wish for each GPU that a name means, e.g. every kind of H100.
+    """Store a wish for each GPU that a name means, e.g. every kind of H100: for all or for none.
 
-    :raises UnknownGpu: nothing in the catalogue is called that.
+    :raises UnknownGpu: nothing in the catalogue is called that. :raises TooManyWaiting: its owner waits for enough.
     """
-    return [_request(workspace, model, gpu_count, now=now) for model in resolve(gpu_name)]
+    models = resolve(gpu_name)
+    with transaction.atomic():
+        return [_request(workspace, model, gpu_count, now=now) for model in models]
 
 
 def answer(*, node: Node, request: MachineRequest, actor: Actor, now: datetime) -> None:
@@ -114,9 +122,15 @@ def mail_answer(*, request_id: int, node_id: int) -> None:
 
 def _request(workspace: Workspace, model: GpuModel, gpu_count: int, *, now: datetime) -> Requested:
     with transaction.atomic():
+        waiting = _waiting_for(workspace)
         open_before = MachineRequest.objects.filter(
             workspace=workspace, machine_name=model.name, gpu_count=gpu_count, answered_at=None
         ).exists()
+        if not open_before and waiting >= settings.MARKET_MOST_REQUESTS:
+            raise TooManyWaiting(
+                f"You wait for {waiting} machines already, which is the most.",
+                hint="Take one back on the page of what you wait for, or wait until one is there.",
+            )
         request, _ = MachineRequest.objects.update_or_create(
             workspace=workspace,
             machine_name=model.name,
@@ -126,6 +140,12 @@ def _request(workspace: Workspace, model: GpuModel, gpu_count: int, *, now: date
         notified = 0 if open_before else _ask_providers(request, model, now=now)
     nodes = model.nodes.filter(delisted_at=None)
     return Requested(request, model, nodes.values("provider").distinct().count(), notified)
+
+
+def _waiting_for(workspace: Workspace) -> int:
+    """Count what the owner of a workspace waits for, in all of theirs; one wish of theirs at a time is counted."""
+    owner = User.objects.select_for_update(no_key=True).get(pk=workspace.owner_id)
+    return MachineRequest.objects.filter(workspace__owner=owner, answered_at=None).count()
 
 
 def _ask_providers(request: MachineRequest, model: GpuModel, *, now: datetime) -> int:

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from pytest_django import Settings
 
+from accounts.services import workspaces
 from core.actors import PLATFORM
 from marketplace.models import MachineRequest, Node, NodeStatus, WebhookDelivery
 from marketplace.services import requests
@@ -70,6 +72,34 @@ def test_subscribed_providers_hear_what_is_wanted_and_not_by_whom(
     delivery = WebhookDelivery.objects.get()
     assert delivery.payload["gpu_count"] == 8
     assert "alice" not in str(delivery.payload).lower()
+
+
+def test_one_waits_for_so_many_and_no_more(alice: Person, bob: Person, settings: Settings) -> None:
+    settings.MARKET_MOST_REQUESTS = 2
+    team = workspaces.create(principal=alice.principal, name="Team", now=NOON)
+    first, _ = ask(alice, 60), ask(alice, 61)
+    with pytest.raises(requests.TooManyWaiting, match="You wait for 2 machines already"):
+        requests.request_machine(
+            workspace=team.workspace, machine_name="H100", gpu_count=62, now=NOON
+        )
+
+    # The same again is no other, somebody else's do not count, and what is taken back makes room.
+    assert ask(alice, 60) == first
+    ask(bob, 62)
+    requests.withdraw(workspace=alice.workspace, public_id=first.public_id)
+    ask(alice, 62)
+
+
+def test_a_name_that_means_several_asks_for_all_or_none(alice: Person, settings: Settings) -> None:
+    settings.MARKET_MOST_REQUESTS = 1
+    for name in ("NVIDIA H100 80GB HBM3", "NVIDIA H100 PCIe"):
+        make_gpu_model(name=name)
+
+    refused = alice.browser.post("/machines/requests", {"gpu": "H100", "gpus": "1"})
+
+    assert refused.status_code == 409
+    assert "which is the most" in refused.content.decode()
+    assert not MachineRequest.objects.exists()
 
 
 def test_a_provider_answers_with_a_machine_that_fits_only(alice: Person) -> None:
