@@ -1,6 +1,6 @@
 """Reads of the ledger for pages and API: balance, statement, spending."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -51,6 +51,13 @@ def renter_account_of(workspace: Workspace) -> Account | None:
     return Account.objects.filter(
         workspace=workspace, kind=AccountKind.RENTER, currency=USD
     ).first()
+
+
+def granted_usd(account_ids: Collection[int]) -> dict[int, Decimal]:
+    """Give what each account was ever given as credit, by primary key; one without credits is left out."""
+    credits = Posting.objects.filter(account__kind=AccountKind.GRANTS).values("entry")
+    rows = Posting.objects.filter(entry__in=credits, account__in=account_ids)
+    return dict(rows.values_list("account").annotate(total=Sum("amount")))
 
 
 def statement(

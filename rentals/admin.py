@@ -14,6 +14,7 @@ from rentals import dispatch, selectors
 from rentals.models import (
     IdempotentRequest,
     NodeWatch,
+    PaidUse,
     Pod,
     PodEvent,
     PodMeter,
@@ -126,6 +127,16 @@ class RunwayAdmin(ReadOnlyAdmin):
     list_select_related = ["workspace"]
     search_fields = ["workspace__public_id", "workspace__name"]
     ordering = ["since"]
+
+
+@admin.register(PaidUse)
+class PaidUseAdmin(ReadOnlyAdmin):
+    """What each renter's usage facts came to, and what of it was the renter's own money."""
+
+    list_display = ["renter_account", "charged_usd", "paid_usd"]
+    list_select_related = ["renter_account"]
+    search_fields = ["renter_account__code"]
+    ordering = ["renter_account"]
 
 
 @admin.register(NodeWatch)

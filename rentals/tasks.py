@@ -21,6 +21,7 @@ from rentals.services import (
     metering,
     metrics,
     notice_mail,
+    paid_use,
     preparation,
     probing,
     provisioning,
@@ -106,8 +107,10 @@ def send_runway_warnings(**_: object) -> None:
 
 @shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
 def record_usage(**_: object) -> None:
-    """Record for the market what running pods used."""
+    """Record for the market what running pods used, and count what of it was paid."""
     usage_facts.record_running()
+    while paid_use.count() == paid_use.AT_ONCE:
+        pass
 
 
 @shared_task(acks_late=True, soft_time_limit=60, time_limit=90)

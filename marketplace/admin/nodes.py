@@ -255,7 +255,15 @@ class StartOutcomeAdmin(ReadOnlyAdmin):
 class UsageFactAdmin(ReadOnlyAdmin):
     """Proven, paid use."""
 
-    list_display = ["started_at", "ended_at", "node", "gpu_count", "paid_usd", "holder"]
+    list_display = [
+        "started_at",
+        "ended_at",
+        "node",
+        "gpu_count",
+        "charged_usd",
+        "paid_usd",
+        "holder",
+    ]
     list_select_related = ["node"]
     search_fields = ["holder"]
     ordering = ["-pk"]

@@ -9,14 +9,19 @@ from marketplace.models.node import Node
 
 
 class UsageFact(models.Model):
-    """A stretch of proven, paid use of a node."""
+    """A stretch of proven use of a node, what was charged for it, and what of that a renter's own money paid (docs/money.md)."""
 
     node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="usage_facts")
     holder = models.UUIDField()
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
     gpu_count = models.PositiveSmallIntegerField()
-    paid_usd = models.DecimalField(max_digits=30, decimal_places=9)
+    charged_usd = models.DecimalField(
+        max_digits=30, decimal_places=9, help_text="less what was paid back"
+    )
+    paid_usd = models.DecimalField(
+        max_digits=30, decimal_places=9, null=True, blank=True, help_text="empty: not counted yet"
+    )
 
     class Meta:
         constraints = [
@@ -24,6 +29,11 @@ class UsageFact(models.Model):
             models.CheckConstraint(
                 condition=Q(ended_at__gte=F("started_at")), name="usage_fact_forward"
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"], condition=Q(paid_usd__isnull=True), name="usage_fact_uncounted"
+            )
         ]
 
     def __str__(self) -> str:

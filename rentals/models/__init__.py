@@ -1,7 +1,7 @@
 """Quotes, pods and what is known of them."""
 
 from rentals.models.idempotency import IdempotentRequest
-from rentals.models.meter import PodMeter, ReadyInterval
+from rentals.models.meter import PaidUse, PodMeter, ReadyInterval
 from rentals.models.node_watch import NodeWatch
 from rentals.models.pod import Phase, Pod, PodPort, PodStatus
 from rentals.models.pod_event import PodEvent
@@ -13,6 +13,7 @@ from rentals.models.template import Template, TemplateStatus
 __all__ = [
     "IdempotentRequest",
     "NodeWatch",
+    "PaidUse",
     "Phase",
     "Pod",
     "PodEvent",

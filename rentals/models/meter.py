@@ -51,6 +51,23 @@ class PodMeter(models.Model):
         return f"meter of {self.pod_id}: {self.posted_usd} USD"
 
 
+class PaidUse(models.Model):
+    """What a renter's usage facts came to so far, and what of it was the renter's own money (docs/money.md)."""
+
+    renter_account = models.OneToOneField(
+        Account, on_delete=models.PROTECT, primary_key=True, related_name="+"
+    )
+    charged_usd = models.DecimalField(max_digits=30, decimal_places=9, default=0)
+    paid_usd = models.DecimalField(max_digits=30, decimal_places=9, default=0)
+
+    class Meta:
+        verbose_name = "paid use"
+        verbose_name_plural = "paid use"
+
+    def __str__(self) -> str:
+        return f"{self.paid_usd} of {self.charged_usd} USD"
+
+
 class ReadyInterval(models.Model):
     """One stretch of proven readiness, the evidence that a charge rests on."""
 

@@ -15,6 +15,8 @@ from rentals.reasons import Reason
 from rentals.services import metering
 
 KIND: Final = "refund"
+# Of the entry's key, before the pod's id.
+KEY: Final = "reclaimed-early:"
 
 
 def pay(pod: Pod, *, now: datetime) -> None:
@@ -56,7 +58,7 @@ def refunded_usd(pod: Pod) -> Decimal:
 
 
 def _key(pod: Pod) -> str:
-    return f"reclaimed-early:{pod.public_id}"
+    return f"{KEY}{pod.public_id}"
 
 
 def _mirrored(pod: Pod, *, since: datetime) -> list[Leg]:

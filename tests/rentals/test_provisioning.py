@@ -362,7 +362,7 @@ class TestWishes:
         assert interval.ended_at == pod.events.get(to_status="removing").occurred_at
         assert pod.receipt.charged_usd == meter_of(pod).posted_usd > 0
         assert set(ledger.trial_balance().values()) == {Decimal(0)}
-        assert UsageFact.objects.get().paid_usd == pod.receipt.charged_usd
+        assert UsageFact.objects.get().charged_usd == pod.receipt.charged_usd
 
     def test_removing_a_start_that_never_asked_for_a_container_needs_no_machine(
         self, alice: Principal, market_node: Node

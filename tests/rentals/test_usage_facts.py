@@ -1,13 +1,16 @@
-"""Paid use becomes facts for the market: by the hour while a pod runs, the rest at its end, never twice."""
+"""Use becomes facts for the market: by the hour while a pod runs, the rest at its end, never twice, and all that was charged."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from core.actors import PLATFORM
 from marketplace.models import UsageFact
-from rentals.models import Pod
-from rentals.services import meter, usage_facts
+from rentals.models import Pod, PodMeter, PodStatus
+from rentals.reasons import Reason
+from rentals.services import meter, metering, refunds, usage_facts
+from rentals.transitions import move
 from tests.factories.marketplace import NOON
 from tests.factories.pods import make_pod, make_ready
 
@@ -17,13 +20,21 @@ HOUR = timedelta(hours=1)
 
 def proven(pod: Pod, *, until: datetime) -> Pod:
     Pod.objects.filter(pk=pod.pk).update(last_proof_at=until)
+    metering.tick(now=until)
     pod.refresh_from_db()
     return pod
 
 
+def closed(pod: Pod, *, at: datetime) -> None:
+    meter.close_interval(pod, at=at, evidence="removed")
+    metering.tick(now=at)
+
+
 def facts() -> list[tuple[datetime, datetime, Decimal]]:
     return list(
-        UsageFact.objects.order_by("started_at").values_list("started_at", "ended_at", "paid_usd")
+        UsageFact.objects.order_by("started_at").values_list(
+            "started_at", "ended_at", "charged_usd"
+        )
     )
 
 
@@ -43,7 +54,7 @@ def test_the_end_adds_the_rest() -> None:
     usage_facts.record_running()
     proven(pod, until=NOON + HOUR * 3)
     usage_facts.record_running()
-    meter.close_interval(pod, at=NOON + HOUR * 3.5, evidence="removed")
+    closed(pod, at=NOON + HOUR * 3.5)
 
     assert [usage_facts.record_ended(pod.pk) for _ in range(2)] == [1, 0]
     assert facts() == [
@@ -57,21 +68,57 @@ def test_time_that_was_not_proven_is_nobodys_use() -> None:
     pod = proven(make_ready(make_pod()), until=NOON + HOUR)
     meter.close_interval(pod, at=NOON + HOUR, evidence="a silence")
     meter.open_interval(pod, at=NOON + HOUR * 5, evidence="SSH-2.0-OpenSSH_9.2")
-    meter.close_interval(pod, at=NOON + HOUR * 6, evidence="removed")
+    closed(pod, at=NOON + HOUR * 6)
 
     usage_facts.record_ended(pod.pk)
 
-    assert [fact[:2] for fact in facts()] == [
-        (NOON, NOON + HOUR),
-        (NOON + HOUR * 5, NOON + HOUR * 6),
+    assert facts() == [
+        (NOON, NOON + HOUR, Decimal(2)),
+        (NOON + HOUR * 5, NOON + HOUR * 6, Decimal(2)),
     ]
 
 
 def test_other_pods_are_left_alone() -> None:
     one, other = make_ready(make_pod()), make_ready(make_pod())
     for pod in (one, other):
-        meter.close_interval(pod, at=NOON + HOUR, evidence="removed")
+        closed(pod, at=NOON + HOUR)
 
     usage_facts.record_ended(one.pk)
 
     assert UsageFact.objects.get().holder == one.public_id
+
+
+def test_time_that_is_not_charged_yet_is_not_told() -> None:
+    pod = proven(make_ready(make_pod()), until=NOON + HOUR)
+    Pod.objects.filter(pk=pod.pk).update(last_proof_at=NOON + HOUR * 2)
+
+    usage_facts.record_running()
+
+    assert facts() == [(NOON, NOON + HOUR, Decimal(2))]
+
+
+def test_facts_come_to_the_charges_to_the_last_place() -> None:
+    pod = make_ready(make_pod(hourly_price_usd=Decimal("0.333333333")))
+    for minutes in (67, 131, 197):
+        proven(pod, until=NOON + timedelta(minutes=minutes, microseconds=7))
+        usage_facts.record_running()
+    closed(pod, at=NOON + timedelta(minutes=197, seconds=0.7))
+
+    usage_facts.record_ended(pod.pk)
+
+    assert sum(fact[2] for fact in facts()) == PodMeter.objects.get().posted_usd
+
+
+@pytest.mark.parametrize("after", [timedelta(0), timedelta(minutes=6)])
+def test_what_was_paid_back_was_not_charged(after: timedelta) -> None:
+    pod = proven(make_ready(make_pod()), until=NOON + HOUR)
+    usage_facts.record_running()
+    closed(pod, at=NOON + HOUR + after)
+    move(pod, to=PodStatus.REMOVING, reason=Reason.RECLAIMED_EARLY, actor=PLATFORM, now=NOON + HOUR)
+    refunds.pay(pod, now=NOON + HOUR)
+
+    assert [usage_facts.record_ended(pod.pk) for _ in range(2)] == [1, 0]
+
+    charged = PodMeter.objects.get().posted_usd - refunds.refunded_usd(pod)
+    assert refunds.refunded_usd(pod) > 0
+    assert sum(fact[2] for fact in facts()) == charged
