@@ -120,7 +120,10 @@ class WeightsSubmissionInline(ReadOnlyInline):
     """What was sent of a weighing, and what the chain said."""
 
     model = WeightsSubmission
-    fields = ["sent_at", "hotkey", "status", "answered_at", "answer"]
+    fields = [
+        *("sent_at", "hotkey", "status", "answered_at", "answer"),
+        *("uids", "weights", "min_allowed", "max_share"),
+    ]
     ordering = ["id"]
 
 

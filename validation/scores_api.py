@@ -32,6 +32,18 @@ class MachineScore(Schema):
     why_not: str
 
 
+class Submission(Schema):
+    """The latest try to set the vector on chain: as sent, fitted to what the subnet demanded, and the chain's answer."""
+
+    hotkey: str = Field(description="SS58 of the validator")
+    status: str
+    answer: str = Field(description="the chain's words, or the transaction's hash")
+    uids: list[int]
+    weights: list[int]
+    min_allowed: int | None = Field(description="places that the subnet wanted named")
+    max_share: int | None = Field(description="the most for one place, of 65,535")
+
+
 class Scores(Schema):
     """The scores at a block, the vector that follows, and what the chain said to it."""
 
@@ -43,8 +55,7 @@ class Scores(Schema):
     weights: list[int]
     machines: list[MachineScore]
     simulated: bool = Field(description="the chain, and so the emission, is a simulation")
-    submission: str = Field(description="what became of the vector; empty: not sent yet")
-    answer: str
+    submission: Submission | None = Field(description="null: not sent yet")
 
 
 @router.get("/scores/{block}", response=Scores, summary="Scores at a block, or the latest")
@@ -52,12 +63,10 @@ def scores(request: HttpRequest, block: str) -> dict[str, Any]:
     """Give the scores of a weighed block; ``latest`` is the newest."""
     weighing = weighings.find(block)
     data, result = weighings.scored(weighing)
-    sent = weighing.submissions.order_by("-pk").first()
     return {
         **as_json(data, result),
         "simulated": weighing.simulated,
-        "submission": sent.status if sent else "",
-        "answer": sent.answer if sent else "",
+        "submission": weighing.submissions.order_by("-pk").first(),
     }
 
 

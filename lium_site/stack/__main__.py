@@ -72,7 +72,7 @@ def _prove(arguments: list[str]) -> int:
 
 
 def _scores(arguments: list[str]) -> int:
-    """Recompute published scores; of the market that runs here, unless a file or an address is named."""
+    """Recompute published scores; of the market that runs here, unless a file or an address is named; a relative path is the caller's."""
     named = {"-h", "--help", "--from"} & set(arguments) or (
         arguments and not arguments[0].startswith("-")
     )
@@ -83,8 +83,9 @@ def _scores(arguments: list[str]) -> int:
                 "the market is not running. Start it, or name one: ./market scores --from URL"
             )
         arguments = ["--from", running.url, *arguments]
-    os.chdir(ROOT)
-    os.execv(sys.executable, [sys.executable, "-m", "validation.scoring", *arguments])
+    os.chdir(os.environ.get("MARKET_CALLED_FROM", ROOT))
+    # -P: whatever lies in the caller's folder is not imported.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "validation.scoring", *arguments])
 
 
 def _manage(arguments: list[str]) -> int:

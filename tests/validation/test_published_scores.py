@@ -12,9 +12,10 @@ from tests.factories.marketplace import make_node, make_provider
 from tests.factories.rates import price_is
 from tests.factories.validation import BUNDLE
 from tests.validation.test_weighing import HOTKEY, NOW, prove
-from validation.models import Proof, Verdict, Weighing
+from validation.models import Proof, Verdict, Weighing, WeightsSubmission
 from validation.scoring import __main__ as command
-from validation.scoring.data import decode
+from validation.scoring import published
+from validation.scoring.data import NotData, decode
 from validation.services import weighing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,7 +52,7 @@ class TestPage:
     def test_what_an_older_version_wrote_is_said_to_be_so(
         self, client: Client, weighed: Weighing
     ) -> None:
-        older = bytes(weighed.data).replace(b'"format":2', b'"format":1')
+        older = bytes(weighed.data).replace(b'"format":3', b'"format":2')
         Weighing.objects.update(data=older)
 
         assert client.get("/scores").status_code == 200
@@ -75,7 +76,8 @@ class TestApi:
 
         assert (body["block"], body["data_sha256"]) == (weighed.block, weighed.data_sha256)
         assert body["machines"][0]["price"] == "1"
-        assert body["submission"] == "refused"
+        assert body["submission"]["status"] == "refused"
+        assert body["submission"]["weights"] == weighed.weights
 
 
 class TestCommand:
@@ -88,13 +90,66 @@ class TestCommand:
         assert status == command.SAME
         assert json.loads(printed.out)["weights"] == weighed.weights
         assert "the same as published" in printed.err
+        assert "not set on chain (refused): NotRegistered" in printed.err
+        assert "the vector that was sent is the one that follows from the data" in printed.err
+
+    def test_finds_that_something_else_was_set_on_chain(
+        self, live_server: LiveServer, weighed: Weighing, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        WeightsSubmission.objects.update(uids=[1], weights=[65_535])
+
+        assert command.main(["--from", live_server.url]) == command.DIFFERENT
+        assert "is not the one that follows" in capsys.readouterr().err
+
+    def test_needs_nothing_but_what_was_downloaded(
+        self,
+        live_server: LiveServer,
+        weighed: Weighing,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        digest = decode(bytes(weighed.data)).machines[0].bundles[0]
+        Proof.objects.update(bundle=BUNDLE, bundle_sha256=digest)
+        folder = tmp_path / "saved"
+        saved = command.main(["--from", live_server.url, "--save", str(folder)])
+        monkeypatch.setattr(published, "_fetch", None)
+
+        again = command.main([str(folder)])
+
+        told = capsys.readouterr().err
+        assert (saved, again) == (command.SAME, command.DIFFERENT)
+        assert "1 bundles verified, 1 complaints" in told
+        assert (folder / "bundles" / f"{digest}.json").read_bytes() == BUNDLE
+
+    def test_a_folder_that_lacks_a_bundle_cannot_be_counted(
+        self, weighed: Weighing, client: Client, tmp_path: Path
+    ) -> None:
+        (tmp_path / "data.json").write_bytes(bytes(weighed.data))
+        (tmp_path / "result.json").write_bytes(client.get("/api/scores/latest").content)
+
+        assert command.main([str(tmp_path)]) == command.UNREADABLE
+
+    @pytest.mark.parametrize("name", ["../secret", "A" * 64, "a" * 63])
+    def test_a_name_that_is_no_digest_reaches_no_file(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(NotData):
+            published.Folder(tmp_path).bundle(name)
+
+    @pytest.mark.parametrize("told", [b"[]", b"{", b'{"block": 1, "submission": {"uids": 1}}'])
+    def test_a_result_that_is_none_is_named(
+        self, weighed: Weighing, tmp_path: Path, told: bytes
+    ) -> None:
+        (tmp_path / "data.json").write_bytes(bytes(weighed.data))
+        (tmp_path / "result.json").write_bytes(told)
+
+        assert command.main([str(tmp_path)]) == command.UNREADABLE
 
     def test_finds_a_vector_that_does_not_follow(
         self, live_server: LiveServer, weighed: Weighing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        published = json.dumps({"block": 1, "data_sha256": "", "uids": [1], "weights": [9]})
-        pages = [published.encode(), bytes(weighed.data)]
-        monkeypatch.setattr(command, "_fetch", lambda url: pages.pop(0))
+        told = json.dumps({"block": 1, "data_sha256": "", "uids": [1], "weights": [9]})
+        pages = [told.encode(), bytes(weighed.data)]
+        monkeypatch.setattr(published, "_fetch", lambda url: pages.pop(0))
 
         assert command.main(["--from", live_server.url]) == command.DIFFERENT
 

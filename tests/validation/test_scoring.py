@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validation.scoring.data import Data, Machine, NotData, Terms, decode, encode
+from validation.scoring.data import Data, Machine, NotData, Terms, Use, decode, encode
 from validation.scoring.scores import Score
 from validation.scoring.weights import MOST, vector, weigh
 
 DAY = 86_400
+UNTIL = 20_000 * DAY
 TERMS = Terms(
     idle_rate=Decimal("0.4"), fee_rate=Decimal("0.05"), burn_share=Decimal("0.1"), burn_uid=0
 )
@@ -26,12 +27,16 @@ def machine(**changes: object) -> Machine:
         "gpu_count": 8,
         "price_per_gpu_usd": Decimal(2),
         "passed": 24,
-        "rented_gpu_seconds": 0,
-        "paid_usd": Decimal(0),
+        "use": used(changes.pop("rented_gpu_seconds", 0), changes.pop("paid_usd", Decimal(0))),
         **changes,
     }
     bundles = [f"{number:064x}" for number in range(fields["passed"])]  # type: ignore[call-overload]
     return Machine(**{"bundles": bundles, **fields})  # type: ignore[arg-type]
+
+
+def used(gpu_seconds: object, paid_usd: object) -> tuple[Use, ...]:
+    """Put all use into one hour."""
+    return (Use(UNTIL - 3600, gpu_seconds, paid_usd),)  # type: ignore[arg-type]
 
 
 def data(*machines: Machine, emission: int = 1_000, terms: Terms = TERMS) -> Data:
@@ -39,6 +44,7 @@ def data(*machines: Machine, emission: int = 1_000, terms: Terms = TERMS) -> Dat
         netuid=51,
         block=7_200,
         block_hash="0x" + "ab" * 32,
+        until=UNTIL,
         window_seconds=DAY,
         emission_usd=Decimal(emission),
         terms=terms,
@@ -98,6 +104,13 @@ class TestTerms:
 
 
 class TestRentals:
+    def test_what_was_paid_back_counts_against_what_was_paid(self) -> None:
+        hours = (Use(UNTIL - 7200, 3600, Decimal(5)), Use(UNTIL - 3600, 3600, Decimal(-2)))
+
+        assert machine(use=hours).paid_usd == 3
+        assert machine(use=hours).rented_gpu_seconds == 7200
+        assert machine(use=hours[1:]).paid_usd == 0
+
     @pytest.mark.parametrize("passed", [0, 1, 24])
     def test_renting_from_oneself_never_pays(self, passed: int) -> None:
         """Whoever rents from oneself loses the fee; rented time earns no more than that, whatever the price."""
@@ -200,12 +213,15 @@ class TestPublished:
             b"[]",
             b"{}",
             b"[" * 100_000,
-            encode(data(machine())).replace(b'"format":2', b'"format":1'),
+            encode(data(machine())).replace(b'"format":3', b'"format":2'),
             encode(data(machine())).replace(b'"passed":24', b'"passed":-1'),
             encode(data(machine())).replace(b'"passed":24', b'"passed":23'),
             encode(data(machine())).replace(b'"passed":24', b'"passed":1.5'),
             encode(data(machine())).replace(b'"paid_usd":"0"', b'"paid_usd":"NaN"'),
             encode(data(machine())).replace(b'"paid_usd":"0"', b'"paid_usd":0'),
+            encode(data(machine())).replace(b'"at":1727996400', b'"at":1727996401'),
+            encode(data(machine())).replace(b'"at":1727996400', b'"at":1728000000'),
+            encode(data(machine(use=used(1, Decimal(1)) * 2))),
             encode(data(machine())).replace(b'"burn_share":"0.1"', b'"burn_share":"1.1"'),
         ],
     )

@@ -31,7 +31,7 @@ from validation.models import (
     Verdict,
     Weighing,
 )
-from validation.scoring.data import decode
+from validation.scoring.data import Use, decode
 from validation.scoring.weights import weigh
 from validation.services import metagraph, score_data, weighing
 from validation.services.score_data import Window
@@ -41,6 +41,7 @@ pytestmark = pytest.mark.django_db
 HOTKEY = Keypair.create_from_uri("//Bob").ss58_address
 NOW = clock.now()
 WINDOW = Window(NOW - timedelta(hours=24), NOW)
+FULL_HOUR = NOW.replace(minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture(autouse=True)
@@ -151,8 +152,49 @@ class TestData:
 
         (row,) = score_data.machines(WINDOW, simulated=True)
 
-        assert row.rented_gpu_seconds == 4 * 4 * 3600
-        assert row.paid_usd == Decimal(4)
+        # Parts of an hour are rounded down.
+        assert 0 <= 4 * 4 * 3600 - row.rented_gpu_seconds <= 2
+        assert 0 <= Decimal(4) - row.paid_usd < Decimal("1e-8")
+
+    def test_tells_of_use_by_the_hour_and_of_nobodys_rental(self) -> None:
+        node = machine()
+        prove(node, Verdict.PASS, ago=timedelta(hours=8))
+        begin = FULL_HOUR - timedelta(hours=6)
+        for gpus, minutes in ((2, 90), (1, 60)):
+            rent(node, ago=NOW - begin, minutes=minutes, gpus=gpus)
+
+        (row,) = score_data.machines(WINDOW, simulated=True)
+
+        at = int(begin.timestamp())
+        assert list(row.use) == [
+            Use(at, 3 * 3600, Decimal(2)),
+            Use(at + 3600, 3600, Decimal("0.5")),
+        ]
+
+    def test_what_is_not_counted_yet_is_not_told(self) -> None:
+        node = machine()
+        prove(node, Verdict.PASS, ago=timedelta(hours=8))
+        rent(node, ago=timedelta(hours=4), hours=1, paid_usd=None)
+        rent(node, ago=timedelta(hours=2), hours=1)
+
+        (row,) = score_data.machines(WINDOW, simulated=True)
+
+        assert 0 <= Decimal(1) - row.paid_usd < Decimal("1e-8")
+        assert 0 <= 4 * 3600 - row.rented_gpu_seconds <= 2
+
+    def test_what_was_paid_back_takes_no_time(self) -> None:
+        node = machine()
+        prove(node, Verdict.PASS, ago=timedelta(hours=8))
+        rent(node, ago=NOW - FULL_HOUR + timedelta(hours=2), hours=1)
+        rent(node, ago=NOW - FULL_HOUR + timedelta(hours=1), hours=0, paid_usd=Decimal("-0.25"))
+
+        (row,) = score_data.machines(WINDOW, simulated=True)
+
+        assert [(one.gpu_seconds, one.paid_usd) for one in row.use] == [
+            (4 * 3600, 1),
+            (0, Decimal("-0.25")),
+        ]
+        assert row.paid_usd == Decimal("0.75")
 
     def test_is_one_query_however_many_machines(
         self, django_assert_num_queries: DjangoAssertNumQueries
@@ -165,15 +207,20 @@ class TestData:
             assert len(score_data.machines(WINDOW, simulated=True)) == 5
 
 
-def rent(node: Node, *, ago: timedelta, hours: int) -> None:
-    """Let four GPUs be rented for a dollar an hour."""
+def rent(
+    node: Node, *, ago: timedelta, hours: int = 0, minutes: int = 0, gpus: int = 4, **fields: Any
+) -> None:
+    """Let GPUs be rented for a dollar an hour, all of it paid."""
+    lasted = timedelta(hours=hours, minutes=minutes)
+    usd = Decimal(lasted // timedelta(seconds=1)) / 3600
+    values = {"charged_usd": usd, "paid_usd": usd, **fields}
     UsageFact.objects.create(
         node_id=node.pk,
         holder=uuid4(),
         started_at=NOW - ago,
-        ended_at=NOW - ago + timedelta(hours=hours),
-        gpu_count=4,
-        paid_usd=Decimal(hours),
+        ended_at=NOW - ago + lasted,
+        gpu_count=gpus,
+        **values,
     )
 
 
@@ -201,6 +248,14 @@ class TestWeighing:
 
         assert weighing.weigh_if_due(now=NOW) is not None
         assert Weighing.objects.count() == LocalWeights.objects.count() == 2
+
+    def test_the_subnets_places_are_read_only_when_a_tempo_has_passed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        weighing.weigh_if_due(now=NOW)
+        monkeypatch.setattr(type(gateway()), "subnet", None)
+
+        assert weighing.weigh_if_due(now=NOW) is None
 
     def test_a_refusal_is_kept_in_the_chains_words_and_may_be_tried_again(self) -> None:
         prove(machine(), Verdict.PASS)

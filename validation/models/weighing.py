@@ -57,6 +57,12 @@ class WeightsSubmission(models.Model):
         models.PositiveIntegerField(), default=list, help_text="as sent: fitted to the subnet"
     )
     weights = ArrayField(models.PositiveIntegerField(), default=list)
+    min_allowed = models.PositiveIntegerField(
+        null=True, blank=True, help_text="places that the subnet wanted named then"
+    )
+    max_share = models.PositiveIntegerField(
+        null=True, blank=True, help_text="most for one place then, of 65,535"
+    )
     sent_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)
 

@@ -1,101 +1,112 @@
-"""Recompute published scores anywhere: `python -m validation.scoring --from URL --at BLOCK`, or with a file.
+"""Recompute published scores anywhere: `python -m validation.scoring --from URL --at BLOCK`, or from what was downloaded.
 
-Exits 0 where the result is the published one (or none was given to compare with), 1 where it differs, 2 where there is
-nothing that can be read.
+Exits 0 where the result, and the vector that was sent, are the published ones (or none was given to compare with),
+1 where they differ, 2 where there is nothing that can be read.
 """
 
 import argparse
 import json
 import sys
-import urllib.error
-import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from validation.scoring import published, setting
 from validation.scoring.counting import wrong_bundles
-from validation.scoring.data import MOST_BYTES, Data, NotData, decode
+from validation.scoring.data import Data, NotData, decode
+from validation.scoring.published import Source
 from validation.scoring.report import as_json, lines
-from validation.scoring.weights import weigh
+from validation.scoring.weights import Result, weigh
 
-SECONDS: Final = 30
 SAME, DIFFERENT, UNREADABLE = 0, 1, 2
 COMPARED: Final = ("data_sha256", "uids", "weights")
+EPILOG: Final = "Exit status: 0 the same as published, 1 it differs, 2 nothing can be read."
 
 
 def main(arguments: list[str]) -> int:
     """Recompute and print; give the exit status."""
     chosen = _parser().parse_args(arguments)
     try:
-        raw, published = _read(chosen)
-        data = decode(raw)
+        source = _source(chosen)
+        data = decode(source.data())
+        result = weigh(data)
+        print(json.dumps(as_json(data, result)) if chosen.json else "\n".join(lines(data, result)))
+        status = max(_compared(as_json(data, result), source.result()), _set(data, result, source))
+        if chosen.bundles or isinstance(source, published.Folder):
+            status = max(status, _counted(data, source))
+        if chosen.save:
+            _say(f"{published.save(source, data, chosen.save)} bundles saved in {chosen.save}")
     except (NotData, OSError, ValueError) as error:
-        print(f"scores: {error}", file=sys.stderr)
+        _say(f"scores: {error}")
         return UNREADABLE
-    result = weigh(data)
-    print(json.dumps(as_json(data, result)) if chosen.json else "\n".join(lines(data, result)))
-    status = _compared(as_json(data, result), published)
-    return max(status, _counted(data, chosen.url)) if chosen.bundles else status
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="scores", description="Recompute published scores.")
+    parser = argparse.ArgumentParser(
+        prog="scores", description="Recompute published scores.", epilog=EPILOG
+    )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("file", nargs="?", type=Path, help="published data, as it was downloaded")
+    source.add_argument(
+        "file", nargs="?", type=Path, help="data as downloaded, or a folder that --save filled"
+    )
     source.add_argument("--from", dest="url", help="a market's address; its result is compared")
     parser.add_argument("--at", default="latest", help="a block, or latest (default)")
     parser.add_argument(
-        "--bundles", action="store_true", help="with --from: verify and count every bundle, too"
+        "--bundles", action="store_true", help="verify and count every bundle, too; a folder always"
     )
+    parser.add_argument("--save", type=Path, metavar="FOLDER", help="download all of it to there")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
 
-def _read(chosen: argparse.Namespace) -> tuple[bytes, Any]:
-    if chosen.file:
-        if chosen.bundles:
-            raise NotData("--bundles needs --from: a file says nothing of where bundles are.")
-        return chosen.file.read_bytes()[: MOST_BYTES + 1], None
-    if urlsplit(chosen.url).scheme not in {"http", "https"}:
-        raise NotData(f"{chosen.url} is no address of a market: http://… or https://…")
-    address = f"{chosen.url.rstrip('/')}/api/scores"
-    published = json.loads(_fetch(f"{address}/{chosen.at}"))
-    return _fetch(f"{address}/{published['block']}/data"), published
+def _source(chosen: argparse.Namespace) -> Source:
+    if chosen.url:
+        return published.Market(chosen.url, at=chosen.at)
+    if chosen.file.is_dir():
+        return published.Folder(chosen.file)
+    if chosen.bundles or chosen.save:
+        raise NotData("--bundles and --save need --from: a file says nothing of where bundles are.")
+    return published.File(chosen.file)
 
 
-def _fetch(url: str) -> bytes:
-    try:
-        with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310
-            return bytes(answer.read(MOST_BYTES + 1))
-    except urllib.error.HTTPError as error:
-        raise NotData(f"{url} answered {error.code}: nothing is published there.") from error
+def _compared(computed: Mapping[str, Any], told: Mapping[str, Any] | None) -> int:
+    if told is None:
+        return SAME
+    differing = [name for name in COMPARED if computed[name] != told.get(name)]
+    if differing:
+        _say(f"scores: {', '.join(differing)} differ from what was published")
+        return DIFFERENT
+    _say("the same as published")
+    return SAME
 
 
-def _counted(data: Data, url: str) -> int:
-    """Fetch and verify every bundle that the data count."""
-    try:
-        wrong = list(
-            wrong_bundles(data, lambda digest: _fetch(f"{url.rstrip('/')}/api/bundles/{digest}"))
-        )
-    except (NotData, OSError) as error:
-        print(f"scores: {error}", file=sys.stderr)
-        return UNREADABLE
+def _set(data: Data, result: Result, source: Source) -> int:
+    """Say what was set on chain, and whether it is what the data come to."""
+    if (told := source.result()) is None:
+        return SAME
+    sent = setting.read_sent(told)
+    _say(setting.words(sent))
+    wrong = list(setting.differences(data, result, sent)) if sent else []
     for line in wrong:
-        print(f"scores: {line}", file=sys.stderr)
-    bundles = sum(len(machine.bundles) for machine in data.machines)
-    print(f"{bundles} bundles verified, {len(wrong)} complaints", file=sys.stderr)
+        _say(f"scores: {line}")
+    if sent and sent.vector.uids and not wrong:
+        _say("the vector that was sent is the one that follows from the data")
     return DIFFERENT if wrong else SAME
 
 
-def _compared(computed: Any, published: Any) -> int:
-    if published is None:
-        return SAME
-    differing = [name for name in COMPARED if computed[name] != published.get(name)]
-    if differing:
-        print(f"scores: {', '.join(differing)} differ from what was published", file=sys.stderr)
-        return DIFFERENT
-    print("the same as published", file=sys.stderr)
-    return SAME
+def _counted(data: Data, source: Source) -> int:
+    """Verify every bundle that the data count."""
+    wrong = list(wrong_bundles(data, source.bundle))
+    for line in wrong:
+        _say(f"scores: {line}")
+    bundles = sum(len(machine.bundles) for machine in data.machines)
+    _say(f"{bundles} bundles verified, {len(wrong)} complaints")
+    return DIFFERENT if wrong else SAME
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, Final
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 # More than any subnet holds; a hostile file ends here.
 MOST_MACHINES: Final = 100_000
 MOST_BYTES: Final = 64 << 20
+HOUR: Final = 3_600
 
 
 class NotData(ValueError):
     """The text is no published data of scores; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What renters used of a machine in one hour, all of them together, as far as it lies in the window.
+
+    ``at`` is the hour's beginning, in seconds since 1970 UTC; ``paid_usd`` is what they paid for it with their own money,
+    below zero where more was paid back.
+    """
+
+    at: int
+    gpu_seconds: int
+    paid_usd: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +40,7 @@ class Machine:
 
     ``passed`` counts the rounds of `Data.rounds` that it passed in their first sitting; ``bundles`` are the SHA-256 of
     those proofs, one each, so that anybody can count them. ``gpu_count`` is what its newest decided proof showed, 0 if
-    that one failed. ``paid_usd`` is what renters paid for ``rented_gpu_seconds``.
+    that one failed. ``use`` has the hours in which it was rented, in order.
     """
 
     node: str
@@ -34,9 +49,18 @@ class Machine:
     gpu_count: int
     price_per_gpu_usd: Decimal
     passed: int
-    rented_gpu_seconds: int
-    paid_usd: Decimal
+    use: Sequence[Use] = ()
     bundles: Sequence[str] = ()
+
+    @property
+    def rented_gpu_seconds(self) -> int:
+        """Give the rented GPU time of the window."""
+        return sum(hour.gpu_seconds for hour in self.use)
+
+    @property
+    def paid_usd(self) -> Decimal:
+        """Give what renters paid for it; nothing where more was paid back."""
+        return max(Decimal(0), sum((hour.paid_usd for hour in self.use), Decimal(0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +81,7 @@ class Terms:
 class Data:
     """Everything that a vector follows from.
 
-    ``emission_usd`` is what miners as a whole are given in the window, in USD; ``reference_prices`` are USD per GPU
+    The window is the ``window_seconds`` before ``until``, in seconds since 1970 UTC. ``emission_usd`` is what miners as a whole are given in the window, in USD; ``reference_prices`` are USD per GPU
     and hour by model; ``uids`` are the places of the hotkeys on the subnet; ``rounds`` are the blocks at which all idle
     machines were asked.
     """
@@ -65,6 +89,7 @@ class Data:
     netuid: int
     block: int
     block_hash: str
+    until: int
     window_seconds: int
     emission_usd: Decimal
     terms: Terms
@@ -112,6 +137,7 @@ def _data(body: Mapping[str, Any]) -> Data:
         netuid=_natural(body["netuid"]),
         block=_natural(body["block"]),
         block_hash=str(body["block_hash"]),
+        until=_natural(body["until"]),
         window_seconds=_natural(body["window_seconds"]),
         emission_usd=_decimal(body["emission_usd"]),
         terms=Terms(
@@ -125,11 +151,17 @@ def _data(body: Mapping[str, Any]) -> Data:
         },
         uids={str(hotkey): _natural(uid) for hotkey, uid in body["uids"].items()},
         rounds=tuple(_natural(block) for block in body["rounds"]),
-        machines=[_machine(machine) for machine in body["machines"]],
+        machines=[_machine(machine, _hours(body)) for machine in body["machines"]],
     )
 
 
-def _machine(body: Mapping[str, Any]) -> Machine:
+def _hours(body: Mapping[str, Any]) -> range:
+    """Give the beginnings of the hours that touch the window."""
+    until, since = body["until"], body["until"] - body["window_seconds"]
+    return range(since - since % HOUR, until, HOUR)
+
+
+def _machine(body: Mapping[str, Any], hours: range) -> Machine:
     passed, bundles = _natural(body["passed"]), tuple(str(one) for one in body["bundles"])
     if len(set(bundles)) != passed:
         raise NotData(f"{len(set(bundles))} bundles do not show {passed} passed proofs.")
@@ -140,10 +172,21 @@ def _machine(body: Mapping[str, Any]) -> Machine:
         gpu_count=_natural(body["gpu_count"]),
         price_per_gpu_usd=_decimal(body["price_per_gpu_usd"]),
         passed=passed,
-        rented_gpu_seconds=_natural(body["rented_gpu_seconds"]),
-        paid_usd=_decimal(body["paid_usd"]),
+        use=_use(body["use"], hours),
         bundles=bundles,
     )
+
+
+def _use(body: Sequence[Mapping[str, Any]], hours: range) -> tuple[Use, ...]:
+    use = tuple(
+        Use(_natural(one["at"]), _natural(one["gpu_seconds"]), _amount(one["paid_usd"]))
+        for one in body
+    )
+    if any(one.at not in hours for one in use):
+        raise NotData("An hour of use is not of the window.")
+    if any(before.at >= after.at for before, after in pairwise(use)):
+        raise NotData("Hours of use are in order, each once.")
+    return use
 
 
 def _natural(value: object) -> int:
@@ -153,9 +196,16 @@ def _natural(value: object) -> int:
 
 
 def _decimal(value: object) -> Decimal:
+    number = _amount(value)
+    if number < 0:
+        raise NotData(f"{value!r} is below zero.")
+    return number
+
+
+def _amount(value: object) -> Decimal:
     number = Decimal(value) if isinstance(value, str) and len(value) <= 64 else None
-    if number is None or not number.is_finite() or not 0 <= number < 10**21:
-        raise NotData(f"{value!r} is no amount: a plain decimal in a string, zero or more.")
+    if number is None or not number.is_finite() or abs(number) >= 10**21:
+        raise NotData(f"{value!r} is no amount: a plain decimal in a string.")
     return number
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from validation.scoring.data import Machine
+from validation.scoring.data import Machine, Use
 
 # Rounds are counted once they are over, first sitting and all.
 OVER_AFTER: Final = timedelta(minutes=10)
@@ -17,8 +17,9 @@ SELECT beacon_number FROM validation_round WHERE started_at > %(since)s - %(over
 ORDER BY beacon_number
 """
 # Of each machine: the rounds of the window that it passed in their first sitting, what its newest decided proof showed,
-# and paid use cut to the window. A proof that somebody asked for counts for no round: it was asked of one machine alone.
-# A simulated proof counts on a simulated chain alone.
+# and its use, cut to the window, of all renters together by the hour. A proof that somebody asked for counts for no
+# round: it was asked of one machine alone. A simulated proof counts on a simulated chain alone. Use of which nobody has
+# counted yet what was paid is not known, and is left to the next window.
 MACHINES: Final = """
 WITH asked AS (
     SELECT proof.node_id,
@@ -28,16 +29,23 @@ WITH asked AS (
     WHERE round.started_at > %(since)s - %(over)s AND round.started_at <= %(until)s - %(over)s
     AND purpose = 'sweep' AND (NOT simulated OR %(simulated)s)
     GROUP BY proof.node_id
-), used AS (
-    SELECT node_id,
-        sum(gpu_count * extract(epoch FROM cut)) AS gpu_seconds,
-        sum(paid_usd * coalesce(extract(epoch FROM cut) / nullif(extract(epoch FROM whole), 0), 1)) AS paid_usd
+), hours AS (
+    SELECT node_id, extract(epoch FROM hour)::bigint AS at, floor(sum(gpu_count * extract(epoch FROM part))) AS gpu_seconds,
+        round(floor(sum(coalesce(paid_usd * extract(epoch FROM part) / nullif(extract(epoch FROM whole), 0), paid_usd)) * 1e9) / 1e9, 9)
+        AS paid_usd
     FROM (
-        SELECT node_id, gpu_count, paid_usd, ended_at - started_at AS whole,
-            least(ended_at, %(until)s) - greatest(started_at, %(since)s) AS cut
-        FROM marketplace_usagefact WHERE ended_at > %(since)s AND started_at < %(until)s
+        SELECT node_id, gpu_count, paid_usd, hour, ended_at - started_at AS whole,
+            least(ended_at, %(until)s, hour + interval '1 hour') - greatest(started_at, %(since)s, hour) AS part
+        FROM marketplace_usagefact, generate_series(
+            date_trunc('hour', greatest(started_at, %(since)s), 'UTC'), least(ended_at, %(until)s), interval '1 hour'
+        ) hour
+        WHERE ended_at > %(since)s AND started_at < %(until)s AND paid_usd IS NOT NULL
     ) fact
-    GROUP BY node_id
+    WHERE part > interval '0' OR whole = interval '0'
+    GROUP BY node_id, hour
+), used AS (
+    SELECT node_id, json_agg(json_build_array(at, gpu_seconds, paid_usd::text) ORDER BY at) AS use
+    FROM hours GROUP BY node_id
 ), newest AS (
     SELECT DISTINCT ON (node_id) node_id, gpu_model_id,
         CASE verdict WHEN 'pass' THEN gpu_count ELSE 0 END AS gpu_count
@@ -48,8 +56,7 @@ WITH asked AS (
     ORDER BY node_id, id DESC
 )
 SELECT node.public_id, coalesce(provider.hotkey, ''), model.name, newest.gpu_count, node.price_per_gpu_usd,
-    coalesce(asked.passed, 0), floor(coalesce(used.gpu_seconds, 0)), round(coalesce(used.paid_usd, 0), 9),
-    coalesce(asked.bundles, ARRAY[]::varchar[])
+    coalesce(asked.passed, 0), coalesce(used.use, '[]'), coalesce(asked.bundles, ARRAY[]::varchar[])
 FROM newest
 JOIN marketplace_node node ON node.id = newest.node_id
 JOIN marketplace_provider provider ON provider.id = node.provider_id
@@ -101,7 +108,7 @@ def _bounds(window: Window) -> Mapping[str, Any]:
 
 
 def _machine(row: tuple[Any, ...]) -> Machine:
-    node, hotkey, model, gpus, price, passed, rented, paid, bundles = row
+    node, hotkey, model, gpus, price, passed, use, bundles = row
     return Machine(
         node=str(node),
         hotkey=hotkey,
@@ -109,8 +116,7 @@ def _machine(row: tuple[Any, ...]) -> Machine:
         gpu_count=gpus,
         price_per_gpu_usd=price,
         passed=passed,
-        rented_gpu_seconds=int(rented),
-        paid_usd=paid,
+        use=tuple(Use(at, int(gpu_seconds), Decimal(paid)) for at, gpu_seconds, paid in use),
         bundles=tuple(bundles),
     )
 

@@ -27,6 +27,10 @@ from validation.services.score_data import Window
 
 log = structlog.get_logger(__name__)
 ANSWER_CHARACTERS: Final = 500
+ANSWERED: Final = [
+    *("status", "answer", "answered_at"),
+    *("uids", "weights", "min_allowed", "max_share"),
+]
 TRY_AGAIN_AFTER: Final = timedelta(minutes=10)
 
 
@@ -45,21 +49,21 @@ def weigh_if_due(*, now: datetime) -> Weighing | None:
 
     :raises ChainUnavailable: the chain does not answer. :raises RateUnavailable: nobody tells what TAO is worth.
     """
-    chain = gateway()
-    subnet = chain.subnet(settings.MARKET_NETUID)
+    chain, netuid = gateway(), settings.MARKET_NETUID
     head = chain.heads().finalized
-    last = Weighing.objects.filter(netuid=subnet.netuid).order_by("-block").first()
-    if last is not None and head < last.block + subnet.tempo:
+    last = Weighing.objects.filter(netuid=netuid).defer("data").order_by("-block").first()
+    # The tempo is one number; the subnet is every place of it, and is read only for a vector.
+    if last is not None and head < last.block + chain.hyperparameters(netuid).tempo:
         _try_again(last, chain, now=now)
         return None
-    weighing = weigh_now(chain, subnet, chain.block(head), now=now)
+    weighing = weigh_now(chain, chain.subnet(netuid), chain.block(head), now=now)
     submit(weighing, chain, now=now)
     return weighing
 
 
 def weigh_now(chain: ChainGateway, subnet: Subnet, block: Block, *, now: datetime) -> Weighing:
     """Compute and keep the scores of the window that ends at a block; the first result of a block stays."""
-    window = Window(block.at - settings.MARKET_SCORE_WINDOW, block.at)
+    window = _window(block)
     data = _data(chain, subnet, block, window, now=now)
     vector = weigh(data).vector
     weighing, _ = Weighing.objects.get_or_create(
@@ -92,7 +96,7 @@ def submit(weighing: Weighing, chain: ChainGateway, *, now: datetime) -> Weights
         )
     submission.status, answer = _sent(submission, chain, key)
     submission.answer, submission.answered_at = answer[:ANSWER_CHARACTERS], clock.now()
-    submission.save(update_fields=["status", "answer", "answered_at", "uids", "weights"])
+    submission.save(update_fields=ANSWERED)
     log.info("weights.sent", block=weighing.block, status=submission.status, answer=answer)
     return submission
 
@@ -112,11 +116,10 @@ def preview(*, now: datetime) -> Preview:
     chain = gateway()
     subnet = chain.subnet(settings.MARKET_NETUID)
     block = chain.block(chain.heads().finalized)
-    window = Window(block.at - settings.MARKET_SCORE_WINDOW, block.at)
-    data = _data(chain, subnet, block, window, now=now)
+    data = _data(chain, subnet, block, _window(block), now=now)
     result = weigh(data)
     try:
-        return Preview(data, result, _fitted(chain, data, result.vector))
+        return Preview(data, result, _fitted(data, result.vector, _demands(chain, data.netuid)))
     except Unfit as error:
         return Preview(data, result, None, str(error))
 
@@ -126,9 +129,10 @@ def _sent(
 ) -> tuple[SubmissionStatus, str]:
     weighing = submission.weighing
     try:
-        vector = _fitted(
-            chain, decode(bytes(weighing.data)), Vector(weighing.uids, weighing.weights)
-        )
+        demands = _demands(chain, weighing.netuid)
+        submission.min_allowed, submission.max_share = demands.min_allowed, demands.max_share
+        computed = Vector(weighing.uids, weighing.weights)
+        vector = _fitted(decode(bytes(weighing.data)), computed, demands)
         submission.uids, submission.weights = list(vector.uids), list(vector.weights)
         taken = chain.set_weights(
             signer=key, netuid=weighing.netuid, uids=vector.uids, weights=vector.weights
@@ -142,14 +146,19 @@ def _sent(
     return SubmissionStatus.ACCEPTED, taken
 
 
-def _fitted(chain: ChainGateway, data: Data, vector: Vector) -> Vector:
-    demands = chain.hyperparameters(data.netuid)
-    return fit(
-        vector,
-        Demands(demands.min_allowed_weights, demands.max_weights_limit),
-        burn_uid=data.terms.burn_uid,
-        places=data.uids.values(),
-    )
+def _demands(chain: ChainGateway, netuid: int) -> Demands:
+    told = chain.hyperparameters(netuid)
+    return Demands(told.min_allowed_weights, told.max_weights_limit)
+
+
+def _fitted(data: Data, vector: Vector, demands: Demands) -> Vector:
+    return fit(vector, demands, burn_uid=data.terms.burn_uid, places=data.uids.values())
+
+
+def _window(block: Block) -> Window:
+    """Give the window that ends at a block, in whole seconds, as it is published."""
+    until = block.at.replace(microsecond=0)
+    return Window(until - settings.MARKET_SCORE_WINDOW, until)
 
 
 def _data(
@@ -162,6 +171,7 @@ def _data(
         netuid=subnet.netuid,
         block=block.number,
         block_hash=block.hash,
+        until=int(window.until.timestamp()),
         window_seconds=window.seconds,
         emission_usd=emission.quantize(Decimal("1e-9")),
         terms=Terms(
