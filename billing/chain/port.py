@@ -89,6 +89,7 @@ class StakeTransfer:
 class Outcome:
     """What became of a signed extrinsic in a block: its signer paid ``fee_rao`` even where it ``failed``.
 
+    ``fee_rao`` is all that the chain took: its fee, and what it burnt where too little was left to keep the account.
     ``failed`` is the chain's own word for why, empty for a success. ``nonce`` is the one that it used up, None where
     the chain does not tell: whatever else was signed with it can never come.
     """

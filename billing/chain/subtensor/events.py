@@ -1,5 +1,6 @@
 """What happened in a block, from its events: transfers, stake transfers and what became of each signed extrinsic."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,17 +85,21 @@ def _outcomes(
     runtime: Runtime, records: list[Any], extrinsics: Sequence[bytes], hashes: Sequence[str]
 ) -> list[Outcome]:
     fees, failures = {}, {}
+    burnt: defaultdict[tuple[int, str], int] = defaultdict(int)
     for record in records:
         if (paid := _fields(record, "TransactionPayment", "TransactionFeePaid")) is not None:
             fees[record["extrinsic_idx"]] = int(paid["actual_fee"])
         if (failed := _fields(record, "System", "ExtrinsicFailed")) is not None:
             failures[record["extrinsic_idx"]] = runtime.error_name(failed["dispatch_error"])
+        # What is too little to keep an account alive goes with it.
+        if (lost := _fields(record, "Balances", "DustLost")) is not None:
+            burnt[record["extrinsic_idx"], lost["account"]] += int(lost["amount"])
     signed = ((place, runtime.signature(body)) for place, body in enumerate(extrinsics))
     return [
         Outcome(
             extrinsic_hash=hashes[place],
             signer=signature.signer,
-            fee_rao=fees.get(place, 0),
+            fee_rao=fees.get(place, 0) + burnt[place, signature.signer],
             failed=failures.get(place, ""),
             nonce=signature.nonce,
         )

@@ -183,6 +183,21 @@ class TestTransfers:
         assert side.gateway.balance(bob.ss58_address) == 0
         assert side.gateway.balance(poor.ss58_address) == 0
 
+    def test_that_empty_an_address_tell_all_that_the_chain_took(self, side: Side) -> None:
+        bob, charlie, start = somebody(), somebody(), side.gateway.heads().finalized
+        sent(side, to=bob, rao=TAO)
+        side.finalize()
+
+        # As much as a sweep takes: the fee is smaller, and what is left keeps no account alive.
+        rao = TAO - side.gateway.transfer_fee()
+        signed = side.gateway.sign_transfer(signer=bob, to=charlie.ss58_address, rao=rao)
+        side.gateway.submit(signed)
+        side.finalize()
+
+        [outcome] = outcomes(read(side, after=start), signed)
+        assert side.gateway.balance(charlie.ss58_address) == rao
+        assert side.gateway.balance(bob.ss58_address) == TAO - rao - outcome.fee_rao == 0
+
     def test_that_are_real_lapse(self, side: Side) -> None:
         signed = side.gateway.sign_transfer(signer=ALICE, to=somebody().ss58_address, rao=TAO)
 
