@@ -140,6 +140,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "account/webhooks/<webhook_id>/delete"): mine(PAGE),
     ("GET", "provide/account"): mine(PAGE),
     ("POST", "provide/account"): mine(PAGE),
+    ("POST", "provide/account/name"): mine(PAGE, {"name": "Northern GPUs"}),
     # proofs
     ("GET", "proofs"): Rule(ANYONE),
     ("GET", "proofs/bands"): Rule(ANYONE),

@@ -162,6 +162,17 @@ class WebhookForm(Prefixed):
         self.fields["kinds"].choices = list(choices.items())  # type: ignore[attr-defined]
 
 
+class NameForm(Prefixed):
+    """By what name a provider is read beside its machines."""
+
+    name = forms.CharField(
+        label="Public name",
+        required=False,
+        max_length=40,
+        help_text="Everybody reads it beside your machines. Empty: a neutral one.",
+    )
+
+
 class MailForm(Prefixed):
     """Which events come by mail."""
 

@@ -7,12 +7,13 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core import clock
+from core.errors import Invalid
 from marketplace.console import doors
-from marketplace.console.forms import FollowForm, MailForm
-from marketplace.models import Notice
+from marketplace.console.forms import FollowForm, MailForm, NameForm
+from marketplace.models import Notice, Provider
 from marketplace.selectors import demand
 from marketplace.services import providers, webhooks
 
@@ -56,16 +57,54 @@ def provider_demand(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def provider_account(request: HttpRequest) -> HttpResponse:
-    """Show by what keys the provider is known, and choose what comes by mail."""
+    """Show by what name and keys the provider is known, and choose what comes by mail."""
     asking = doors.principal(request)
     provider = doors.provider_for(asking)
-    chosen = {"kinds": webhooks.mail_kinds(provider)}
+    if request.method != "POST":
+        return _account(request, provider)
     # An empty choice is a choice: it comes as a form without any kind.
-    form = MailForm(request.POST if request.method == "POST" else None, initial=chosen)
-    if request.method == "POST" and form.is_valid():
-        kinds = form.cleaned_data["kinds"]
-        webhooks.choose_mail(principal=asking, provider=provider, kinds=kinds, now=clock.now())
-        messages.success(request, "Saved." if kinds else "Saved: nothing comes by mail.")
-        return redirect("provider_account")
-    context = {"provider": provider, "form": form, "owner": asking.workspace.owner}
-    return render(request, "provide/account.html", context, status=422 if form.errors else 200)
+    form = MailForm(request.POST)
+    if not form.is_valid():
+        return _account(request, provider, mail=form)
+    kinds = form.cleaned_data["kinds"]
+    webhooks.choose_mail(principal=asking, provider=provider, kinds=kinds, now=clock.now())
+    messages.success(request, "Saved." if kinds else "Saved: nothing comes by mail.")
+    return redirect("provider_account")
+
+
+@never_cache
+@login_required
+@require_POST
+def provider_name(request: HttpRequest) -> HttpResponse:
+    """Change the name that everybody reads."""
+    asking = doors.principal(request)
+    provider = doors.provider_for(asking)
+    form = NameForm(request.POST)
+    if not form.is_valid():
+        return _account(request, provider, name=form)
+    try:
+        providers.rename(
+            principal=asking, provider=provider, name=form.cleaned_data["name"], now=clock.now()
+        )
+    except Invalid as error:
+        form.add_error("name", f"{error.message} {error.hint}")
+        return _account(request, provider, name=form)
+    messages.success(request, f"Your machines are offered by {provider.name} from now on.")
+    return redirect("provider_account")
+
+
+def _account(
+    request: HttpRequest,
+    provider: Provider,
+    *,
+    mail: MailForm | None = None,
+    name: NameForm | None = None,
+) -> HttpResponse:
+    context = {
+        "provider": provider,
+        "owner": doors.principal(request).workspace.owner,
+        "form": mail or MailForm(initial={"kinds": webhooks.mail_kinds(provider)}),
+        "name_form": name or NameForm(initial={"name": provider.name}),
+    }
+    status = 422 if mail or name else 200
+    return render(request, "provide/account.html", context, status=status)

@@ -31,4 +31,5 @@ urlpatterns = [
     path(f"{WEBHOOK}/enable", webhook_views.webhook_enable, name="webhook_enable"),
     path(f"{WEBHOOK}/delete", webhook_views.webhook_delete, name="webhook_delete"),
     path("account", telling.provider_account, name="provider_account"),
+    path("account/name", telling.provider_name, name="provider_name"),
 ]

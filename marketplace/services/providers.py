@@ -1,8 +1,10 @@
 """Who provides machines: a workspace's provider, made when it is first needed, and where it is paid."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import uuid4
+from typing import Final
+from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 
@@ -10,12 +12,13 @@ from accounts import limits
 from accounts.models import Hotkey
 from accounts.principal import Principal
 from accounts.services import audit, challenges
-from core.errors import Conflict, NotFound
-from core.huid import huid
+from core.errors import Conflict, Invalid, NotFound
 from marketplace.machine.keys import generate_keypair
 from marketplace.models import Provider
 from marketplace.selectors import resolve
 from marketplace.services import machines
+
+NAME: Final = re.compile(r"[\w.,'&+-][\w .,'&+-]{0,38}[\w.,'&+-]")
 
 
 def find_provider(principal: Principal) -> Provider | None:
@@ -31,6 +34,30 @@ def provider_of(principal: Principal, *, now: datetime) -> Provider:
     provider = find_provider(principal) or _create(principal, now=now)
     if provider.hotkey is None:
         _take_hotkey(provider)
+    return provider
+
+
+def neutral_name(public_id: UUID) -> str:
+    """Give the name of a provider who chose none: nobody is named on the market by what they typed elsewhere."""
+    return f"provider-{public_id.hex[:6]}"
+
+
+def rename(*, principal: Principal, provider: Provider, name: str, now: datetime) -> Provider:
+    """Change the name that everybody reads beside the provider's machines; none is the neutral one.
+
+    :raises Invalid: it is no name, or an e-mail address.
+    """
+    chosen = " ".join(name.split()) or neutral_name(provider.public_id)
+    if not NAME.fullmatch(chosen):
+        raise Invalid(
+            "A public name is 2 to 40 letters, digits, spaces and signs of .,'&+- only.",
+            hint="An e-mail address is none: everybody would read it.",
+        )
+    with transaction.atomic():
+        before, provider.name = provider.name, chosen
+        provider.save(update_fields=["name"])
+        if before != chosen:
+            _record(principal, provider, "provider.rename", now=now, name=chosen)
     return provider
 
 
@@ -111,8 +138,7 @@ def _create(principal: Principal, *, now: datetime) -> Provider:
     public_id = uuid4()
     provider = Provider(
         public_id=public_id,
-        # A name that was chosen to be seen: an e-mail address is not told in parts either.
-        name=principal.user.name or huid(public_id),
+        name=neutral_name(public_id),
         workspace=principal.workspace,
         ssh_public_key=public,
     )

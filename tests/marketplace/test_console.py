@@ -411,6 +411,20 @@ def test_what_comes_by_mail_is_chosen(bob: Person, provider: Provider) -> None:
     assert "checked" not in bob.browser.get(page).content.decode()
 
 
+def test_the_public_name_is_chosen_on_the_account_page(bob: Person, provider: Provider) -> None:
+    page = reverse("provider_name")
+
+    assert bob.browser.post(page, {"name": "Northern GPUs"}).status_code == 302
+    refused = bob.browser.post(page, {"name": "bob@example.com"})
+
+    provider.refresh_from_db()
+    assert provider.name == "Northern GPUs"
+    assert refused.status_code == 422
+    text = refused.content.decode()
+    assert "An e-mail address is none" in text
+    assert 'value="bob@example.com"' in text
+
+
 def test_demand_is_followed(bob: Person, provider: Provider) -> None:
     gpu = make_gpu_model()
 

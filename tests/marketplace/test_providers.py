@@ -1,15 +1,16 @@
 """A workspace's provider: made once, with a key of its own, paid to a coldkey that was proven."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 from bittensor_core import Keypair
+from django.apps import apps
 
 from accounts.models import AuditEvent, Hotkey, Workspace
 from accounts.services import challenges
 from accounts.services.challenges import BadSignature
-from core.errors import Conflict, NotFound
-from core.huid import huid
+from core.errors import Conflict, Invalid, NotFound
 from marketplace.machine.keys import load_private_key
 from marketplace.models import Provider
 from marketplace.services import providers
@@ -27,7 +28,7 @@ def test_a_provider_is_made_when_it_is_first_needed(bob: Person) -> None:
 
     assert providers.provider_of(bob.principal, now=NOON) == provider
     assert providers.find_provider(bob.principal) == provider
-    assert (provider.name, provider.workspace) == ("Bob", bob.workspace)
+    assert provider.workspace == bob.workspace
     assert AuditEvent.objects.filter(action="provider.create").count() == 1
 
 
@@ -39,15 +40,29 @@ def test_a_team_provides_nothing(bob: Person) -> None:
     assert not Provider.objects.exists()
 
 
-def test_a_mail_address_is_no_name_for_a_provider(bob: Person) -> None:
-    bob.user.name = ""
-    bob.user.save()
-
+def test_nobody_is_named_on_the_market_by_what_they_typed_elsewhere(bob: Person) -> None:
     provider = providers.provider_of(bob.principal, now=NOON)
 
     assert bob.user.email
     assert bob.user.email.split("@")[0] not in provider.name
-    assert provider.name == huid(provider.public_id)
+    assert provider.name == f"provider-{provider.public_id.hex[:6]}"
+
+
+def test_a_public_name_is_chosen_and_given_up(bob: Person) -> None:
+    provider = providers.provider_of(bob.principal, now=NOON)
+
+    def rename(name: str) -> str:
+        providers.rename(principal=bob.principal, provider=provider, name=name, now=NOON)
+        return Provider.objects.get(pk=provider.pk).name
+
+    assert rename("  Bob\u2019s  GPUs ".replace("\u2019", "'")) == "Bob's GPUs"
+    assert AuditEvent.objects.get(action="provider.rename").summary["result"] == {
+        "name": "Bob's GPUs"
+    }
+    for wrong in ("bob@example.com", "x", "a\u202eb", "<b>", "a" * 41):
+        with pytest.raises(Invalid):
+            rename(wrong)
+    assert rename("") == providers.neutral_name(provider.public_id)
 
 
 def test_each_provider_has_a_key_pair_of_its_own(bob: Person, charlie: Person) -> None:
@@ -115,3 +130,21 @@ def test_opting_out_waits_until_the_machines_are_gone(bob: Person) -> None:
 
     provider.refresh_from_db()
     assert not provider.opted_in
+
+
+def test_names_that_were_parts_of_an_email_address_are_replaced(
+    bob: Person, charlie: Person
+) -> None:
+    migration = import_module("marketplace.migrations.0006_neutral_provider_names")
+    assert bob.user.email
+    theirs, fine = (providers.provider_of(who.principal, now=NOON) for who in (bob, charlie))
+    for provider, name in ((theirs, bob.user.email.split("@")[0].title()), (fine, "Northern GPUs")):
+        Provider.objects.filter(pk=provider.pk).update(name=name)
+
+    for _ in range(2):
+        migration.rename(apps, None)
+
+    theirs.refresh_from_db()
+    fine.refresh_from_db()
+    assert theirs.name == providers.neutral_name(theirs.public_id)
+    assert fine.name == "Northern GPUs"
