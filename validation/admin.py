@@ -102,9 +102,9 @@ class CardSampleAdmin(ReadOnlyAdmin):
 class BandAdmin(ReadOnlyAdmin):
     """Bands, every version."""
 
-    list_display = ["gpu_model", "shape", "version", "shadow", "fill_median_us", "sweep_median_us", "sample_count", "machine_count", "published_at"]  # fmt: skip
+    list_display = ["gpu_model", "shape", "version", "shadow", "met_by", "fill_median_us", "sweep_median_us", "sample_count", "machine_count", "published_at"]  # fmt: skip
     list_filter = ["shadow", "simulated"]
-    list_select_related = ["gpu_model"]
+    list_select_related = ["gpu_model", "met_by"]
     ordering = ["-pk"]
 
 

@@ -68,7 +68,8 @@ class BandOut(Schema):
     shape: str
     version: int
     simulated: bool
-    shadow: bool = Field(description="too few samples: nobody is held to it")
+    shadow: bool = Field(description="nobody is held to it: too few samples, or a cheaper model")
+    met_by: str | None = Field(description="a cheaper model whose cards could meet it")
     fill_median_us: int
     fill_mad_us: int
     sweep_median_us: int
@@ -129,7 +130,9 @@ def try_out(one: ProofTry) -> dict[str, Any]:
 def band_out(band: Band) -> dict[str, Any]:
     """Shape a band for the API."""
     plain = {name: getattr(band, name) for name in BandOut.model_fields if name != "gpu_model"}
-    return {**plain, "gpu_model": band.gpu_model.name, "published_at": iso(band.published_at)}
+    met_by = band.met_by.name if band.met_by else None
+    shaped = {"gpu_model": band.gpu_model.name, "met_by": met_by}
+    return {**plain, **shaped, "published_at": iso(band.published_at)}
 
 
 def _seconds(microseconds: int | None) -> float | None:

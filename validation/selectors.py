@@ -151,6 +151,6 @@ def next_round_at() -> datetime | None:
 
 def newest_bands() -> list[Band]:
     """List the newest version of each band."""
-    rows = Band.objects.select_related("gpu_model")
+    rows = Band.objects.select_related("gpu_model", "met_by")
     newest = rows.order_by("gpu_model", "shape", "-version").distinct("gpu_model", "shape")
     return sorted(newest, key=lambda band: (band.simulated, band.gpu_model.name, band.shape))

@@ -14,12 +14,16 @@ _number = count(1)
 
 
 def make_gpu_model(
-    name: str = "NVIDIA H100 80GB HBM3", short_name: str = "H100", memory_mib: int = 81559
+    name: str = "NVIDIA H100 80GB HBM3",
+    short_name: str = "H100",
+    memory_mib: int = 81559,
+    secure_price_usd: Decimal | None = None,
 ) -> GpuModel:
     """Make a GPU of the catalogue, or find it."""
     fields = {
         "short_name": short_name,
         "memory_mib": memory_mib,
+        "secure_price_usd": secure_price_usd,
         "aliases": spellings(name, short_name),
     }
     return GpuModel.objects.get_or_create(name=name, defaults=fields)[0]

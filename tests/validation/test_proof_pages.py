@@ -10,7 +10,7 @@ from django.urls import reverse
 from core.errors import RateLimited
 from marketplace.models import Node
 from tests.factories.accounts import Person
-from tests.factories.marketplace import NOON, make_node
+from tests.factories.marketplace import NOON, make_gpu_model, make_node
 from tests.factories.portal import provider_of
 from tests.factories.validation import BUNDLE, make_proof, make_try
 from validation import selectors
@@ -170,8 +170,27 @@ def test_the_bands_say_what_they_rest_on(client: Client) -> None:
     page = client.get("/proofs/bands").content.decode()
 
     assert "Shadow" in page
+    assert "too few samples" in page
     assert "1.000 s" in page
     assert client.get("/api/proofs/bands").json()[0]["sample_count"] == 12
+
+
+def test_a_band_names_the_cheaper_model_that_could_meet_it(client: Client) -> None:
+    cheaper = make_gpu_model(name="NVIDIA A100-PCIE-80GB", short_name="A100 PCIe")
+    times = {"fill_median_us": 1, "fill_mad_us": 0, "sweep_median_us": 1, "sweep_mad_us": 0}
+    counts = {"sample_count": 30, "machine_count": 5, "published_at": NOON}
+    Band.objects.create(
+        gpu_model=make_gpu_model(),
+        shape="n=16384 sweeps=20 cards=8",
+        version=1,
+        shadow=True,
+        met_by=cheaper,
+        **times,
+        **counts,
+    )
+
+    assert "A100 PCIe cards could meet it" in client.get("/proofs/bands").content.decode()
+    assert client.get("/api/proofs/bands").json()[0]["met_by"] == "NVIDIA A100-PCIE-80GB"
 
 
 def test_the_prover_is_there_for_everybody(client: Client) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from billing.chain.gateway import gateway
 from marketplace.models import HandOver, Node, NodeStatus, ProofVerdict
 from marketplace.services.usage import record_hand_over
-from tests.factories.marketplace import NOON, make_node, make_provider
+from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
 from tests.factories.validation import make_proof
 from validation.models import Band, CardSample, Proof, ProofStatus, Purpose, Round, Verdict
 from validation.proof.bundle.records import Card
@@ -289,7 +291,63 @@ class TestBands:
         return bands.band_of(node.gpu_model, SHAPE)
 
 
-def samples(node: Node, *, at: list[datetime], fill_us: int = 1_000_000) -> None:
+@pytest.mark.parametrize(
+    ("cheaper", "met"),
+    [
+        ({}, True),
+        ({"fill_us": 1_560_000, "sweep_us": 780_000}, True),
+        ({"fill_us": 1_570_000}, False),
+        ({"sweep_us": 790_000}, False),
+        ({"fill_us": 300_000}, True),
+        ({"memory_mib": 71_000}, False),
+        ({"memory_mib": 160_000, "fill_us": 3_000_000, "sweep_us": 1_500_000}, True),
+        ({"secure_price_usd": Decimal(3)}, False),
+        ({"proofs": 1}, False),
+    ],
+    ids=[
+        *("same", "edge", "slower-fill", "slower-sweep", "faster"),
+        *("too-small", "larger", "dearer", "few-samples"),
+    ],
+)
+def test_a_band_that_a_cheaper_model_could_meet_stays_in_shadow(
+    cheaper: dict[str, Any], met: bool
+) -> None:
+    cheaper = dict(cheaper)
+    of_model = {"memory_mib": 81_559, "secure_price_usd": Decimal(1)}
+    of_model |= {name: cheaper.pop(name) for name in list(cheaper) if name in of_model}
+    dear = make_gpu_model(name="Dear", secure_price_usd=Decimal(2))
+    cheap = make_gpu_model(name="Cheap", **of_model)
+    proofs = cheaper.pop("proofs", 7)
+    for _ in range(3):
+        samples(make_node(gpu_model=dear), at=[NOON] * 7)
+        samples(make_node(gpu_model=cheap), at=[NOON] * proofs, **cheaper)
+
+    bands.publish(NOON)
+
+    newest = Band.objects.get(gpu_model=dear)
+    assert (newest.shadow, newest.met_by) == (met, cheap if met else None)
+    assert (bands.band_of(dear, SHAPE) is None) is met
+
+
+def test_a_band_leaves_the_shadow_with_the_model_that_kept_it_there() -> None:
+    dear = make_gpu_model(name="Dear", secure_price_usd=Decimal(2))
+    cheap = make_gpu_model(name="Cheap", secure_price_usd=Decimal(1))
+    for model in (dear, cheap):
+        for _ in range(3):
+            samples(make_node(gpu_model=model), at=[NOON] * 7)
+    bands.publish(NOON)
+    CardSample.objects.filter(gpu_model=cheap).update(fill_us=2_000_000)
+
+    bands.publish(NOON)
+
+    found = bands.band_of(dear, SHAPE)
+    assert found is not None
+    assert (found.version, found.met_by) == (2, None)
+
+
+def samples(
+    node: Node, *, at: list[datetime], fill_us: int = 1_000_000, sweep_us: int = 500_000
+) -> None:
     """Store a sound proof for each moment, with all the machine's cards."""
     for moment in at:
         proof = make_proof(node=node, finished_at=moment)
@@ -302,7 +360,7 @@ def samples(node: Node, *, at: list[datetime], fill_us: int = 1_000_000) -> None
                 shape=SHAPE,
                 simulated=node.simulated,
                 fill_us=fill_us,
-                sweep_us=500_000,
+                sweep_us=sweep_us,
                 taken_at=moment,
             )
             for gpu in node.gpus.all()

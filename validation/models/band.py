@@ -21,7 +21,15 @@ class Band(models.Model):
     sweep_mad_us = models.PositiveBigIntegerField()
     sample_count = models.PositiveIntegerField()
     machine_count = models.PositiveIntegerField()
-    shadow = models.BooleanField(help_text="too few samples to hold anybody to it")
+    shadow = models.BooleanField(help_text="nobody is held to it")
+    met_by = models.ForeignKey(
+        GpuModel,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="a cheaper model whose cards could meet it",
+    )
     published_at = models.DateTimeField()
 
     class Meta:

@@ -12,6 +12,7 @@ from marketplace.models import GpuModel
 from validation.challenge.bands import around
 from validation.models import Band, CardSample
 from validation.proof.bundle import records
+from validation.services import overlaps
 
 # Nobody may make the band alone: of each provider, the latest proofs count.
 PER_PROVIDER: Final = 20
@@ -23,9 +24,9 @@ SIMULATED_VERSION: Final = 0
 
 
 def band_of(gpu_model: GpuModel, shape: str) -> Band | None:
-    """Give the newest band of a model that anybody is held to."""
-    found = Band.objects.filter(gpu_model=gpu_model, shape=shape, shadow=False, simulated=False)
-    return found.order_by("-version").first()
+    """Give the newest band of a model, if anybody is held to it."""
+    newest = Band.objects.filter(gpu_model=gpu_model, shape=shape).order_by("-version").first()
+    return newest if newest and not newest.shadow else None
 
 
 def limits_of(band: Band) -> records.Bands:
@@ -55,35 +56,17 @@ def simulated_limits(
 
 
 def publish(now: datetime) -> int:
-    """Publish a new version of each band that moved; give how many."""
+    """Publish a new version of each band that moved, cheaper models first; give how many."""
     kinds = CardSample.objects.values_list("gpu_model", "shape").distinct()
+    kinds = kinds.order_by("gpu_model__secure_price_usd", "gpu_model", "shape")
     return sum(_publish(model, shape, now=now) for model, shape in kinds)
 
 
 def _publish(gpu_model_id: int, shape: str, *, now: datetime) -> bool:
-    samples = _fair_share(gpu_model_id, shape)
-    providers = len({sample.node.provider_id for sample in samples})
-    machines = len({sample.node_id for sample in samples})
-    enough = (
-        providers >= settings.MARKET_BAND_MIN_MACHINES
-        and len(samples) >= settings.MARKET_BAND_MIN_SAMPLES
-    )
-    fill = _middle([sample.fill_us for sample in samples])
-    sweep = _middle([sample.sweep_us for sample in samples])
-    simulated = samples[0].simulated
-    band = Band(
-        gpu_model_id=gpu_model_id,
-        shape=shape,
-        simulated=simulated,
-        fill_median_us=fill[0],
-        fill_mad_us=fill[1],
-        sweep_median_us=sweep[0],
-        sweep_mad_us=sweep[1],
-        sample_count=len(samples),
-        machine_count=machines,
-        shadow=simulated or not enough,
-        published_at=now,
-    )
+    band = _computed(_fair_share(gpu_model_id, shape), now=now)
+    if not band.shadow:
+        band.met_by = overlaps.cheaper_that_meets(band)
+        band.shadow = band.met_by is not None
     newest = Band.objects.filter(gpu_model=gpu_model_id, shape=shape).order_by("-version").first()
     if newest is not None and not _moved(newest, band):
         return False
@@ -92,9 +75,38 @@ def _publish(gpu_model_id: int, shape: str, *, now: datetime) -> bool:
     return True
 
 
+def _computed(samples: Sequence[CardSample], *, now: datetime) -> Band:
+    """Compute the band of samples of one model and shape; in shadow while they are too few."""
+    fill_median, fill_mad = _middle([sample.fill_us for sample in samples])
+    sweep_median, sweep_mad = _middle([sample.sweep_us for sample in samples])
+    simulated = samples[0].simulated
+    return Band(
+        gpu_model=samples[0].gpu_model,
+        shape=samples[0].shape,
+        simulated=simulated,
+        fill_median_us=fill_median,
+        fill_mad_us=fill_mad,
+        sweep_median_us=sweep_median,
+        sweep_mad_us=sweep_mad,
+        sample_count=len(samples),
+        machine_count=len({sample.node_id for sample in samples}),
+        shadow=simulated or not _enough(samples),
+        published_at=now,
+    )
+
+
+def _enough(samples: Sequence[CardSample]) -> bool:
+    providers = {sample.node.provider_id for sample in samples}
+    return (
+        len(providers) >= settings.MARKET_BAND_MIN_MACHINES
+        and len(samples) >= settings.MARKET_BAND_MIN_SAMPLES
+    )
+
+
 def _fair_share(gpu_model_id: int, shape: str) -> list[CardSample]:
     """Give one sample a proof, for its cards were timed together, and of each provider the latest alone."""
-    rows = CardSample.objects.filter(gpu_model=gpu_model_id, shape=shape).select_related("node")
+    rows = CardSample.objects.filter(gpu_model=gpu_model_id, shape=shape)
+    rows = rows.select_related("node", "gpu_model")
     taken: Counter[int] = Counter()
     chosen = []
     for sample in rows.order_by("-proof_id", "id").distinct("proof_id")[:SAMPLES]:
@@ -111,7 +123,7 @@ def _middle(values: Sequence[int]) -> tuple[int, int]:
 
 
 def _moved(old: Band, new: Band) -> bool:
-    if old.shadow != new.shadow:
+    if (old.shadow, old.met_by_id) != (new.shadow, new.met_by_id):
         return True
     return any(
         abs(now - before) > MOVED * middle
