@@ -67,7 +67,7 @@ def judge_exposure(evidence: Evidence, _: Requirements) -> Verdict:
             measured="sshd takes passwords.",
             required=CLOSED,
             fix="Passwords are guessed day and night; allow keys alone.",
-            command="echo 'PasswordAuthentication no' | sudo tee /etc/ssh/sshd_config.d/60-keys.conf "
+            command="echo 'PasswordAuthentication no' | sudo tee /etc/ssh/sshd_config.d/00-keys.conf "
             "&& sudo systemctl reload ssh",
         )
     return passed("Keys alone, and no open engine.", CLOSED)
