@@ -20,6 +20,12 @@ class ChainUnavailable(Unavailable):
     code = "chain_unavailable"
 
 
+class NoPrice(ChainUnavailable):
+    """The chain answers, and alpha of a subnet has no price there, or there is no such subnet."""
+
+    code = "alpha_without_price"
+
+
 class ChainReplaced(ChainUnavailable):
     """A block that was final is no longer there: another chain, or one that was rolled back. Nothing is read."""
 
@@ -282,7 +288,10 @@ class ChainGateway(Protocol):
         """Read what a subnet demands of weights."""
 
     def alpha_price(self, netuid: int) -> AlphaPrice:
-        """Give what alpha is worth at the newest final block."""
+        """Give what alpha is worth: never more than at the newest final block, always more than nothing.
+
+        :raises NoPrice: the chain answers, and there is none. :raises ChainUnavailable: it does not answer.
+        """
 
     def stake(self, coldkey: str, netuid: int) -> Sequence[Stake]:
         """Give the alpha that a coldkey has on a subnet, by hotkey; nothing is an empty sequence."""

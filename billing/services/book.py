@@ -1,6 +1,7 @@
 """What the watcher knows while it reads blocks: whose addresses and coldkeys are whose, and what things are worth."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from django.conf import settings
 
 from accounts.models import Workspace
 from billing import rates
-from billing.chain.port import Block, ChainGateway
+from billing.chain.port import Block, ChainGateway, NoPrice
 from billing.models import Invoice, LinkedColdkey, StandingAddress
 from billing.rates import Rate, RateUnavailable
 from core.money import PLACES
@@ -96,7 +97,7 @@ def arrivals(block: Block) -> list[Arrival]:
 def ask_prices(gateway: ChainGateway, blocks: Sequence[Block], *, now: datetime) -> Prices:
     """Ask what arrivals in these blocks are worth, where that is not settled by an invoice.
 
-    :raises ChainUnavailable: the chain does not tell what its alpha is worth.
+    :raises ChainUnavailable: the chain does not answer.
     """
     found = [(block, one) for block in blocks for one in arrivals(block)]
     netuids = {
@@ -104,11 +105,11 @@ def ask_prices(gateway: ChainGateway, blocks: Sequence[Block], *, now: datetime)
         for _, one in found
         if one.netuid in settings.MARKET_ALPHA_SUBNETS and one.address == settings.TREASURY_ADDRESS
     }
-    prices = {
-        netuid: gateway.alpha_price(netuid).tao_per_alpha
-        for netuid in netuids
-        if netuid is not None
-    }
+    prices = dict[int, Decimal]()
+    for netuid in sorted(netuid for netuid in netuids if netuid is not None):
+        # What has no price is held: it must not keep the blocks after it from being read.
+        with suppress(NoPrice):
+            prices[netuid] = gateway.alpha_price(netuid).tao_per_alpha
     return Prices(rate=_rate(now) if _needs_rate(found) else None, tao_per_alpha=prices)
 
 

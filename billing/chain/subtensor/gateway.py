@@ -33,6 +33,8 @@ from billing.chain.subtensor.state import PALLET, State
 SCAN_BLOCKS: Final = 32
 MOST_RAO: Final = 2**64 - 1
 MOST_NONCE: Final = 2**32 - 1
+# Blocks before the newest at which alpha is priced as well: 20 minutes, which nodes that forget still know.
+LOOKED_BACK: Final = (50, 100)
 # How long weights may take into a block, and how often that is looked at.
 PATIENCE_BLOCKS: Final = 5
 POLL_SECONDS: Final = 1.0
@@ -154,14 +156,21 @@ class SubtensorGateway:
         return self._reader.at_final(lambda state: subnets.hyperparameters(state, netuid))
 
     def alpha_price(self, netuid: int) -> AlphaPrice:
-        """Give what alpha is worth at the newest final block."""
+        """Give what alpha is worth: its lowest price at the newest final block and some before it.
 
-        def read(connection: Connection) -> AlphaPrice:
-            heads = self._reader.heads(connection)
-            state = self._reader.state(connection, heads.final)
-            return subnets.alpha_price(state, netuid, at=heads.final_at)
+        Balances are credited by it, so the endpoints must agree. Who moves a pool for a moment gains nothing.
+        """
+        newest = self.heads().finalized
+        numbers = [newest, *(newest - back for back in LOOKED_BACK if newest > back)]
 
-        return self._endpoints.run(read)
+        def read(connection: Connection) -> AlphaPrice | None:
+            blocks = self._reader.fetched(connection, numbers)
+            if blocks is None:
+                return None
+            states = [self._reader.state(connection, one.header) for one in blocks]
+            return subnets.alpha_price(states, netuid, at=blocks[0].at)
+
+        return self._endpoints.agree(read, on=lambda price: f"{price.tao_per_alpha}")
 
     def stake(self, coldkey: str, netuid: int) -> Sequence[Stake]:
         """Give the alpha that a coldkey has on a subnet, by hotkey."""

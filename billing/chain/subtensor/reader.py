@@ -88,6 +88,18 @@ class Reader:
         self._anchor = Anchor(found[-1].number, found[-1].hash)
         return found
 
+    def fetched(
+        self, connection: Connection, numbers: Sequence[int]
+    ) -> tuple[RawBlock, ...] | None:
+        """Read single blocks of one endpoint, each proven by its hash; None where it has not got so far.
+
+        :raises EndpointFailed: the endpoint is behind.
+        """
+        self.heads(connection)
+        found = [blocks.fetch(connection, after=number - 1, upto=number) for number in numbers]
+        known = tuple(one[0] for one in found if one)
+        return known if len(known) == len(found) else None
+
     def newer(self, *, after: int, upto: int) -> tuple[Block, ...]:
         """Read blocks of the present best chain, final or not."""
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from billing.chain.port import (
     AlphaPrice,
-    ChainUnavailable,
     Hyperparameters,
     Neuron,
+    NoPrice,
     Stake,
     Subnet,
 )
@@ -82,13 +82,17 @@ def hyperparameters(state: State, netuid: int) -> Hyperparameters:
     )
 
 
-def alpha_price(state: State, netuid: int, *, at: datetime) -> AlphaPrice:
-    """Give what alpha is worth at a block.
+def alpha_price(states: Sequence[State], netuid: int, *, at: datetime) -> AlphaPrice:
+    """Give the lowest price of alpha at some blocks; the first is the newest, and of ``at``.
 
-    :raises NotFound: the chain has no such subnet. :raises ChainUnavailable: it has no price.
+    :raises NoPrice: it has none.
     """
-    require(state, netuid)
-    return AlphaPrice(netuid, _price(state, netuid), block=state.at.number, at=at)
+    if any(state.read(PALLET, "NetworksAdded", netuid) is not True for state in states):
+        raise _no_price(netuid)
+    lowest = min(_price(state, netuid) for state in states)
+    if lowest <= 0:
+        raise _no_price(netuid)
+    return AlphaPrice(netuid, lowest, block=states[0].at.number, at=at)
 
 
 def stake(state: State, coldkey: str, netuid: int) -> Sequence[Stake]:
@@ -172,11 +176,16 @@ def _price(state: State, netuid: int) -> Decimal:
     if mechanism != DYNAMIC:
         return Decimal(1)
     if not alpha or not tao:
-        raise ChainUnavailable(
-            f"Subnet {netuid} has no price: its pool is empty.", hint="Send TAO instead."
-        )
+        raise _no_price(netuid)
     with localcontext(prec=PRICE_DIGITS):
         return Decimal(tao) / Decimal(alpha)
+
+
+def _no_price(netuid: int) -> NoPrice:
+    return NoPrice(
+        f"Alpha of subnet {netuid} has no price: its pool is empty, or there is no such subnet.",
+        hint="Send TAO instead.",
+    )
 
 
 def _miners_emission(state: State, netuid: int, *, owner_cut: int) -> int:

@@ -3,18 +3,21 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 
-from billing.chain.port import ChainReplaced, ChainUnavailable
-from billing.chain.subtensor import blocks
+from billing.chain.port import ChainReplaced, ChainUnavailable, NoPrice
+from billing.chain.subtensor import blocks, subnets
 from billing.chain.subtensor.blocks import RawBlock
 from billing.chain.subtensor.config import Config
 from billing.chain.subtensor.endpoints import Anchor
+from billing.chain.subtensor.gateway import SubtensorGateway
 from billing.chain.subtensor.reader import Reader
 from billing.chain.subtensor.rpc import Connection
+from billing.chain.subtensor.state import State
 from tests.billing.chain.peer import GENESIS, Answer, Chain, Peer
 
 Start = Callable[..., Peer]
@@ -245,6 +248,33 @@ class TestSeveral:
 
         with pytest.raises(ChainUnavailable, match="do not agree"):
             agreed(reader(ahead, honest), after=20, upto=22)
+
+    def test_the_price_of_alpha_is_agreed_on_and_the_lowest_of_a_while(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Peers of a chain have no runtime, so a price is read off the state's own connection."""
+        long = {"length": 300, "final": 290}
+        liar, *honest = (start(Chain(**long)) for _ in range(3))
+        asked = list[int]()
+
+        def price(state: State, netuid: int) -> Decimal:
+            asked.append(state.at.number)
+            dear = state.connection.name in liar.url or state.at.number == 290
+            return Decimal("0.5") if dear else Decimal("0.05")
+
+        monkeypatch.setattr(Reader, "state", lambda _, connection, at: State(connection, None, at))
+        monkeypatch.setattr(subnets, "_price", price)
+        monkeypatch.setattr(State, "read", lambda *_: True)
+        urls = tuple(one.url for one in (liar, *honest))
+        gateway = SubtensorGateway(Config(urls, GENESIS, timeout=5, rate=10_000, lag=timedelta(0)))
+
+        found = gateway.alpha_price(51)
+
+        assert (found.tao_per_alpha, found.block) == (Decimal("0.05"), 290)
+        assert set(asked) == {290, 240, 190}
+        monkeypatch.setattr(subnets, "_price", lambda *_: Decimal(0))
+        with pytest.raises(NoPrice):
+            gateway.alpha_price(51)
 
     def test_the_silent_have_no_say(self, start: Start) -> None:
         assert len(agreed(reader(start(), "ws://127.0.0.1:1"))) == 2
