@@ -11,7 +11,15 @@ from django.urls import reverse
 
 from accounts.models import Workspace
 from billing import invoice_page, selectors
-from billing.models import ChainCursor, Deposit, DepositStatus, LinkedColdkey, StandingAddress
+from billing.models import (
+    OPEN_TRANSFERS,
+    ChainCursor,
+    Deposit,
+    DepositStatus,
+    LinkedColdkey,
+    OutgoingTransfer,
+    StandingAddress,
+)
 from billing.rates import Rate
 from billing.reasons import words_of
 from billing.services import alpha, checkout, standing
@@ -25,7 +33,7 @@ WORDS: Final = {
     "block, it is listed again; nothing was credited.",
     DepositStatus.CREDITED: "{usd} is on your balance.",
     DepositStatus.SETTLED: "It was credited by hand: {usd} is on your balance.",
-    DepositStatus.REFUND_REQUESTED: "It is being sent back to {sender}.",
+    DepositStatus.REFUND_REQUESTED: "It is to be sent back to {sender}, once a second administrator has approved that.",
     DepositStatus.REFUNDED: "It was sent back to {sender}.",
 }
 
@@ -70,6 +78,7 @@ def detail(deposit: Deposit, workspace: Workspace) -> dict[str, Any]:
         **described(deposit, cursor),
         "steps": invoice_page.steps([deposit], cursor),
         "events": deposit.events.order_by("-pk"),
+        "refunds": [_refund(row) for row in deposit.refunds.order_by("-pk")],
         "socket_path": f"/ws/deposits/{deposit.public_id}",
         "wallet": invoice_page.wallet(workspace),
     }
@@ -85,12 +94,10 @@ def described(deposit: Deposit, cursor: ChainCursor | None) -> dict[str, Any]:
     }
 
 
-def amount(deposit: Deposit) -> str:
-    """Write what came, exactly."""
-    number = f"{rao_to_tao(deposit.amount_rao).normalize():f}"
-    return (
-        f"{number} TAO" if deposit.netuid is None else f"{number} alpha of subnet {deposit.netuid}"
-    )
+def amount(moved: Deposit | OutgoingTransfer) -> str:
+    """Write what came or goes, exactly."""
+    number = f"{rao_to_tao(moved.amount_rao).normalize():f}"
+    return f"{number} TAO" if moved.netuid is None else f"{number} alpha of subnet {moved.netuid}"
 
 
 def words(deposit: Deposit, cursor: ChainCursor | None) -> str:
@@ -100,8 +107,25 @@ def words(deposit: Deposit, cursor: ChainCursor | None) -> str:
         return invoice_page.confirmations(deposit, cursor) + "; it counts once its block is final."
     if status == DepositStatus.UNMATCHED:
         return words_of(deposit.held_for) or "An administrator decides."
+    if status == DepositStatus.REFUND_REQUESTED and _is_approved(deposit):
+        return f"It is being sent back to {deposit.sender}."
     usd = f"${deposit.credited_usd or Decimal(0):.2f}"
     return WORDS[status].format(usd=usd, sender=deposit.sender)
+
+
+def _is_approved(deposit: Deposit) -> bool:
+    return deposit.refunds.filter(status__in=OPEN_TRANSFERS).exists()
+
+
+def _refund(row: OutgoingTransfer) -> dict[str, Any]:
+    """Give a refund as its sender can follow it on the chain; why it waits is the operators' to read."""
+    return {
+        "status": row.status,
+        "amount": amount(row),
+        "fee_tao": f"{rao_to_tao(row.fee_rao).normalize():f}" if row.netuid is None else "",
+        "extrinsic_hash": row.extrinsic_hash,
+        "block_number": row.block_number,
+    }
 
 
 def alpha_page(workspace: Workspace, *, quotes: Sequence[alpha.AlphaQuote]) -> dict[str, Any]:

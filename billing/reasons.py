@@ -23,6 +23,10 @@ class Reason(StrEnum):
     # Invoices
     TRANSFER_SEEN = "transfer_seen", "A transfer is in a block that is not final yet."
     BLOCK_REPLACED = "block_replaced", "The block was replaced before it was final."
+    TRANSFER_HELD = (
+        "transfer_held",
+        "A transfer is final and could not be credited by itself; it waits for a decision.",
+    )
     TRANSFER_FINAL = "transfer_final", "A transfer became final and was credited."
     TIME_OVER = "time_over", "No transfer came before the end."
 
@@ -36,6 +40,10 @@ class Reason(StrEnum):
     NO_RATE = (
         "no_rate",
         "No rate of TAO could be had when it came; it is credited as soon as there is one.",
+    )
+    NO_PRICE = (
+        "no_price",
+        "The chain had no price of that alpha when it came; an administrator decides.",
     )
     RATE_IS_BACK = "rate_is_back", "There is a rate of TAO again; credited at that."
     DUST = "dust", "It is less than the smallest deposit; an administrator decides."

@@ -15,6 +15,7 @@ from accounts.admin_base import (
     with_reason,
 )
 from accounts.models import Workspace
+from accounts.services import audit
 from billing import rates
 from billing.admin.events import PaymentEventInline
 from billing.chain.gateway import gateway
@@ -144,7 +145,7 @@ class DepositAdmin(ReadOnlyAdmin):
     def _credit(
         self, request: HttpRequest, row: Deposit, workspace: Workspace, reason: str
     ) -> None:
-        now = clock.now()
+        now, actor = clock.now(), operator(request)
         try:
             price = None if row.netuid is None else gateway().alpha_price(row.netuid)
             settlement.credit(
@@ -153,13 +154,21 @@ class DepositAdmin(ReadOnlyAdmin):
                 rate=rates.current(now=now),
                 tao_per_alpha=price.tao_per_alpha if price else None,
                 reason=reason,
-                actor=operator(request),
+                actor=actor,
                 now=now,
             )
         except DomainError as error:
             messages.error(request, f"{row}: {error.message}")
-        else:
-            messages.success(request, f"{row}: credited to {workspace}.")
+            return
+        audit.record(
+            action="admin.credit",
+            actor=actor,
+            workspace_id=workspace.pk,
+            resource=("deposit", row.public_id),
+            reason=reason,
+            now=now,
+        )
+        messages.success(request, f"{row}: credited to {workspace}.")
 
 
 def _workspace(text: str) -> Workspace | None:

@@ -16,7 +16,7 @@ from billing.models import Deposit, DepositStatus, Invoice, InvoiceStatus
 from billing.reasons import Reason
 from billing.services import addresses, deposit_postings
 from billing.services.book import Arrival, Book
-from core.actors import PLATFORM
+from core.actors import PLATFORM, Actor
 from core.money import rao_to_usd
 
 SETTLED_WHOLE: Final = frozenset({InvoiceStatus.PAID, InvoiceStatus.OVERPAID, InvoiceStatus.DOUBLE})
@@ -79,7 +79,8 @@ def follow_sightings(invoices: Sequence[Invoice], *, seen: frozenset[int], now: 
         if invoice.status == InvoiceStatus.OPEN and invoice.pk in seen:
             to, reason = InvoiceStatus.SEEN, Reason.TRANSFER_SEEN
         elif invoice.status == InvoiceStatus.SEEN and invoice.pk not in seen:
-            to, reason = InvoiceStatus.OPEN, Reason.BLOCK_REPLACED
+            held = invoice.deposits.filter(status=DepositStatus.UNMATCHED).exists()
+            to, reason = InvoiceStatus.OPEN, Reason.TRANSFER_HELD if held else Reason.BLOCK_REPLACED
         else:
             continue
         transitions.move_invoice(invoice, to=to, reason=reason, actor=PLATFORM, now=now)
@@ -98,7 +99,7 @@ def status_after(invoice: Invoice, *, rao: int, late: bool) -> InvoiceStatus:
     if invoice.status in SETTLED_WHOLE:
         again = invoice.status == InvoiceStatus.DOUBLE or rao >= invoice.tao_amount_rao
         return InvoiceStatus.DOUBLE if again else InvoiceStatus.OVERPAID
-    if late or invoice.status == InvoiceStatus.LATE:
+    if late or invoice.status in (InvoiceStatus.LATE, InvoiceStatus.EXPIRED):
         return InvoiceStatus.LATE
     paid = invoice.paid_rao + rao
     if paid == invoice.tao_amount_rao:
@@ -135,6 +136,8 @@ def _obstacle(book: Book, deposit: Deposit) -> Reason | None:
         return Reason.UNKNOWN_SENDER
     if _counted_before(deposit):
         return Reason.AGAIN
+    if deposit.netuid is not None and deposit.tao_per_alpha is None:
+        return Reason.NO_PRICE
     if _is_dust(book, deposit):
         return Reason.DUST
     return Reason.NO_RATE if deposit.rate_usd_per_tao is None else None
@@ -142,7 +145,7 @@ def _obstacle(book: Book, deposit: Deposit) -> Reason | None:
 
 def _is_dust(book: Book, deposit: Deposit) -> bool:
     """Whether it is not worth collecting; an invoice's rest may be smaller than what comes without one."""
-    rao = Decimal(deposit.amount_rao) * (deposit.tao_per_alpha or 1)
+    rao = Decimal(deposit.amount_rao) * _tao_per_unit(deposit)
     return rao <= book.fee_rao or (deposit.invoice is None and rao < book.smallest_rao)
 
 
@@ -160,15 +163,23 @@ def _credit(book: Book, deposit: Deposit) -> None:
     deposit_postings.post_credit(deposit, deposit.workspace)
     _move(deposit, DepositStatus.CREDITED, _credited_how(deposit), book.now)
     if invoice := book.invoices.get(deposit.address):
-        _add(invoice, deposit, book.now)
+        count(invoice, deposit, actor=PLATFORM, now=book.now)
 
 
 def worth(deposit: Deposit) -> Decimal:
     """Give what a deposit is worth in USD at the rates that it keeps."""
-    usd_per_tao, tao_per_unit = deposit.rate_usd_per_tao, deposit.tao_per_alpha
-    if usd_per_tao is None or (deposit.netuid is not None and tao_per_unit is None):
+    if deposit.rate_usd_per_tao is None:
         raise ValueError(f"{deposit} has no rate.")
-    return rao_to_usd(deposit.amount_rao, usd_per_tao=usd_per_tao * (tao_per_unit or 1))
+    usd_per_unit = deposit.rate_usd_per_tao * _tao_per_unit(deposit)
+    return rao_to_usd(deposit.amount_rao, usd_per_tao=usd_per_unit)
+
+
+def _tao_per_unit(deposit: Deposit) -> Decimal:
+    if deposit.netuid is None:
+        return Decimal(1)
+    if deposit.tao_per_alpha is None:
+        raise ValueError(f"{deposit} has no price of its alpha.")
+    return deposit.tao_per_alpha
 
 
 def _credited_how(deposit: Deposit) -> Reason:
@@ -177,14 +188,13 @@ def _credited_how(deposit: Deposit) -> Reason:
     return Reason.CREDITED_LATE if deposit.late else Reason.CREDITED_IN_TIME
 
 
-def _add(invoice: Invoice, deposit: Deposit, now: datetime) -> None:
+def count(invoice: Invoice, deposit: Deposit, *, actor: Actor, now: datetime) -> None:
+    """Count what was credited as paid to its invoice, whose lock the caller holds."""
     to = status_after(invoice, rao=deposit.amount_rao, late=deposit.late)
     invoice.paid_rao += deposit.amount_rao
     invoice.save(update_fields=["paid_rao"])
     if to != invoice.status:
-        transitions.move_invoice(
-            invoice, to=to, reason=Reason.TRANSFER_FINAL, actor=PLATFORM, now=now
-        )
+        transitions.move_invoice(invoice, to=to, reason=Reason.TRANSFER_FINAL, actor=actor, now=now)
 
 
 def _hold(deposit: Deposit, reason: Reason, now: datetime) -> None:

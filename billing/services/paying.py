@@ -13,12 +13,17 @@ from billing.models import (
     Account,
     AccountKind,
     BatchStatus,
+    Deposit,
+    DepositStatus,
     OutgoingTransfer,
     Payout,
     PayoutBatch,
     PayoutStatus,
+    TransferKind,
 )
-from billing.services import outgoing, payout_batches
+from billing.reasons import Reason
+from billing.services import outgoing, payout_batches, settlement
+from core.money import PLACES
 
 FROM_TREASURY: Final = Q(derivation_index__isnull=True)
 PATIENCE: Final = timedelta(minutes=30)
@@ -37,11 +42,13 @@ def pay(*, gateway: ChainGateway, now: datetime) -> int:
 
 
 def look_after(*, now: datetime) -> None:
-    """Close proposals that nobody decided in time, and alert operators to what waits for them."""
+    """Close proposals that nobody decided in time, and alert operators to what waits for them or does not move."""
     payout_batches.expire(now=now)
     for kind, detail in (
         ("payout_waits_for_approval", _waiting()),
-        ("payouts_stuck", _stuck(now)),
+        ("transfers_stuck", _stuck(now)),
+        ("deposits_wait", _held()),
+        ("refunds_wait_for_approval", _refunds()),
         ("payout_failed", _failed(now)),
         ("payout_run_due", _due(now)),
     ):
@@ -65,10 +72,37 @@ def _waiting() -> str:
 
 
 def _stuck(now: datetime) -> str:
-    late = _open().filter(created_at__lt=now - PATIENCE).order_by("pk").first()
-    if late is None:
+    late = OutgoingTransfer.objects.filter(status__in=OPEN_TRANSFERS, created_at__lt=now - PATIENCE)
+    oldest = late.order_by("pk").first()
+    if oldest is None:
         return ""
-    return f"{late} is {late.status} since {late.updated_at:%F %H:%M} UTC. {late.error}".strip()
+    since = f"{oldest} is {oldest.status} since {oldest.updated_at:%F %H:%M} UTC."
+    return f"{since} {oldest.error} ({late.count()} in all)"
+
+
+def _held() -> str:
+    """Say what waits for a decision; dust is not worth a word, and who lacks a rate alone needs no decision."""
+    small = Q(netuid=None, amount_rao__lt=int(settings.MARKET_MIN_DEPOSIT_TAO.scaleb(PLACES)))
+    held = Deposit.objects.filter(status=DepositStatus.UNMATCHED)
+    waiting = (
+        held.exclude(Q(held_for=Reason.DUST.code) | small)
+        .exclude(pk__in=settlement.waiting_for_a_rate().values("pk"))
+        .order_by("pk")
+    )
+    oldest = waiting.first()
+    if oldest is None:
+        return ""
+    since = f"{oldest.finalized_at:%F %H:%M} UTC" if oldest.finalized_at else "long ago"
+    return f"{waiting.count()} deposits wait for a decision, the oldest ({oldest.held_for}) since {since}."
+
+
+def _refunds() -> str:
+    asked = Deposit.objects.filter(status=DepositStatus.REFUND_REQUESTED)
+    approved = OutgoingTransfer.objects.filter(
+        kind=TransferKind.REFUND, status__in=OPEN_TRANSFERS
+    ).values("deposit")
+    count = asked.exclude(pk__in=approved).count()
+    return f"{count} refunds wait for a second administrator." if count else ""
 
 
 def _failed(now: datetime) -> str:

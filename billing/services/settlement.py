@@ -4,18 +4,20 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import Workspace
 from billing import transitions
-from billing.models import OPEN_TRANSFERS, Deposit, DepositStatus
+from billing.models import OPEN_TRANSFERS, Deposit, DepositStatus, Invoice
 from billing.rates import Rate
 from billing.reasons import Reason
-from billing.services import deposit_postings
-from billing.services.deposits import worth
+from billing.services import deposit_postings, deposits
 from core.actors import PLATFORM, Actor
-from core.errors import IllegalTransition, Invalid, NotFound
+from core.errors import DomainError, IllegalTransition, Invalid, NotFound
+
+log = structlog.get_logger(__name__)
 
 
 def credit(
@@ -47,14 +49,23 @@ def credit(
 
 def credit_what_waited_for_a_rate(*, rate: Rate, now: datetime) -> int:
     """Credit what was held for want of a rate alone, and say how many; each on its own."""
-    waiting = waiting_for_a_rate().values_list("public_id", flat=True)
-    for deposit_id in list(waiting):
+    waiting = list(waiting_for_a_rate().values_list("public_id", flat=True))
+    return sum(_credit_waiting(deposit_id, rate=rate, now=now) for deposit_id in waiting)
+
+
+def _credit_waiting(deposit_id: UUID, *, rate: Rate, now: datetime) -> bool:
+    reason = Reason.RATE_IS_BACK
+    try:
         with transaction.atomic(durable=True):
             deposit = _locked(deposit_id)
-            if deposit.status == DepositStatus.UNMATCHED and deposit.workspace is not None:
-                reason = Reason.RATE_IS_BACK
-                _settle(deposit, deposit.workspace, rate, reason, PLATFORM, now, words=reason.words)
-    return len(waiting)
+            if deposit.status != DepositStatus.UNMATCHED or deposit.workspace is None:
+                return False
+            _settle(deposit, deposit.workspace, rate, reason, PLATFORM, now, words=reason.words)
+    except DomainError as refusal:
+        # An administrator decides on it; those behind it do not wait for that.
+        log.error("deposits.not_credited", deposit=str(deposit_id), why=refusal.message)
+        return False
+    return True
 
 
 def waiting_for_a_rate() -> QuerySet[Deposit]:
@@ -110,10 +121,13 @@ def _settle(
     deposit.rate_usd_per_tao, deposit.rate_source = rate.usd_per_tao, rate.source
     deposit.rate_observed_at = rate.observed_at
     deposit.rate_observations = rate.as_json()
-    deposit.credited_usd = worth(deposit)
+    deposit.credited_usd = deposits.worth(deposit)
     transitions.move_deposit(
         deposit, to=DepositStatus.SETTLED, reason=code, actor=actor, now=now, words=words
     )
+    if deposit.invoice is not None and deposit.invoice.workspace_id == workspace.pk:
+        invoice = Invoice.objects.select_for_update(no_key=True).get(pk=deposit.invoice.pk)
+        deposits.count(invoice, deposit, actor=actor, now=now)
     deposit_postings.post_settled(deposit, workspace, memo=words)
 
 

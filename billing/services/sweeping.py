@@ -11,6 +11,7 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Q
 
+from billing import hooks
 from billing.chain import keys
 from billing.chain.port import ChainGateway, Signer
 from billing.models import OPEN_TRANSFERS, OutgoingTransfer, TransferKind, TransferStatus
@@ -18,6 +19,7 @@ from billing.services import addresses, outgoing
 from billing.services.addresses import DepositHolder
 
 BATCH: Final = 50
+ALERT: Final = "deposits_not_swept"
 PAUSE_AFTER_FAILURE: Final = timedelta(hours=1)
 FROM_DEPOSIT_ADDRESSES: Final = Q(derivation_index__isnull=False)
 
@@ -33,7 +35,7 @@ def sweep(*, gateway: ChainGateway, now: datetime) -> int:
     """
     if not settings.TREASURY_ADDRESS:
         return 0
-    seed, fee = read_seed(), gateway.transfer_fee()
+    seed, fee = _seed_or_alert(now), gateway.transfer_fee()
     busy = _busy_addresses(now)
     for holder in addresses.full(above=2 * fee, without=busy, limit=BATCH):
         _plan(holder, fee=fee, now=now)
@@ -45,6 +47,18 @@ def sweep(*, gateway: ChainGateway, now: datetime) -> int:
     return outgoing.send(
         gateway=gateway, which=FROM_DEPOSIT_ADDRESSES, signer_of=signer_of, now=now
     )
+
+
+def _seed_or_alert(now: datetime) -> str:
+    """Read the secret; where it is missing and something waits for it, operators are told."""
+    try:
+        seed = read_seed()
+    except SeedMissing as missing:
+        if addresses.all_that_hold():
+            hooks.open_alert(ALERT, str(missing), now=now)
+        raise
+    hooks.close_alert(ALERT, now=now)
+    return seed
 
 
 def read_seed() -> str:

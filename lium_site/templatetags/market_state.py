@@ -60,9 +60,15 @@ LOOKS: Final[dict[str, dict[str, Look]]] = {
         "credited": Look("ok", "circle-check", "Credited"),
         "unmatched": Look("warn", "triangle-alert", "Waits for us"),
         "settled": Look("ok", "circle-check", "Credited by hand"),
-        "refund_requested": Look("warn", "hourglass", "Being sent back"),
+        "refund_requested": Look("warn", "hourglass", "To be sent back"),
         "refunded": Look("", "circle-check", "Sent back"),
         "replaced": Look("bad", "circle-x", "Block replaced"),
+    },
+    "transfer": {
+        "planned": Look("warn", "hourglass", "Approved"),
+        "signed": Look("warn", "loader-circle", "On its way"),
+        "final": Look("ok", "circle-check", "Final"),
+        "failed": Look("bad", "circle-x", "Failed"),
     },
     "standing": {
         "available": Look("ok", "circle-dot", WORDS[Standing.AVAILABLE]),

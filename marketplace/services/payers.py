@@ -31,7 +31,7 @@ def _payload(deposit: Deposit) -> dict[str, object]:
         "amount": f"{rao_to_tao(deposit.amount_rao):f}",
         "asset": _asset(deposit),
         "usd": f"{deposit.credited_usd:f}",
-        "usd_per_tao": f"{deposit.rate_usd_per_tao:f}",
+        "usd_per_tao": _or_none(deposit.rate_usd_per_tao),
         "tao_per_alpha": _or_none(deposit.tao_per_alpha),
         "rate_observed_at": clock.iso(observed) if observed else None,
         "sender": deposit.sender,

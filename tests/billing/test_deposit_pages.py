@@ -55,7 +55,7 @@ class TestDeposits:
             ({"status": "unmatched", "held_for": "dust"}, Reason.DUST.words),
             ({"status": "unmatched", "held_for": "wrong_subnet", "netuid": 7}, "that subnet"),
             ({"status": "unmatched", "held_for": "again"}, "credited before"),
-            ({"status": "refund_requested"}, "being sent back"),
+            ({"status": "refund_requested"}, "to be sent back"),
             ({"status": "refunded"}, "was sent back"),
         ],
     )

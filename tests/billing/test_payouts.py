@@ -432,7 +432,7 @@ class TestAlerts:
         approve(batch)
         pay()
         late = alerts_after(clock.now() + timedelta(hours=1))
-        assert "payouts_stuck" in late
+        assert "transfers_stuck" in late
         assert "payout_waits_for_approval" not in late
 
     def test_a_run_that_nobody_proposed(self, bob: Provider) -> None:
