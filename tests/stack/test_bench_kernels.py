@@ -16,7 +16,7 @@ from validation.proof.bundle.records import Status
 from validation.proof.parameters import Parameters
 from validation.prover import build
 from validation.prover.card import ResidentCard
-from validation.prover.measure import measure
+from validation.prover.measure import is_exact, measure
 from validation.verifier.verifying import verify
 
 SMALL = Parameters(n=128, products=2, sweeps=2, openings=4)
@@ -24,6 +24,7 @@ ROUND = {
     "fill_us": 900_000, "commit_us": 100_000, "generate_us": 20_000, "pack_us": 80_000,
     "vendor_us": 800_000, "sweep_us": 10_000, "copy_us": 25_000,
     "products": 100, "kept_bytes": 25_000_000_000,
+    "exact": True,
 }  # fmt: skip
 
 
@@ -46,6 +47,24 @@ def test_every_part_is_timed_and_all_memory_given_back(vendor: HostProduct | Non
     assert (figures["vendor_us"] is None) == (vendor is None)
     assert all(value is None or value > 0 for value in figures.values())
     assert device.held == 0
+
+
+@pytest.mark.parametrize("bit", [0, 15])
+def test_one_wrong_bit_of_a_whole_product_is_found(bit: int) -> None:
+    card = ResidentCard("GPU-1", HostDevice(), None)
+    card.fill(bytes(32), SMALL)
+    assert is_exact(card)
+    somewhere = card.products + SMALL.resident_bytes - 700
+    byte = card.device.read(somewhere + bit // 8, 1)[0] ^ (1 << bit % 8)
+    card.device.write(somewhere + bit // 8, bytes([byte]))
+
+    assert not is_exact(card)
+    card.release()
+
+
+def test_figures_of_a_wrong_product_are_none() -> None:
+    with pytest.raises(StackError, match="wrong"):
+        kernels._require_exact([ROUND, {**ROUND, "exact": False}])
 
 
 def test_says_that_there_is_no_card(capsys: pytest.CaptureFixture[str]) -> None:

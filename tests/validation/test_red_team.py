@@ -36,9 +36,12 @@ from validation.proof.bundle.signing import read, seal
 from validation.proof.drawing import draw
 from validation.proof.merkle import Tree, climb
 from validation.proof.parameters import RESERVED_BYTES, TILE, Parameters
+from validation.verifier.arithmetic import card_coins
+from validation.verifier.audit import audit
 from validation.verifier.chain import OLDEST_BEACON_US, check_beacons
 from validation.verifier.claims import check_memory
 from validation.verifier.judging import body_of, judge, statuses
+from validation.verifier.report import verdict_of
 from validation.verifier.several import in_turn, shared_uuids
 from validation.verifier.verifying import verify
 
@@ -126,6 +129,47 @@ class LazyCard(TimedCard):
 
 def test_nine_tenths_of_the_tiles():
     assert caught(LazyCard("GPU-0"), sizes=replace(SMALL, n=256)) == ["tiles", "sweeps"]
+
+
+class LuckyCard(TimedCard):
+    """Leaves out one tile, or one tile of one sweep, which its coin then does not draw."""
+
+    def __init__(self, uuid, *, tile, in_sweep):
+        super().__init__(uuid)
+        self.tile, self.in_sweep = tile, in_sweep
+
+    def make_tiles(self):
+        tiles = super().make_tiles()
+        if not self.in_sweep:
+            tiles[self.tile] = 0
+        return tiles
+
+    def sweep_once(self, number, key):
+        if self.in_sweep:
+            self.tiles = self.tiles.copy()
+            self.tiles[self.tile] = 0
+        return super().sweep_once(number, key)
+
+
+@pytest.mark.parametrize("in_sweep", [False, True], ids=["committed", "swept"])
+def test_one_tile_left_out_and_never_drawn_is_found_by_an_audit(in_sweep):
+    """What (1 - f)^m lets through, the audit of a whole product does not: of the product that it looks at."""
+    sizes = replace(SMALL, n=256, products=2, sweeps=1, openings=2)
+    honest = Session(cards=[TimedCard("GPU-0")], sizes=sizes).run()
+    assert [audit(honest, card=0, opening=at).status for at in range(2)] == ["pass", "pass"]
+    for tile in range(sizes.tiles_a_product):
+        lucky = LuckyCard("GPU-0", tile=tile, in_sweep=in_sweep)
+        transcript = Session(cards=[lucky], sizes=sizes).run()
+        positions = draw(card_coins(transcript)[0], sizes)
+        within = [at for at, one in enumerate(positions) if one.tile < sizes.tiles_a_product]
+        if within and tile not in {one.tile for one in positions}:
+            break
+    assert verdict_of(judge(transcript)) == "pass"
+
+    found = audit(transcript, card=0, opening=within[0])
+
+    assert found.status == "fail"
+    assert ("the sweep read" if in_sweep else "was committed") in found.measured
 
 
 def test_the_draw_misses_a_share_of_the_tiles_as_often_as_predicted():

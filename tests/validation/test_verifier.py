@@ -389,6 +389,17 @@ def test_the_command_says_what_it_found(honest, tmp_path, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_whole_products_are_audited_where_asked_for(honest, tmp_path, capsys):
+    file = tmp_path / "a.bundle.json"
+    file.write_bytes(honest)
+    assert main([str(file), "--audit", "2"]) == HOLDS
+    printed = capsys.readouterr().out
+    assert printed.count("pass        audit       card 0, product ") == 2
+    assert "1 tiles recomputed" in printed
+    assert main([str(file), "--audit", "1", "--signer", STRANGER.address]) == FAILS
+    assert "audit" not in capsys.readouterr().out
+
+
 def test_several_bundles_are_also_looked_at_together(honest, tmp_path, capsys):
     machine = replace(MACHINE, node_id="node-2", host_key="SHA256:another")
     other = sealed(Session(cards=[TimedCard("GPU-0")], sizes=TINY, machine=machine).run())

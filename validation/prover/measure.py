@@ -4,6 +4,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import numpy as np
+
+from validation.proof import seeds
+from validation.proof.freivalds import VECTORS, is_product
+from validation.proof.matrices import left_rows, right_columns
 from validation.proof.parameters import FULL_N, Parameters, product_bytes, products_that_fill
 from validation.proof.prf import Kind
 from validation.prover.card import ROWS_AT_ONCE, ResidentCard
@@ -26,9 +31,11 @@ def sizes_for(memory_bytes: int) -> Parameters:
 def measure(card: ResidentCard, sizes: Parameters) -> Figures:
     """Take one round; return microseconds for all products, and for one sweep and one copy of all that is kept.
 
-    ``vendor_us`` is None where the vendor's library is not used. A copy reads and writes its bytes.
+    ``vendor_us`` is None where the vendor's library is not used. A copy reads and writes its bytes. ``exact`` says whether a
+    whole product that was kept is right.
     """
     card.fill(KEY, sizes)
+    exact = is_exact(card)
     card.sweep(KEY)
     figures = {name: card.facts[name] for name in ("fill_us", "commit_us")}
     copied = _copy_us(card, sizes.resident_bytes)
@@ -40,7 +47,21 @@ def measure(card: ResidentCard, sizes: Parameters) -> Figures:
         **_parts(card, sizes),
         "products": sizes.products,
         "kept_bytes": sizes.resident_bytes,
+        "exact": exact,
     }
+
+
+def is_exact(card: ResidentCard) -> bool:
+    """Say whether the last product that the card keeps is the product of its operands, by Freivalds' test on the CPU."""
+    n, last = card.parameters.n, card.parameters.products - 1
+    kept = card.device.read(card.products + last * product_bytes(n), product_bytes(n))
+    key = seeds.matrix_key(card.seed)
+    return is_product(
+        np.frombuffer(kept, "<u2").reshape(n, n),
+        left_rows(key, n=n, product=last, first=0, count=n),
+        right_columns(key, n=n, first=0, count=n),
+        vectors=np.random.default_rng().integers(0, 1 << 16, (n, VECTORS), np.uint16),
+    )
 
 
 def _parts(card: ResidentCard, sizes: Parameters) -> Figures:

@@ -37,6 +37,7 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
         if card["type"] == "error":
             return _nothing(card)
         _show_card(card)
+        _require_exact(rounds)
         for number, figures in enumerate(rounds, start=1):
             print(_row(number, figures), flush=True)
         _show_shares(rounds)
@@ -74,6 +75,11 @@ def _measured(command: Sequence[str], rounds: int) -> list[dict[str, Any]]:
     if not lines or (done.returncode and lines[0]["type"] != "error"):
         raise StackError(f"the prover ended with {done.returncode}; its words are above")
     return lines
+
+
+def _require_exact(rounds: Sequence[Round]) -> None:
+    if not all(figures["exact"] for figures in rounds):
+        raise StackError("a whole product that the card kept is wrong: its times say nothing")
 
 
 def _nothing(error: Mapping[str, str]) -> dict[str, Any]:
