@@ -99,7 +99,14 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveMarket]:
     if given := os.environ.get("MARKET_UNDER_TEST"):
         yield described(State(Path(given).absolute()))
         return
-    state = State(tmp_path_factory.mktemp("market"))
+    with a_market(tmp_path_factory.mktemp("market")) as running:
+        yield running
+
+
+@contextmanager
+def a_market(folder: Path) -> Iterator[LiveMarket]:
+    """Run a market whose state is in a folder, and take its pods off at the end."""
+    state = State(folder)
     _share_runtime(state)
     with _running(state):
         yield described(state)
