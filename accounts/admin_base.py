@@ -6,8 +6,9 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -68,6 +69,26 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
     def has_save_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """There is nothing to save."""
         return False
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a row without a button to save it, and save none.
+
+        :raises PermissionDenied: it is posted. A form without a field writes every column back as it was read.
+        """
+        can_save = self.has_save_permission(request)
+        if request.method == "POST" and not can_save:
+            raise PermissionDenied("This row is only read here.")
+        buttons = {} if can_save else {"show_save": False, "show_save_and_continue": False}
+        shown: HttpResponse = super().changeform_view(
+            request, object_id, form_url, {**buttons, **(extra_context or {})}
+        )
+        return shown
 
 
 class ReadOnlyInline(TabularInline):  # type: ignore[misc]

@@ -9,6 +9,7 @@ from django.db.models import Model
 from django.test import RequestFactory
 from django.urls import reverse
 
+from billing.models import Account, AccountKind
 from tests.factories.accounts import Person, make_person
 
 OURS = ("accounts", "billing", "marketplace", "rentals", "validation")
@@ -45,3 +46,22 @@ def test_every_list_opens_and_is_searched(operator: Person, rows: ModelAdmin) ->
     page = reverse(f"admin:{rows.opts.app_label}_{rows.opts.model_name}_changelist")
 
     assert operator.browser.get(page, {"q": "x"}).status_code == 200
+
+
+def test_what_is_only_read_has_no_button_and_is_not_written_back(operator: Person) -> None:
+    """A form without a field would write each column as it was read: another's change in between would be gone."""
+    account = Account.objects.create(code="test:1:USD", kind=AccountKind.SUSPENSE, currency="USD")
+    page = reverse("admin:billing_account_change", args=[account.pk])
+
+    shown = operator.browser.get(page).content.decode()
+
+    assert account.code in shown
+    assert 'name="_save"' not in shown
+    assert 'name="_continue"' not in shown
+    assert operator.browser.post(page, {"_save": "Save"}).status_code == 403
+
+
+def test_what_is_written_here_keeps_its_button(operator: Person) -> None:
+    page = reverse("admin:accounts_user_change", args=[operator.user.pk])
+
+    assert 'name="_save"' in operator.browser.get(page).content.decode()
