@@ -58,6 +58,7 @@ WORDS: Final = {**OF_PROVIDERS, **OF_RENTERS}
 MAILED_TO_PROVIDERS: Final = (
     "machine.checks_passed",
     "machine.checks_failed",
+    "machine.proof_failed",
     "machine.verification_expired",
     "machine.not_answering",
     "machine.answers_again",

@@ -1,5 +1,6 @@
 """The forms of a machine's way onto the market. Services judge; what was typed stays in the fields."""
 
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -7,9 +8,11 @@ from django import forms
 
 from core.errors import DomainError
 from marketplace.checks.install_key import STATE_DIR
-from marketplace.models import GpuModel
+from marketplace.models import GpuModel, Node
 from marketplace.place_fields import PlaceFields
+from marketplace.services import reach
 from marketplace.services.onboarding import MAX_GPUS, Claim
+from marketplace.services.reach import Reach
 
 FIELD_OF = {
     "address_taken": "host",
@@ -19,8 +22,8 @@ FIELD_OF = {
 }
 
 
-class AddressForm(PlaceFields):
-    """Where the machine is and what it is said to have."""
+class ReachFields(forms.Form):
+    """Where a machine is, and how we work there."""
 
     host = forms.CharField(
         label="Address",
@@ -29,11 +32,6 @@ class AddressForm(PlaceFields):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     port = forms.IntegerField(label="SSH port", min_value=1, max_value=65535, initial=22)
-    gpu = forms.ChoiceField(label="GPU model", help_text="A claim until we have seen them.")
-    gpu_count = forms.IntegerField(label="GPUs", min_value=1, max_value=MAX_GPUS, initial=1)
-    name = forms.CharField(
-        label="Name", max_length=100, required=False, help_text="For yourself, on your pages."
-    )
     user = forms.CharField(
         label="Our user there",
         max_length=32,
@@ -53,6 +51,32 @@ class AddressForm(PlaceFields):
         help_text="Small files of ours; what pods write is where Docker keeps its data.",
     )
 
+    def clean_host(self) -> str:
+        """Take an address without what was copied around it."""
+        return str(self.cleaned_data["host"]).strip()
+
+
+class ReachForm(ReachFields):
+    """What was said of a machine, to be corrected."""
+
+    def __init__(self, node: Node, data: Any = None) -> None:
+        said = {"host": node.host, "port": node.ssh_port, **asdict(reach.of(node))}
+        super().__init__(data, initial=said)
+
+    def reach(self) -> Reach:
+        """Give what was typed."""
+        return Reach(**{name: self.cleaned_data[name] for name in Reach.__slots__})
+
+
+class AddressForm(ReachFields, PlaceFields):
+    """Where the machine is and what it is said to have."""
+
+    gpu = forms.ChoiceField(label="GPU model", help_text="A claim until we have seen them.")
+    gpu_count = forms.IntegerField(label="GPUs", min_value=1, max_value=MAX_GPUS, initial=1)
+    name = forms.CharField(
+        label="Name", max_length=100, required=False, help_text="For yourself, on your pages."
+    )
+
     def __init__(self, *args: Any, **options: Any) -> None:
         """Offer the models of the catalogue."""
         super().__init__(*args, **options)
@@ -66,7 +90,7 @@ class AddressForm(PlaceFields):
         return Claim(
             gpu_model=data["gpu"],
             gpu_count=data["gpu_count"],
-            host=data["host"].strip(),
+            host=data["host"],
             port=data["port"],
             user=data["user"],
             name=data["name"],

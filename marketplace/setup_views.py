@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -18,31 +17,21 @@ from accounts.models import User
 from accounts.principal import Principal
 from core import clock
 from core.errors import DomainError, RateLimited
-from marketplace import access, selectors, setup_links
+from marketplace import access, selectors, setup_links, setup_steps
 from marketplace.checks import install_command
 from marketplace.machine import fingerprint
 from marketplace.models import Node, NodeStatus, Trigger
 from marketplace.selectors.price_market import use_at_price
-from marketplace.services import checking, listing, onboarding, providers, sightings
-from marketplace.setup_forms import AddressForm, OfferingForm, refused
-
-STEPS: Final = {
-    "host-key": "Host key",
-    "access": "Access",
-    "checks": "Checks",
-    "price": "Price",
-    "list": "List",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step of the way as the page shows it; ``state`` is done, active or waiting."""
-
-    key: str
-    label: str
-    url: str
-    state: str
+from marketplace.services import (
+    addresses,
+    checking,
+    listing,
+    onboarding,
+    providers,
+    reach,
+    sightings,
+)
+from marketplace.setup_forms import AddressForm, OfferingForm, ReachForm, refused
 
 
 @require_http_methods(["GET", "POST"])
@@ -64,16 +53,16 @@ def add(request: HttpRequest) -> HttpResponse:
             with suppress(RateLimited):
                 sightings.ask(node_id=node.pk, now=now)
             return redirect("provider_setup", node.public_id, "host-key")
-    steps = [Step("address", "Address", "", "active"), *_waiting()]
     status = 422 if form.errors else 200
-    return render(request, "provide/add.html", {"form": form, "steps": steps}, status=status)
+    context = {"form": form, "steps": setup_steps.at_first()}
+    return render(request, "provide/add.html", context, status=status)
 
 
 @require_http_methods(["GET", "POST"])
 @login_required
 def setup(request: HttpRequest, public_id: UUID, step: str) -> HttpResponse:
     """Show a step of a machine's way, or take it."""
-    if step not in STEPS:
+    if step not in setup_steps.STEPS:
         raise Http404
     principal = _principal(request)
     node = access.node_for_provider(principal, public_id)
@@ -88,6 +77,35 @@ def install_script(request: HttpRequest, token: str) -> HttpResponse:
     node = setup_links.node_of(token)
     script = f"set -e\n{_install_line(node)}\nssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\n"
     return HttpResponse(script, content_type="text/plain; charset=utf-8")
+
+
+def _show_address(request: HttpRequest, node: Node, form: ReachForm | None = None) -> HttpResponse:
+    context = {"form": form or ReachForm(node)}
+    return _page(request, node, "address", context, status=422 if form else 200)
+
+
+def _take_address(request: HttpRequest, node: Node, principal: Principal) -> HttpResponse:
+    form = ReachForm(node, request.POST)
+    if form.is_valid():
+        try:
+            return _correct(node, form, principal)
+        except DomainError as error:
+            refused(form, error)
+    return _show_address(request, node, form)
+
+
+def _correct(node: Node, form: ReachForm, principal: Principal) -> HttpResponse:
+    """Correct what was said; the next step is the first that this may have undone."""
+    actor, now, data = principal.actor(), clock.now(), form.cleaned_data
+    reach.amend(node_id=node.pk, reach=form.reach(), actor=actor, now=now)
+    moved = addresses.change(
+        node_id=node.pk, host=data["host"], port=data["port"], actor=actor, now=now
+    )
+    if moved.host_key:
+        return _to(node, "access")
+    with suppress(RateLimited):
+        sightings.ask(node_id=node.pk, now=now)
+    return _to(node, "host-key")
 
 
 def _show_host_key(request: HttpRequest, node: Node) -> HttpResponse:
@@ -178,7 +196,8 @@ def _take_price(request: HttpRequest, node: Node, principal: Principal) -> HttpR
 
 def _show_list(request: HttpRequest, node: Node) -> HttpResponse:
     verification = selectors.verification(node, now=clock.now())
-    return _page(request, node, "list", {"verification": verification})
+    ready = onboarding.is_ready(node)
+    return _page(request, node, "list", {"verification": verification, "ready": ready})
 
 
 def _take_list(request: HttpRequest, node: Node, principal: Principal) -> HttpResponse:
@@ -209,33 +228,12 @@ def _page(
     request: HttpRequest, node: Node, step: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
     template = f"provide/setup_{step.replace('-', '_')}.html"
-    shared = {"node": node, "steps": _steps(node, step), "standing": selectors.standing_of(node)}
-    return render(request, template, {**shared, **context}, status=status)
-
-
-def _steps(node: Node, current: str) -> list[Step]:
-    checked = node.status in (NodeStatus.VALIDATION_PENDING, NodeStatus.AVAILABLE)
-    done = {
-        "host-key": bool(node.host_key),
-        "access": node.status != NodeStatus.NOT_DETECTED,
-        "checks": checked and node.last_verified_at is not None,
-        "price": node.listing_wanted_at is not None,
-        "list": node.first_listed_at is not None,
+    shared = {
+        "node": node,
+        "steps": setup_steps.steps_of(node, step),
+        "standing": selectors.standing_of(node),
     }
-    keys = list(STEPS)
-    return [
-        Step(
-            key,
-            STEPS[key],
-            reverse("provider_setup", args=[node.public_id, key]),
-            "active" if key == current else "done" if done[key] else "waiting",
-        )
-        for key in keys
-    ]
-
-
-def _waiting() -> list[Step]:
-    return [Step(key, label, "", "waiting") for key, label in STEPS.items()]
+    return render(request, template, {**shared, **context}, status=status)
 
 
 def _install_line(node: Node) -> str:
@@ -257,6 +255,7 @@ def _principal(request: HttpRequest) -> Principal:
 
 
 _VIEWS: Final[dict[str, Callable[[HttpRequest, Node], HttpResponse]]] = {
+    "address": _show_address,
     "host-key": _show_host_key,
     "access": _show_access,
     "checks": _show_checks,
@@ -264,6 +263,7 @@ _VIEWS: Final[dict[str, Callable[[HttpRequest, Node], HttpResponse]]] = {
     "list": _show_list,
 }
 _ACTS: Final[dict[str, Callable[[HttpRequest, Node, Principal], HttpResponse]]] = {
+    "address": _take_address,
     "host-key": _take_host_key,
     "access": _take_access,
     "checks": _take_checks,

@@ -12,6 +12,12 @@ from marketplace.models import Provider
 from marketplace.services.providers import find_provider
 
 
+class NothingProvided(NotFound):
+    """The workspace has no provider yet."""
+
+    code = "nothing_provided"
+
+
 def principal(request: HttpRequest) -> Principal:
     """Give the person who asks, in their own workspace."""
     return principal_of(cast(User, request.user))
@@ -20,11 +26,11 @@ def principal(request: HttpRequest) -> Principal:
 def provider_for(asking: Principal) -> Provider:
     """Give the provider of the caller's workspace.
 
-    :raises NotFound: it provides nothing.
+    :raises NothingProvided: it provides nothing.
     """
     provider = find_provider(asking)
     if provider is None:
-        raise NotFound(
+        raise NothingProvided(
             "Nothing is provided from this workspace yet.", hint="Add a machine to begin."
         )
     return provider

@@ -67,6 +67,8 @@ def require_address(host: str, port: int) -> None:
 def change(*, node_id: int, host: str, port: int, actor: Actor, now: datetime) -> Node:
     """Reach a machine elsewhere from now on; on any refusal the old address stays.
 
+    One that never let us in is only a claim: it is corrected, and its host key is compared anew.
+
     :raises AddressSilent: nobody answers there. :raises OtherMachine: not the pinned host key does.
     :raises AddressTaken: another machine of the market has that address. :raises Invalid: it is no address.
     :raises RateLimited: its provider had too many addresses reached.
@@ -77,8 +79,8 @@ def change(*, node_id: int, host: str, port: int, actor: Actor, now: datetime) -
         return node
     limits.reaching(node.provider)
     require_address(host, port)
-    pinned = node.host_key
-    if pinned:
+    pinned, was_there = node.host_key, _was_reached(node)
+    if pinned and was_there:
         _require_same_machine(pinned, host, port)
     if proofs.is_taken(host, port, besides=node_id):
         raise _taken(host, port)
@@ -120,6 +122,10 @@ def _require_same_machine(pinned: str, host: str, port: int) -> None:
         )
 
 
+def _was_reached(node: Node) -> bool:
+    return node.proven_at is not None or node.last_seen_at is not None
+
+
 @transaction.atomic
 def _move(node_id: int, pinned: str, host: str, port: int, *, actor: Actor, now: datetime) -> Node:
     node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
@@ -127,6 +133,8 @@ def _move(node_id: int, pinned: str, host: str, port: int, *, actor: Actor, now:
         raise Conflict("The machine's host key was changed meanwhile.", hint="Try again.")
     if node.proven_at is not None:
         proofs.vacate(host, port, besides=node.pk)
+    if not _was_reached(node):
+        node.host_key = pinned = ""
     if node.public_host == node.host:
         node.public_host = host
     node.host, node.ssh_port, node.next_probe_at = host, port, now
@@ -137,6 +145,7 @@ def _move(node_id: int, pinned: str, host: str, port: int, *, actor: Actor, now:
             "host",
             "ssh_port",
             "public_host",
+            "host_key",
             "next_probe_at",
             "missing_since",
             "updated_at",

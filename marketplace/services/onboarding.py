@@ -1,6 +1,5 @@
 """A machine's way onto the market: claimed, its host key confirmed, checked, wanted on the list."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,12 +10,13 @@ from django.db import IntegrityError, transaction
 from core.actors import Actor
 from core.errors import Invalid
 from marketplace import limits
-from marketplace.checks.install_key import STATE_DIR, USER
+from marketplace.checks.install_key import STATE_DIR
 from marketplace.models import CheckRun, GpuModel, Node, NodeStatus, Outcome, Provider, Trigger
 from marketplace.selectors import UnknownGpu, find, short_names
-from marketplace.services import addresses, checking, listing, measurements, places, proofs
+from marketplace.services import addresses, checking, listing, measurements, places, proofs, reach
 from marketplace.services.host_keys import confirm_host_key, look_at_host_key
 from marketplace.services.places import Place
+from marketplace.services.reach import Reach
 from marketplace.transitions import Reason, note
 
 MAX_GPUS: Final = 16
@@ -32,6 +32,7 @@ __all__ = [
     "add",
     "claimed_model",
     "confirm_host_key",
+    "is_ready",
     "look_at_host_key",
     "set_notice",
     "want_listing",
@@ -67,6 +68,16 @@ class Claim:
     state_dir: str = STATE_DIR
     listed_when_checked: bool = False
     place: Place | None = None
+
+    @property
+    def reach(self) -> Reach:
+        """Give the part that may be corrected later."""
+        return Reach(
+            user=self.user,
+            first_port=self.first_port,
+            last_port=self.last_port,
+            state_dir=self.state_dir,
+        )
 
 
 def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Node:
@@ -154,13 +165,14 @@ def want_listing(*, node_id: int, actor: Actor, now: datetime) -> Node:
             node.save(update_fields=["listing_wanted_at", "updated_at"])
             detail = "Wanted on the market."
             note(node, reason=Reason.LISTING_WANTED, actor=actor, now=now, detail=detail)
-    if _checks_passed(node):
+    if is_ready(node):
         return listing.admit(node_id=node_id, now=now)
     checking.start(node_id=node_id, trigger=Trigger.PROVIDER, now=now)
     return node
 
 
-def _checks_passed(node: Node) -> bool:
+def is_ready(node: Node) -> bool:
+    """Say whether a machine's checks passed, so that it can be listed at once."""
     last = CheckRun.objects.filter(node=node).order_by("-id").first()
     ready = node.status == NodeStatus.VALIDATION_PENDING
     checked = last is not None and last.outcome == Outcome.PASSED
@@ -188,20 +200,9 @@ def _node(provider: Provider, claim: Claim, model: GpuModel) -> Node:
 
 
 def _require_sane(claim: Claim) -> None:
-    for bad, message in (
-        (not USER.fullmatch(claim.user), "The user is not the name of a Unix user."),
-        (not 1 <= claim.gpu_count <= MAX_GPUS, f"A machine has 1 to {MAX_GPUS} GPUs."),
-        (
-            not 1024 <= claim.first_port <= claim.last_port <= 65535,
-            "Ports for pods are a range between 1024 and 65535.",
-        ),
-        (
-            not re.fullmatch(r"/[\w./-]{1,99}", claim.state_dir),
-            "The folder is an absolute path of at most 100 characters.",
-        ),
-    ):
-        if bad:
-            raise Invalid(message)
+    reach.require_sane(claim.reach)
+    if not 1 <= claim.gpu_count <= MAX_GPUS:
+        raise Invalid(f"A machine has 1 to {MAX_GPUS} GPUs.")
 
 
 def _lock(node_id: int) -> Node:
