@@ -7,7 +7,6 @@ and is never part of this repository. The packages of ``chopsticks/`` are instal
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -20,7 +19,6 @@ from typing import Any
 
 from billing.chain.subtensor.errors import EndpointFailed
 from billing.chain.subtensor.rpc import Connection
-from lium_site.stack.kernel import die_with_parent
 
 HERE = Path(__file__).parent / "chopsticks"
 NAME = "@acala-network/chopsticks"
@@ -90,7 +88,6 @@ def running() -> Iterator[Runtime]:
             stdin=subprocess.PIPE,
             stdout=(Path(folder) / "log").open("wb"),
             stderr=subprocess.STDOUT,
-            preexec_fn=lambda: die_with_parent(signal.SIGKILL),
         )
         try:
             connection = Connection(f"ws://127.0.0.1:{port}", timeout=ANSWER_SECONDS, rate=1000)

@@ -17,6 +17,7 @@ from billing.chain.subtensor.config import Config
 from billing.chain.subtensor.gateway import SubtensorGateway
 from billing.chain.subtensor.reader import Reader
 from billing.chain.subtensor.rpc import Connection
+from billing.chain.subtensor.state import PALLET
 from tests.billing.chain.runtime import Runtime
 
 TAO = 10**9
@@ -105,17 +106,21 @@ class Subtensor:
 
     def join(self, hotkey: str) -> None:
         """Give a hotkey a place on the subnet, for what the chain burns for it."""
+        self.call(PALLET, "burned_register", netuid=NETUID, hotkey=hotkey)
+        self.finalize()
+
+    def call(self, pallet: str, name: str, **params: object) -> None:
+        """Have the funded key sign and send a call."""
         reader = Reader(self.config)
         signed = extrinsics.sign(
             reader.endpoints.run(reader.moment),
             ALICE,
-            "SubtensorModule",
-            "burned_register",
-            {"netuid": NETUID, "hotkey": hotkey},
+            pallet,
+            name,
+            params,
             nonce=self.gateway.next_nonce(ALICE.ss58_address),
         )
         self.gateway.submit(signed)
-        self.finalize()
 
     @contextmanager
     def making_blocks(self) -> Iterator[None]:
