@@ -67,6 +67,7 @@ def context(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
     return {
         "invoice": invoice,
         "payable": payable,
+        "rate_age": invoice.created_at - invoice.rate_observed_at,
         "qr_svg": qr(invoice.address) if payable else "",
         "amount_exact": f"{rao_to_tao(rao):f}",
         "notice": notice(invoice, deposits, payable=payable),

@@ -10,6 +10,7 @@ from django.core.paginator import Page, Paginator
 
 from accounts.models import Workspace
 from billing import hooks, selectors
+from billing.documents.statement import months
 from billing.rates import Rate
 from billing.selectors import StatementLine
 
@@ -48,6 +49,7 @@ def overview(workspace: Workspace, *, page: str, now: datetime) -> dict[str, Any
         "ladder": hooks.ladder_of(workspace, now=now),
         "invoices": selectors.latest_invoices(workspace, limit=INVOICES_SHOWN),
         "statement": statement_page(workspace, page),
+        "months": [str(month) for month in months(workspace, now=now)],
     }
 
 

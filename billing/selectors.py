@@ -125,6 +125,17 @@ def deposits_for(workspace: Workspace) -> QuerySet[Deposit]:
     return mine.select_related("invoice", "standing_address", "workspace").order_by("-pk")
 
 
+def credited_to(workspace: Workspace) -> QuerySet[Deposit]:
+    """Give the deposits that are on a workspace's balance."""
+    return Deposit.objects.filter(credited_workspace=workspace)
+
+
+def first_moved_at(workspace: Workspace) -> datetime | None:
+    """Give when a workspace's account first moved; None where it never did."""
+    first = postings_of(workspace).select_related("entry").order_by("pk").first()
+    return first.entry.occurred_at if first else None
+
+
 def postings_of(workspace: Workspace) -> QuerySet[Posting]:
     """Give every posting of a workspace's account."""
     account = renter_account_of(workspace)

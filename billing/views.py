@@ -15,7 +15,7 @@ from accounts.principal import Principal
 from billing import access, export, invoice_page, limits, pages, rates, selectors
 from billing.documents.invoice import invoice_document
 from billing.documents.response import respond
-from billing.documents.statement import Month, statement_document
+from billing.documents.statement import period, statement_document
 from billing.forms import CheckoutForm
 from billing.rates import Rate, RateUnavailable
 from billing.services import checkout as checkout_service
@@ -36,20 +36,20 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def statement(request: HttpRequest) -> HttpResponseBase:
-    """Give the whole statement as a file, or a month of it as PDF.
+    """Give the whole statement entry by entry as CSV or JSON; or by day, a month or all of it, as PDF or CSV.
 
-    :raises Invalid: the format is none of CSV, JSON and PDF.
+    :raises Invalid: the format is none of CSV, JSON and PDF, or the month is none.
     """
     wanted, workspace = request.GET.get("format", "csv"), _principal(request).workspace
-    if wanted == "pdf":
-        now = clock.now()
-        month = Month.read(request.GET.get("month", ""), now=now)
-        return respond(statement_document(workspace, month, rate=_rate()[0], now=now), wanted)
+    now, rate = clock.now(), _rate()[0]
+    if wanted == "pdf" or "month" in request.GET:
+        asked = period(workspace, request.GET.get("month", ""), now=now)
+        return respond(statement_document(workspace, asked, rate=rate, now=now), wanted)
     if wanted not in export.FORMATS:
         raise Invalid(
             f"{wanted[:20]!r} is no format of the statement.", hint="Use csv, json or pdf."
         )
-    return export.FORMATS[wanted](workspace)
+    return export.FORMATS[wanted](workspace, export.Rates(workspace, present=rate, now=now))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

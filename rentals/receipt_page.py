@@ -1,16 +1,18 @@
 """What the receipt page shows, in the names of docs/design.md."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from billing.documents.document import in_tao, rate_words
+from billing.rates import Rate
 from rentals.models import Pod
 from rentals.services import receipts
 
 
-def receipt_page(pod: Pod) -> dict[str, Any]:
-    """Give the receipt of an ended pod with its evidence, and where it differs from the quote."""
+def receipt_page(pod: Pod, *, rate: Rate | None, now: datetime) -> dict[str, Any]:
+    """Give the receipt of an ended pod with its evidence, and each line of the quote against its charge."""
     view = receipts.read(pod)
     receipt = view.receipt
     receipt.lines = [_charged(line) for line in receipt.lines]
@@ -19,6 +21,8 @@ def receipt_page(pod: Pod) -> dict[str, Any]:
         "receipt": receipt,
         "ready": timedelta(seconds=float(receipt.ready_seconds)),
         "quote_differences": _differences(pod, receipt.lines),
+        "charged_tao": in_tao(receipt.charged_usd, rate),
+        "rate_words": rate_words(rate, now=now),
         "intervals": view.intervals,
     }
 
@@ -29,6 +33,8 @@ def _charged(line: Mapping[str, Any]) -> dict[str, Any]:
         **line,
         "quantity": f"{Decimal(line['charged_quantity']):f}",
         "amount_usd": _amount(line["charged_usd"]),
+        "quoted_quantity": f"{Decimal(line['quoted_quantity']):f}",
+        "quoted_usd": _amount(line["quoted_usd"]),
         "rate_usd": _amount(line["rate_usd"]),
     }
 

@@ -1,8 +1,8 @@
-"""A month of a workspace's account to keep: what pods cost by the day, everything else line by line."""
+"""A month of a workspace's account to keep, or all of it: what pods cost by the day, everything else line by line."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ COLUMNS: Final = (
     Column(title="in TAO", width=28, number=True),
 )
 DECEMBER: Final = 12
+ALL: Final = "all"
+MONTHS_SHOWN: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,15 @@ class Month:
         return datetime(self.year, self.number, 1, tzinfo=UTC)
 
     @property
+    def before(self) -> "Month":
+        """The month before."""
+        return (
+            Month(self.year - 1, DECEMBER)
+            if self.number == 1
+            else Month(self.year, self.number - 1)
+        )
+
+    @property
     def end(self) -> datetime:
         """The first moment of the next one."""
         later = self.number == DECEMBER
@@ -74,10 +85,43 @@ class Month:
         return f"{self.year}-{self.number:02}"
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that ever moved."""
+
+    start: datetime
+    end: datetime
+
+    def __str__(self) -> str:
+        return "all"
+
+
+def period(workspace: Workspace, text: str, *, now: datetime) -> Month | Whole:
+    """Read 2026-11, or ``all``; nothing is the present month.
+
+    :raises Invalid: it is neither.
+    """
+    if text != ALL:
+        return Month.read(text, now=now)
+    first = selectors.first_moved_at(workspace) or now
+    start = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Whole(start, now + timedelta(microseconds=1))
+
+
+def months(workspace: Workspace, *, now: datetime) -> list[Month]:
+    """Give the months of which there is something to tell, newest first, two years at most."""
+    first = selectors.first_moved_at(workspace)
+    found, month = list[Month](), Month(now.year, now.month)
+    while first is not None and month.end > first and len(found) < MONTHS_SHOWN:
+        found.append(month)
+        month = month.before
+    return found
+
+
 def statement_document(
-    workspace: Workspace, month: Month, *, rate: Rate | None, now: datetime
+    workspace: Workspace, month: Month | Whole, *, rate: Rate | None, now: datetime
 ) -> Document:
-    """Write a month of a workspace's account."""
+    """Write a month of a workspace's account, or all of it."""
     postings = selectors.postings_of(workspace)
     before = _total(postings.filter(entry__occurred_at__lt=month.start))
     inside = postings.filter(entry__occurred_at__gte=month.start, entry__occurred_at__lt=month.end)
@@ -85,11 +129,11 @@ def statement_document(
     after = before + sum((line.amount_usd for line in lines), Decimal(0))
     return Document(
         name=f"statement-{month}",
-        title=f"Statement of {month}",
+        title="Whole statement" if isinstance(month, Whole) else f"Statement of {month}",
         made_at=now,
         facts=[
             ("For", f"{workspace.name}, {workspace.public_id}"),
-            ("From, to", f"{month.start:%Y-%m-%d} to before {month.end:%Y-%m-%d}, UTC"),
+            ("From, to", f"{month.start:%Y-%m-%d} to {_last_day(month):%Y-%m-%d}, UTC"),
             ("Balance before", f"{usd(before, places=4)} USD"),
             ("Balance after", f"{usd(after, places=4)} USD = {in_tao(after, rate)} TAO"),
             ("Rate", rate_words(rate, now=now)),
@@ -108,6 +152,10 @@ def statement_document(
         ],
         records=[_record(line, rate) for line in lines],
     )
+
+
+def _last_day(month: Month | Whole) -> datetime:
+    return month.end - timedelta(microseconds=1)
 
 
 def _usage(postings: QuerySet[Posting]) -> list[Line]:

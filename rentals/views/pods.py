@@ -128,7 +128,8 @@ def pod_schedule(request: HttpRequest, pod_id: UUID) -> HttpResponse:
 @require_safe
 def receipt(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     """Show what an ended pod was charged, beside what was quoted."""
-    return render(request, "rentals/receipt.html", receipt_page(_ended_pod(request, pod_id)))
+    page = receipt_page(_ended_pod(request, pod_id), rate=_rate(), now=clock.now())
+    return render(request, "rentals/receipt.html", page)
 
 
 @never_cache

@@ -13,9 +13,13 @@ from accounts.models import Workspace
 from billing import ledger, selectors
 from billing.accounts import fee_account, renter_account
 from billing.ledger import Leg
+from billing.rates import RateUnavailable
+from billing.services import standing
 from billing.services.grants import grant
+from core import clock
 from core.actors import PLATFORM
-from tests.factories.billing import make_workspace
+from tests.factories.billing import TAO, LocalWallet, blocks, make_workspace
+from tests.factories.rates import price_is
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -97,6 +101,55 @@ def test_exports_are_exact_and_harmless(workspace: Workspace, client: Client) ->
     assert rows[1]["debit_usd"] == "0.000000001"
     assert objects[-1]["balance_usd"] == f"{selectors.balance_usd(workspace):.9f}"
     assert len(rows) == len(objects) == 10
+
+
+def test_each_line_is_in_tao_with_the_age_of_its_rate(client: Client) -> None:
+    """A deposit at the rate that it was credited at, everything else at the present one."""
+    workspace = make_workspace()
+    wallet = LocalWallet()
+    wallet.pay(standing.address_of(workspace, now=clock.now()).address, 2 * TAO)
+    blocks(4)
+    give(workspace, Decimal(7), "Credit")
+    price_is(Decimal(700))
+    client.force_login(workspace.owner)
+
+    deposit, credit = csv.DictReader(read(client, "csv").splitlines())
+
+    assert (deposit["credit_usd"], deposit["usd_per_tao"]) == ("700.000000000", "350.000000000")
+    assert deposit["amount_tao"] == "2.000000000"
+    assert (credit["amount_tao"], credit["usd_per_tao"]) == ("0.010000000", "700.000000000")
+    assert 0 <= int(credit["rate_age_seconds"]) < 600
+    assert credit["rate_observed_at"].endswith("Z")
+    assert {"amount_tao", "rate_age_seconds", "rate_source"} <= json.loads(read(client, "json"))[
+        0
+    ].keys()
+
+
+def test_without_a_rate_tao_is_left_out(
+    workspace: Workspace, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*, now: datetime) -> None:
+        raise RateUnavailable("Nobody tells.")
+
+    monkeypatch.setattr("billing.rates.current", silent)
+    client.force_login(workspace.owner)
+
+    assert json.loads(read(client, "json"))[0]["amount_tao"] is None
+
+
+def test_a_month_and_all_of_it_are_files_too(workspace: Workspace, client: Client) -> None:
+    client.force_login(workspace.owner)
+
+    page = client.get("/billing").content.decode()
+    whole = read(client, "csv&month=all")
+
+    assert "month=2026-11" in page
+    assert "month=2026-10" not in page
+    total = sum(Decimal(row["amount_usd"]) for row in csv.DictReader(whole.splitlines()))
+    assert total == selectors.balance_usd(workspace)
+    assert read(client, "csv&month=2026-11") == whole
+    assert client.get("/billing/statement?format=pdf&month=all").content.startswith(b"%PDF-")
+    assert client.get("/billing/statement?format=json&month=all").status_code == 422
 
 
 def test_an_empty_export_is_valid(client: Client) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
+from django.urls import reverse
 
 from billing.rates import Rate
 from core import clock
@@ -17,6 +18,7 @@ from rentals.receipt_document import receipt_document
 from rentals.services import lifecycle, receipts
 from tests.factories.accounts import Person
 from tests.factories.pods import make_pod, make_ready
+from tests.factories.rates import price_is
 
 pytestmark = pytest.mark.django_db
 
@@ -61,3 +63,16 @@ def test_is_given_as_pdf_and_csv_to_its_renter_alone(
     assert {row["receipt"] for row in lines} == {str(ended.receipt.public_id)}
     assert alice.browser.get(path).content.startswith(b"%PDF-")
     assert charlie.browser.get(path).status_code == 404
+
+
+def test_the_page_shows_each_line_of_the_quote_beside_its_charge(alice: Person, ended: Pod) -> None:
+    price_is()
+
+    page = alice.browser.get(reverse("receipt", args=[ended.public_id])).content.decode()
+
+    assert "The quote against the charge" in page
+    for line in ended.receipt.lines:
+        for amount in (line["quoted_usd"], line["charged_usd"]):
+            assert amount is None or f"${Decimal(amount):.4f}" in page
+    assert "1 TAO = 350.00 USD" in page
+    assert "s before this was made" in page
