@@ -8,56 +8,69 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Sum
+from psycopg.errors import UniqueViolation
 
 from billing.models import Account, Entry, Posting
 from core.money import quantize
 
 Subject = tuple[str, UUID]
 
-# Facts are written, numbered without their zero legs, and those that were there before are handed back. Ids are drawn
-# before, so that postings find their entries by a number: by their keys, a tick sorts them on disk.
-POST_FROM = """
+# Ids are drawn before, so that postings find their entries by a number: by their keys, a tick sorts them on disk. Legs
+# of zero are left out.
+POST_FROM: Final = """
 WITH facts AS MATERIALIZED ({facts}),
-signed AS MATERIALIZED (
-    SELECT nextval('billing_entry_id_seq') AS id, f.*, encode(sha256(convert_to(concat_ws('|', %(_kind)s::text, coalesce(subject_id::text, ''),
-        array_to_string(accounts, ','), array_to_string(amounts::numeric(30, 9)[], ',')), 'UTF8')), 'hex')
-        AS fingerprint
-    FROM facts f
+numbered AS MATERIALIZED (
+    SELECT nextval('billing_entry_id_seq') AS id, key, subject_id, occurred_at, memo,
+        CASE WHEN 0 <> ALL (amounts) THEN accounts ELSE (
+            SELECT array_agg(account_id ORDER BY leg)
+            FROM unnest(accounts, amounts) WITH ORDINALITY AS legs (account_id, amount, leg) WHERE amount <> 0
+        ) END AS accounts,
+        array_remove(amounts, 0) AS amounts
+    FROM facts
 ),
 entries AS (
-    INSERT INTO billing_entry
-        (id, idempotency_key, fingerprint, kind, subject_kind, subject_id, memo, occurred_at)
-    SELECT id, key, fingerprint, %(_kind)s, %(_subject_kind)s, subject_id, memo, occurred_at FROM signed
-    ON CONFLICT (idempotency_key) DO NOTHING
-    RETURNING id
+    INSERT INTO billing_entry (id, idempotency_key, kind, subject_kind, subject_id, memo, occurred_at)
+    SELECT id, key, %(_kind)s, %(_subject_kind)s, subject_id, memo, occurred_at FROM numbered
+    {repeats}
 ),
 postings AS (
     INSERT INTO billing_posting (entry_id, leg, account_id, amount)
-    SELECT s.id, l.leg, l.account_id, l.amount
-    FROM entries e JOIN signed s ON s.id = e.id
-    CROSS JOIN LATERAL (
-        SELECT row_number() OVER () AS leg, u.account_id, u.amount
-        FROM unnest(s.accounts, s.amounts) AS u (account_id, amount) WHERE u.amount <> 0
-    ) l
-),
-repeated AS (
-    SELECT s.key, s.fingerprint FROM signed s
-    WHERE NOT EXISTS (SELECT FROM entries e WHERE e.id = s.id)
+    SELECT id, generate_subscripts(accounts, 1), unnest(accounts), unnest(amounts) FROM {written}
 )
-SELECT (SELECT count(*) FROM entries),
-       (SELECT key FROM signed WHERE 0 = ALL (amounts) LIMIT 1),
-       (SELECT array_agg(key) FROM repeated),
-       (SELECT array_agg(fingerprint) FROM repeated)
+SELECT {told}, array_agg(key) FILTER (WHERE amounts = '{{}}') FROM {all}
 """
-REUSED = """
-SELECT r.key FROM unnest(%s::text[], %s::text[]) AS r (key, fingerprint)
-JOIN billing_entry e ON e.idempotency_key = r.key WHERE e.fingerprint <> r.fingerprint LIMIT 1
+# Facts are new, as a tick's are: nothing is looked up, and a key that was posted before stops the statement.
+NEW: Final = {
+    "repeats": "",
+    "written": "numbered",
+    "told": "count(*), 0, NULL",
+    "all": "numbered",
+}
+# Facts that were posted before are handed back, to be compared.
+MISSING: Final = {
+    "repeats": "ON CONFLICT (idempotency_key) DO NOTHING RETURNING id",
+    "written": "numbered JOIN entries USING (id)",
+    "told": """count(entries.id), count(*) - count(entries.id),
+        (jsonb_agg(to_jsonb(numbered)) FILTER (WHERE entries.id IS NULL))::text""",
+    "all": "numbered LEFT JOIN entries USING (id)",
+}
+REUSED: Final = """
+SELECT fact.key
+FROM jsonb_to_recordset(%s::jsonb) AS fact (key text, subject_id uuid, accounts bigint[], amounts numeric(30, 9)[])
+JOIN billing_entry AS entry ON entry.idempotency_key = fact.key
+CROSS JOIN LATERAL (
+    SELECT array_agg(account_id ORDER BY leg) AS accounts, array_agg(amount ORDER BY leg) AS amounts
+    FROM billing_posting WHERE entry_id = entry.id
+) AS posted
+WHERE (entry.kind, entry.subject_id, posted.accounts, posted.amounts)
+    IS DISTINCT FROM (%s, fact.subject_id, fact.accounts, fact.amounts)
+LIMIT 1
 """
 
 
@@ -102,7 +115,6 @@ def post(
     _require_balance(key, legs)
     subject_kind, subject_id = subject or ("", None)
     fields = {
-        "fingerprint": _fingerprint(kind, subject_id, legs),
         "kind": kind,
         "subject_kind": subject_kind,
         "subject_id": subject_id,
@@ -113,7 +125,7 @@ def post(
         entry, created = Entry.objects.get_or_create(idempotency_key=key, defaults=fields)
         if created:
             _insert_postings(entry, legs)
-        elif entry.fingerprint != fields["fingerprint"]:
+        elif (entry.kind, entry.subject_id, _posted(entry)) != (kind, subject_id, _not_zero(legs)):
             raise KeyReused(f"{key} was posted before with other money.")
     return entry
 
@@ -132,15 +144,14 @@ def post_from(*, kind: str, subject_kind: str, facts: str, params: Mapping[str, 
     """
     values = {**params, "_kind": kind, "_subject_kind": subject_kind}
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(POST_FROM.format(facts=facts), values)
-        written, hollow, keys, fingerprints = cursor.fetchone()
-        if hollow is not None:
-            raise UnbalancedEntry(f"{hollow}: every leg is zero.")
-        if keys:
-            cursor.execute(REUSED, [keys, fingerprints])
+        written, repeated, again, hollow = _insert(cursor, facts, values)
+        if hollow:
+            raise UnbalancedEntry(f"{hollow[0]}: every leg is zero.")
+        if repeated:
+            cursor.execute(REUSED, [again, kind])
             if reused := cursor.fetchone():
                 raise KeyReused(f"{reused[0]} was posted before with other money.")
-    return Posted(written=written, repeated=len(keys or ()))
+    return Posted(written=written, repeated=repeated)
 
 
 def reverse(*, key: str, of: Entry, occurred_at: datetime, memo: str) -> Entry:
@@ -177,15 +188,31 @@ def _require_balance(key: str, legs: Sequence[Leg]) -> None:
         raise UnbalancedEntry(f"{key}: an amount has more than nine places.")
 
 
-def _fingerprint(kind: str, subject_id: UUID | None, legs: Sequence[Leg]) -> str:
-    accounts = ",".join(str(leg.account.pk) for leg in legs)
-    amounts = ",".join(f"{leg.amount + 0:.9f}" for leg in legs)
-    return sha256(f"{kind}|{subject_id or ''}|{accounts}|{amounts}".encode()).hexdigest()
+def _insert(
+    cursor: CursorWrapper, facts: str, values: Mapping[str, Any]
+) -> tuple[int, int, str | None, list[str] | None]:
+    """Give the number of new entries and of repeats, these as JSON, and the keys of entries without money."""
+    try:
+        with transaction.atomic():
+            cursor.execute(POST_FROM.format(facts=facts, **NEW), values)
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
+        cursor.execute(POST_FROM.format(facts=facts, **MISSING), values)
+    written, repeated, again, hollow = cursor.fetchone()
+    return written, repeated, again, hollow
+
+
+def _posted(entry: Entry) -> list[tuple[int, Decimal]]:
+    return list(entry.postings.order_by("leg").values_list("account_id", "amount"))
+
+
+def _not_zero(legs: Sequence[Leg]) -> list[tuple[int, Decimal]]:
+    return [(leg.account.pk, leg.amount) for leg in legs if leg.amount]
 
 
 def _insert_postings(entry: Entry, legs: Sequence[Leg]) -> None:
-    counted = enumerate((leg for leg in legs if leg.amount), start=1)
     Posting.objects.bulk_create(
-        Posting(entry=entry, leg=number, account=leg.account, amount=leg.amount)
-        for number, leg in counted
+        Posting(entry=entry, leg=number, account_id=account_id, amount=amount)
+        for number, (account_id, amount) in enumerate(_not_zero(legs), start=1)
     )

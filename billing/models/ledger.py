@@ -53,7 +53,6 @@ class Entry(models.Model):
     """One business fact; its key names the fact, so that a repeat changes nothing."""
 
     idempotency_key = models.CharField(max_length=200)
-    fingerprint = models.CharField(max_length=64)
     kind = models.CharField(max_length=30)
     subject_kind = models.CharField(max_length=20, blank=True)
     subject_id = models.UUIDField(null=True)

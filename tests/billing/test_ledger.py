@@ -62,6 +62,13 @@ def sql(statement: str, *values: object) -> None:
         cursor.execute(statement, values)
 
 
+def rows_scanned(table: str) -> int:
+    query = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(query, [table])
+        return int(cursor.fetchone()[0])
+
+
 @pytest.mark.django_db
 class TestPost:
     def test_moves_both_balances(self, trio: list[Account]) -> None:
@@ -81,6 +88,8 @@ class TestPost:
 
         with pytest.raises(ledger.KeyReused):
             post("a", [Leg(trio[0], Decimal(-6)), Leg(trio[1], Decimal(6))])
+        with pytest.raises(ledger.KeyReused):
+            post("a", [Leg(trio[0], Decimal(-5)), Leg(trio[2], Decimal(5))])
 
     @pytest.mark.parametrize("amounts", [[5], [5, -4], [0, 0], [5, -5, 1]])
     def test_refuses_what_does_not_balance(self, trio: list[Account], amounts: list[int]) -> None:
@@ -128,7 +137,28 @@ class TestPostFrom:
 
         with pytest.raises(ledger.KeyReused):
             post_set(trio, [("b", subject, 4, 1), ("a", subject, 8, 1)])
+        with pytest.raises(ledger.KeyReused):
+            post_set(trio[::-1], [("b", subject, 4, 1), ("a", subject, 9, 1)])
+        with pytest.raises(ledger.KeyReused):
+            post_set(trio, [("a", uuid4(), 9, 1)])
         assert Entry.objects.count() == 1
+
+    def test_a_set_with_a_repeat_writes_the_rest(self, trio: list[Account]) -> None:
+        subject = uuid4()
+        post_set(trio, [("a", subject, 9, 0)])
+
+        assert post_set(trio, [("a", subject, 9, 0), ("b", subject, 4, 1)]) == Posted(
+            written=1, repeated=1
+        )
+        assert [fresh_balance(account) for account in trio] == [-13 * NANO, 12 * NANO, NANO]
+
+    def test_an_entry_after_a_set_does_not_read_the_ledger(self, trio: list[Account]) -> None:
+        post_set(trio, [(f"f:{number}", uuid4(), 9, 1) for number in range(3000)])
+        before = rows_scanned("billing_entry")
+
+        post("a", legs_of(trio, 9, 1))
+
+        assert rows_scanned("billing_entry") == before
 
     def test_an_unbalanced_fact_stops_the_set(self, trio: list[Account]) -> None:
         facts = FACTS.replace("-amount,", "-amount - 1,")
@@ -252,9 +282,7 @@ class TestDatabaseRefuses:
         ids=["one leg", "sum", "numbering", "unknown account"],
     )
     def test_a_bad_entry(self, trio: list[Account], rows: list[tuple[int, int, int]]) -> None:
-        entry = Entry.objects.create(
-            idempotency_key="raw", fingerprint="-", kind="raw", occurred_at=NOON
-        )
+        entry = Entry.objects.create(idempotency_key="raw", kind="raw", occurred_at=NOON)
         postings = [
             Posting(entry=entry, leg=leg, account_id=(trio[0].pk + who), amount=amount)
             for leg, who, amount in rows
@@ -264,9 +292,7 @@ class TestDatabaseRefuses:
             Posting.objects.bulk_create(postings)
 
     def test_two_currencies_in_one_entry(self, trio: list[Account]) -> None:
-        entry = Entry.objects.create(
-            idempotency_key="raw", fingerprint="-", kind="raw", occurred_at=NOON
-        )
+        entry = Entry.objects.create(idempotency_key="raw", kind="raw", occurred_at=NOON)
         legs = [(trio[0], 5), (make_account("TAO"), -5)]
 
         with pytest.raises(IntegrityError, match="does not balance"), transaction.atomic():
