@@ -37,7 +37,7 @@ TRIED_IN_VAIN: Final = 3
 IN_VAIN: Final = (Outcome.FAILED, Outcome.INCOMPLETE)
 # A machine that was not reached may be one that its provider is still setting up, or a stranger's who wants none of us:
 # the wait doubles from try to try, and ends with the tries.
-NOT_REACHED_AGAIN: Final = timedelta(minutes=3)
+NOT_REACHED_AGAIN: Final = timedelta(minutes=1)
 NOT_REACHED_SLOWEST: Final = timedelta(hours=6)
 NOT_REACHED_GIVEN_UP: Final = timedelta(days=7)
 
