@@ -36,10 +36,13 @@ TITLES: Final = {
     "listing": "Cards as listed",
     "twins": "Cards of one machine",
     "age": "Age of the last proof",
+    "processes": "Who computes there",
+    "held_memory": "Held memory",
 }
 # The plot of a machine's history, in units of its own view box.
 WIDTH, HEIGHT, MARGIN = 320, 96, 8
 CHART: Final = 30
+DECIDED: Final = (Verdict.PASS, Verdict.FAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +84,20 @@ class MachineProofs:
 
 def machine_proofs(node: Node) -> MachineProofs:
     """Give a machine's proofs, newest first, the one that it stands by, and the next round."""
-    rows = list(Proof.objects.filter(node=node).defer("bundle").order_by("-id")[:CHART])
+    proofs = Proof.objects.filter(node=node).defer("bundle").order_by("-id")
+    rows = list(proofs[:CHART])
     done = [row for row in rows if row.status == ProofStatus.DONE]
-    decided = (row for row in done if _is_decided(row))
+    # Looks at rented GPUs ask nothing of them, and there may be many since the last proof.
+    decided = proofs.filter(verdict__in=DECIDED).exclude(purpose=Purpose.HAND_OVER).first()
     bars = history([row for row in reversed(done) if row.purpose != Purpose.HAND_OVER])
     return MachineProofs(
-        heading=next(decided, done[0] if done else None),
+        heading=decided or (done[0] if done else None),
         under_way=next((row for row in rows if row.is_open), None),
         rows=rows,
         bars=bars,
         longest_seconds=max((bar.seconds for bar in bars if bar.seconds), default=None),
         next_at=next_round_at(),
     )
-
-
-def _is_decided(proof: Proof) -> bool:
-    """Say whether its GPUs were asked and a verdict came of it; a look at rented ones asks nothing."""
-    return proof.verdict in (Verdict.PASS, Verdict.FAIL) and proof.purpose != Purpose.HAND_OVER
 
 
 def history(proofs: Sequence[Proof]) -> list[Bar]:

@@ -10,9 +10,11 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from marketplace import containers
+
 SSH_PORT: Final = 22
-POD_LABEL: Final = "io.lium.pod"
-MARKET_LABEL: Final = "io.lium.market"
+POD_LABEL: Final = containers.POD_LABEL
+MARKET_LABEL: Final = containers.MARKET_LABEL
 # Where engines mount it in a container, and we its stand-in.
 NVIDIA_SMI: Final = "/usr/bin/nvidia-smi"
 
@@ -89,7 +91,7 @@ class NodeLayout:
     @property
     def simulated_directory(self) -> str:
         """Locate the nvidia-smi stand-in and its table."""
-        return f"{self.directory}/simulated"
+        return containers.simulated_directory(self.directory)
 
     def pod_directory(self, pod_id: UUID) -> str:
         """Locate the files of one pod."""

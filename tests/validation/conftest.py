@@ -1,5 +1,6 @@
 """A machine with simulated cards behind a real sshd, and Bob's node that stands for it."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,9 @@ MODEL = "NVIDIA H100 80GB HBM3"
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     """Run an sshd whose machine has a Python with NumPy where the market looks for one."""
-    with loopback_sshd(tmp_path_factory.mktemp("prover")) as running:
+    home = tmp_path_factory.mktemp("prover")
+    path = f"{home}/node/bin:{os.environ['PATH']}"
+    with loopback_sshd(home, environment={"PATH": path}) as running:
         program = running.home / "node" / "bin" / "python3"
         program.parent.mkdir(parents=True)
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')

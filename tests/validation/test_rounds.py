@@ -17,7 +17,7 @@ from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_pr
 from tests.factories.validation import make_proof
 from validation.models import Band, CardSample, Proof, ProofStatus, Purpose, Round, Verdict
 from validation.proof.bundle.records import Card
-from validation.services import bands, beacons, identity, provers, proving, rounds, wanting
+from validation.services import bands, beacons, identity, light, provers, proving, rounds, wanting
 
 pytestmark = pytest.mark.django_db
 
@@ -184,6 +184,11 @@ class TestHandOvers:
 
 
 class TestTheLightLook:
+    @pytest.fixture(autouse=True)
+    def nobody_else_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Leave what the machine itself says to tests/validation/test_light.py."""
+        monkeypatch.setattr(light, "_use", lambda *_: [])
+
     def test_knows_the_cards_of_the_last_proof(self) -> None:
         node = make_node(proof_verdict=ProofVerdict.PASS, proof_at=NOON)
         samples(node, at=[NOON])

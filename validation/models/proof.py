@@ -13,7 +13,7 @@ class Purpose(models.TextChoices):
     """Why a machine is proven."""
 
     SWEEP = "sweep", "Round of all idle machines"
-    HAND_OVER = "hand_over", "Handed to a renter"
+    HAND_OVER = "hand_over", "Look at rented GPUs"
     RETURN = "return", "Given back by a renter"
     ON_DEMAND = "on_demand", "Asked for"
 

@@ -29,6 +29,7 @@ from validation.services.beacons import TooLate
 
 # Which check a phase's silence fails.
 CHECK_OF_PHASE: Final = {"fill": "commitment", "sweep": "sweeps", "open": "tiles"}
+NO_PROVER: Final = "The prover could not be started there, or it left without an answer."
 REMEDY: Final = "Run the prover's self-test; close what else uses the cards."
 
 
@@ -112,15 +113,15 @@ def _examine(examination: Examination) -> Transcript:
         return session.prove(subject_of(examination.proof, node), coins)
 
 
-def in_public(error: MachineError) -> str:
-    """Say what kept a prover from answering, without the machine's address."""
+def in_public(error: MachineError, *, otherwise: str = NO_PROVER) -> str:
+    """Say what kept a machine from answering, without its address."""
     if isinstance(error, HostKeyChanged):
         return "Another host key answers there than the pinned one."
     if isinstance(error, AccessDenied):
         return "It refused this market's key."
     if isinstance(error, MachineUnreachable):
         return "It could not be reached."
-    return "The prover could not be started there, or it left without an answer."
+    return otherwise
 
 
 def subject_of(proof: Proof, node: Node) -> Subject:

@@ -7,11 +7,11 @@ from typing import Final
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from billing.chain.port import ChainUnavailable
 from core import leases
-from marketplace.models import HandOver, Node, NodeStatus, ProofVerdict
+from marketplace.models import HandOver, Node, NodeGpu, NodeStatus, ProofVerdict
 from validation import dispatch, terms
 from validation.models import Proof, ProofStatus, Purpose, Round
 from validation.services import beacons, wanting
@@ -29,6 +29,7 @@ PURPOSES: Final = {
 def sweep(now: datetime) -> int:
     """Start what is due, and ring again for what nobody works on; give how many were rung for."""
     follow_hand_overs(now)
+    look_at_rented(now)
     begin_round(now)
     return ring_due(now)
 
@@ -60,6 +61,26 @@ def follow_hand_overs(now: datetime) -> int:
             # One that cannot be followed must not keep the others, nor rounds, from being begun.
             log.exception("proof.not_followed", hand_over=str(fact.public_id))
     return followed
+
+
+def look_at_rented(now: datetime) -> int:
+    """Want a look at each machine with rented GPUs that had none for an interval; give how many."""
+    recent = Proof.objects.filter(
+        node=OuterRef("pk"),
+        purpose=Purpose.HAND_OVER,
+        wanted_at__gt=now - settings.MARKET_PROOF_INTERVAL,
+    )
+    rented = Node.objects.filter(delisted_at=None, free_gpu_count__lt=F("gpu_count"))
+    held = Exists(NodeGpu.objects.filter(node=OuterRef("pk"), holder__isnull=False))
+    due = rented.filter(held, ~Exists(recent), ~Exists(_open_of_node()))
+    ids = due.order_by("pk").values_list("pk", flat=True)[:BATCH]
+    for node_id in ids:
+        wanting.want(node_id=node_id, purpose=Purpose.HAND_OVER, now=now)
+    return len(ids)
+
+
+def _open_of_node() -> QuerySet[Proof]:
+    return Proof.objects.filter(node=OuterRef("pk")).exclude(status=ProofStatus.DONE)
 
 
 def _follow(fact: HandOver, *, now: datetime) -> bool:

@@ -19,7 +19,7 @@ ASKED_PER_MACHINE: Final = "6/hour"
 ASKED_BY_ONE: Final = "20/hour"
 REASONS: Final = {
     Purpose.SWEEP: (Reason.ROUND, "Every idle machine is proven in this round."),
-    Purpose.HAND_OVER: (Reason.HANDED_OVER, "Its GPUs went to a renter."),
+    Purpose.HAND_OVER: (Reason.HANDED_OVER, "GPUs of it are with a renter."),
     Purpose.RETURN: (Reason.RETURNED, "A renter gave its GPUs back."),
     Purpose.ON_DEMAND: (Reason.ASKED_FOR, "It was asked for."),
 }
