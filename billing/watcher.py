@@ -91,11 +91,12 @@ def _apply_heads(
             return
         unknown = book.Prices(rate=None, tao_per_alpha={})
         opened = book.open_book(held.genesis, blocks, prices=unknown, fee_rao=0, now=now)
+        sent = endings.on_their_way()
         seen = [
             deposits.sight(opened, block, arrival).pk
             for block in blocks
             for arrival in book.arrivals(block)
-            if opened.workspace_of(arrival) is not None
+            if arrival.extrinsic_hash not in sent and opened.workspace_of(arrival) is not None
         ]
         in_flight = Deposit.objects.filter(status=DepositStatus.SEEN).select_related(
             "invoice", "workspace"

@@ -16,6 +16,7 @@ class TransferKind(models.TextChoices):
     SWEEP = "sweep"
     PAYOUT = "payout"
     REFUND = "refund"
+    FUEL = "fuel"
 
 
 class TransferStatus(models.TextChoices):
@@ -71,6 +72,11 @@ class OutgoingTransfer(models.Model):
                 fields=["sender"],
                 condition=Q(kind="sweep", status__in=["planned", "signed"]),
                 name="outgoing_one_open_sweep",
+            ),
+            models.UniqueConstraint(
+                fields=["destination"],
+                condition=Q(kind="fuel", status__in=["planned", "signed"]),
+                name="outgoing_one_open_fuel",
             ),
             models.UniqueConstraint(
                 fields=["sender", "nonce"],

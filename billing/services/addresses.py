@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from typing import Final
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
-from billing.models import Invoice, StandingAddress
+from billing.models import Deposit, DepositStatus, Invoice, StandingAddress
 
 KINDS: Final = (Invoice, StandingAddress)
+NOT_THERE: Final = (DepositStatus.REPLACED, DepositStatus.REFUNDED)
 DepositHolder = Invoice | StandingAddress
 
 
@@ -33,6 +34,15 @@ def all_that_hold() -> list[str]:
         for kind in KINDS
         for address in kind.objects.filter(unswept_rao__gt=0).values_list("address", flat=True)
     ]
+
+
+def with_alpha(netuid: int) -> list[str]:
+    """Give the deposit addresses that alpha of a subnet came to, where it does not belong."""
+    astray = Deposit.objects.filter(netuid=netuid).exclude(status__in=NOT_THERE)
+    home = Q(invoice__isnull=False) | Q(standing_address__isnull=False)
+    return list(
+        astray.filter(home).order_by("address").values_list("address", flat=True).distinct()
+    )
 
 
 def held_rao(address: str = "") -> int:

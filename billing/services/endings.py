@@ -8,9 +8,15 @@ from billing import ledger, transitions
 from billing.accounts import deposits_account, network_fees_account, treasury_account
 from billing.chain.port import Block, Outcome
 from billing.ledger import Leg
-from billing.models import OPEN_TRANSFERS, Account, OutgoingTransfer, TransferKind, TransferStatus
+from billing.models import (
+    OPEN_TRANSFERS,
+    Account,
+    OutgoingTransfer,
+    TransferKind,
+    TransferStatus,
+)
 from billing.reasons import Reason
-from billing.services import payout_ending, refund_ending, sweep_ending
+from billing.services import fuel_ending, payout_ending, refund_ending, sweep_ending
 from core.actors import PLATFORM
 from core.money import TAO, rao_to_tao
 
@@ -29,6 +35,7 @@ ENDINGS: Final[dict[str, Ending]] = {
     TransferKind.SWEEP: sweep_ending,
     TransferKind.PAYOUT: payout_ending,
     TransferKind.REFUND: refund_ending,
+    TransferKind.FUEL: fuel_ending,
 }
 
 
@@ -39,6 +46,12 @@ def awaited(blocks: Iterable[Block]) -> list[OutgoingTransfer]:
         sender__in=signers, status__in=OPEN_TRANSFERS, nonce__isnull=False
     )
     return list(rows.order_by("pk").select_for_update(no_key=True, of=("self",)))
+
+
+def on_their_way() -> frozenset[str]:
+    """Give the hashes of what we signed and what is not final: no deposits, wherever they go."""
+    signed = OutgoingTransfer.objects.filter(status=TransferStatus.SIGNED)
+    return frozenset(signed.values_list("extrinsic_hash", flat=True))
 
 
 def finish(rows: Sequence[OutgoingTransfer], block: Block, *, now: datetime) -> None:

@@ -4,11 +4,13 @@ Whoever can sign calls `send`. How a transfer ended is told by final blocks alon
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from typing import Final
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Sum
 
@@ -84,8 +86,8 @@ def _step(
 
 
 def _with_nonce(gateway: ChainGateway, row: OutgoingTransfer, now: datetime) -> OutgoingTransfer:
-    if missing := _missing(gateway, row):
-        return _without_funds(row, missing, now)
+    if shortage := _shortage(gateway, row):
+        return _without_funds(row, shortage, now)
     ended = _ended(row.sender)
     expected = gateway.next_nonce(row.sender)
     with transaction.atomic(durable=True):
@@ -111,7 +113,15 @@ def _ended(sender: str) -> int:
     return OutgoingTransfer.objects.filter(sender=sender).exclude(status__in=OPEN_TRANSFERS).count()
 
 
-def _missing(gateway: ChainGateway, row: OutgoingTransfer) -> str:
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """What an address lacks, and that in words."""
+
+    rao: int
+    words: str
+
+
+def _shortage(gateway: ChainGateway, row: OutgoingTransfer) -> Shortage | None:
     """Say what the address lacks for this transfer and for those before it, or nothing."""
     before = OutgoingTransfer.objects.filter(
         sender=row.sender, status__in=OPEN_TRANSFERS, nonce__isnull=False, netuid=None
@@ -120,22 +130,40 @@ def _missing(gateway: ChainGateway, row: OutgoingTransfer) -> str:
     total += row.fee_rao if row.netuid is not None else row.amount_rao + row.fee_rao
     holds = gateway.balance(row.sender)
     if holds >= total:
-        return ""
-    return f"{row.sender} holds {holds} rao; amount and fee, with what goes before, are {total}."
+        return None
+    words = f"{row.sender} holds {holds} rao; amount and fee, with what goes before, are {total}."
+    return Shortage(total - holds, words[:500])
 
 
-def _without_funds(row: OutgoingTransfer, missing: str, now: datetime) -> OutgoingTransfer:
-    log.error("outgoing.funds_missing", transfer=str(row.public_id), missing=missing)
+def _without_funds(row: OutgoingTransfer, shortage: Shortage, now: datetime) -> OutgoingTransfer:
+    log.error("outgoing.funds_missing", transfer=str(row.public_id), missing=shortage.words)
     with transaction.atomic(durable=True):
         held = _lock(row)
         if held.status != TransferStatus.PLANNED or held.nonce is not None:
             return held
         if held.kind == TransferKind.SWEEP:
-            endings.give_up(held, reason=Reason.FUNDS_MISSING, words=missing, now=now)
-        else:
-            held.error = missing[:500]
-            held.save(update_fields=["error"])
+            endings.give_up(held, reason=Reason.FUNDS_MISSING, words=shortage.words, now=now)
+            return held
+        held.error = shortage.words
+        held.save(update_fields=["error"])
+        if not held.from_treasury:
+            _fuel(held, shortage, now)
     return held
+
+
+def _fuel(row: OutgoingTransfer, shortage: Shortage, now: datetime) -> None:
+    """Let the treasury send a deposit address what it lacks for a fee; the constraint lets one be on its way."""
+    plan = OutgoingTransfer(
+        kind=TransferKind.FUEL,
+        sender=settings.TREASURY_ADDRESS,
+        destination=row.sender,
+        # What moves alpha may cost more than what moves TAO, by which the fee was told.
+        amount_rao=shortage.rao + row.fee_rao,
+        fee_rao=row.fee_rao,
+        created_at=now,
+        updated_at=now,
+    )
+    OutgoingTransfer.objects.bulk_create([plan], ignore_conflicts=True)
 
 
 def _is_void(row: OutgoingTransfer, read: int | None) -> bool:

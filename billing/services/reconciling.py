@@ -108,7 +108,7 @@ def _shared_keys() -> Iterator[Key]:
         recorded=lambda: _rao(treasury_account()),
         found=lambda gateway: gateway.balance(settings.TREASURY_ADDRESS),
     )
-    alpha = Account.objects.filter(kind=AccountKind.CHAIN, code__startswith="chain:treasury:SN")
+    alpha = Account.objects.filter(kind=AccountKind.CHAIN, currency__startswith="SN")
     for account in alpha.order_by("code"):
         yield _alpha_key(account)
 
@@ -125,14 +125,17 @@ def _deposit_key(address: str) -> Key:
 
 def _alpha_key(account: Account) -> Key:
     netuid = int(account.currency.removeprefix("SN"))
+    on_treasury = account.code.startswith("chain:treasury:")
 
     def staked(gateway: ChainGateway) -> int:
-        stakes = gateway.stake(settings.TREASURY_ADDRESS, netuid)
-        return sum(stake.alpha_rao for stake in stakes)
+        coldkeys = [settings.TREASURY_ADDRESS] if on_treasury else addresses.with_alpha(netuid)
+        return sum(
+            stake.alpha_rao for coldkey in coldkeys for stake in gateway.stake(coldkey, netuid)
+        )
 
     return Key(
-        name="treasury",
-        address=settings.TREASURY_ADDRESS,
+        name="treasury" if on_treasury else "deposit addresses",
+        address=settings.TREASURY_ADDRESS if on_treasury else "",
         currency=account.currency,
         recorded=lambda: _rao(Account.objects.get(pk=account.pk)),
         found=staked,

@@ -16,10 +16,10 @@ from billing.accounts import alpha_account, suspense_account
 from billing.chain.local import node
 from billing.chain.local.gateway import LocalChainGateway
 from billing.chain.port import AlphaPrice, NoPrice
-from billing.models import Deposit, Invoice, PaymentEvent
+from billing.models import Deposit, Invoice, LocalStake, OutgoingTransfer, PaymentEvent
 from billing.rates import Rate, RateUnavailable
 from billing.selectors import balance_usd
-from billing.services import paying, settlement, sweeping
+from billing.services import paying, reconciling, settlement, standing, sweeping
 from billing.watcher import watch
 from core import clock
 from marketplace.models import Alert
@@ -60,6 +60,16 @@ def credit(deposit: Deposit) -> None:
         actor=ADA,
         now=clock.now(),
     )
+
+
+def reconciled() -> str:
+    return reconciling.reconcile(
+        gateway=LocalChainGateway(), now=clock.now(), pause=lambda _: None
+    ).status
+
+
+def sweep() -> None:
+    sweeping.sweep(gateway=LocalChainGateway(), now=clock.now())
 
 
 class TestAlphaWithoutAPrice:
@@ -230,6 +240,48 @@ class TestQueue:
         shown = page.get(f"/billing/deposits/{deposit.public_id}").content.decode()
         assert deposit.refunds.get().extrinsic_hash in shown
 
+    def test_astray_on_an_address_without_tao_it_gets_the_fee_first(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        alice, ada, grace = LocalWallet(), self.operator("ada"), self.operator("grace")
+        alice.stake(SUBNET, 5 * TAO)
+        address = standing.address_of(make_workspace(), now=clock.now())
+        fund_treasury()
+        alice.pay_alpha(address.address, SUBNET, 2 * TAO)
+        blocks(3)
+        assert reconciled() == "clean"
+        self.do(ada, "request_refund")
+        self.do(grace, "approve_refund")
+
+        for _ in range(3):
+            sweep()
+            pay()
+            blocks(1)
+            sweep()
+            assert OutgoingTransfer.objects.filter(kind="fuel").count() == 1
+            blocks(3)
+
+        deposit = Deposit.objects.get(netuid=SUBNET)
+        assert deposit.status == "refunded"
+        assert not LocalChainGateway().stake(address.address, SUBNET)
+        # Neither what the treasury sent nor the rest of it is a payment of anybody's.
+        assert Deposit.objects.filter(standing_address=address).count() == 1
+        address.refresh_from_db()
+        assert LocalChainGateway().balance(address.address) == address.unswept_rao == node.FEE_RAO
+        assert fresh_balance(alpha_account(SUBNET, "deposits")) == 0
+        assert set(ledger.trial_balance().values()) == {0}
+        assert reconciled() == "clean"
+
+    def test_alpha_that_is_missing_on_a_deposit_address_is_a_difference(self) -> None:
+        alice = LocalWallet()
+        alice.stake(SUBNET, 5 * TAO)
+        address = standing.address_of(make_workspace(), now=clock.now())
+        alice.pay_alpha(address.address, SUBNET, 2 * TAO)
+        blocks(3)
+        LocalStake.objects.filter(coldkey=address.address).update(alpha_rao=TAO)
+
+        assert reconciled() == "different"
+
     def test_what_an_administrator_credits_is_on_the_audit_trail(self) -> None:
         LocalWallet().pay(TREASURY, TAO)
         blocks(3)
@@ -253,16 +305,16 @@ class TestQueue:
 def test_who_cannot_sweep_says_so_once_there_is_something(monkeypatch: pytest.MonkeyPatch) -> None:
     seed = "//Seed"
 
-    def sweep() -> bool:
+    def told() -> bool:
         with suppress(sweeping.SeedMissing):
-            sweeping.sweep(gateway=LocalChainGateway(), now=clock.now())
+            sweep()
         return Alert.objects.filter(kind="deposits_not_swept", closed_at=None).exists()
 
     monkeypatch.delenv("MARKET_DEPOSIT_SEED")
-    assert not sweep()
+    assert not told()
     LocalWallet().pay(make_invoice().address, TAO)
     blocks(3)
     look()
-    assert sweep()
+    assert told()
     monkeypatch.setenv("MARKET_DEPOSIT_SEED", seed)
-    assert not sweep()
+    assert not told()
