@@ -44,23 +44,16 @@ def reserve(
     return _held(node, holder)
 
 
-def reserve_gpus(
-    *, node_id: int, gpu_uuids: Sequence[str], holder: UUID, now: datetime
+def reserve_again(
+    *, node_id: int, gpu_uuids: Sequence[str], ports: Sequence[int], holder: UUID, now: datetime
 ) -> Reservation:
-    """Give back the very GPUs that a stopped pod had (its container is bound to them) with its ports.
+    """Give back the very GPUs and ports that a stopped pod had: its container is bound to both.
 
-    :raises NoCapacity: the node is not on the market, or one of the GPUs is held by somebody else.
+    :raises NoCapacity: the node is not on the market, or one of them is held by somebody else.
     """
     node = _lock_for_rent(node_id, now)
-    wanted = NodeGpu.objects.filter(node=node, uuid__in=gpu_uuids, missing_since=None)
-    free = wanted.filter(Q(holder=None) | Q(holder=holder))
-    if free.count() < len(set(gpu_uuids)):
-        raise NoCapacity(
-            f"The GPUs that this pod had on {node.huid} are rented to somebody else.",
-            hint="Wait until they are free, or rent an equivalent machine.",
-            data={"node_id": str(node.public_id)},
-        )
-    free.update(holder=holder)
+    _take_these_gpus(node, set(gpu_uuids), holder)
+    _take_these_ports(node, set(ports), holder)
     recount(node)
     return _held(node, holder)
 
@@ -165,6 +158,31 @@ def _take_ports(node: Node, port_count: int, holder: UUID) -> None:
         )
     PortReservation.objects.bulk_create(
         PortReservation(node=node, port=port, holder=holder) for port in ports
+    )
+
+
+def _take_these_gpus(node: Node, uuids: set[str], holder: UUID) -> None:
+    wanted = NodeGpu.objects.filter(node=node, uuid__in=uuids, missing_since=None)
+    free = wanted.filter(Q(holder=None) | Q(holder=holder))
+    if free.count() < len(uuids):
+        raise NoCapacity(
+            f"The GPUs that this pod had on {node.huid} are rented to somebody else.",
+            hint="Wait until they are free, or rent an equivalent machine.",
+            data={"node_id": str(node.public_id)},
+        )
+    free.update(holder=holder)
+
+
+def _take_these_ports(node: Node, ports: set[int], holder: UUID) -> None:
+    held = dict(node.port_reservations.filter(port__in=ports).values_list("port", "holder"))
+    if set(held.values()) - {holder}:
+        raise NoCapacity(
+            f"The ports that this pod had on {node.huid} belong to somebody else's pod.",
+            hint="Rent an equivalent machine; this pod's container was not there any more.",
+            data={"node_id": str(node.public_id)},
+        )
+    PortReservation.objects.bulk_create(
+        PortReservation(node=node, port=port, holder=holder) for port in sorted(ports - set(held))
     )
 
 

@@ -180,14 +180,15 @@ def _end(pod: Pod, *, reason: Reason, actor: Actor, now: datetime, detail: str =
 
 
 def _take_up(pod: Pod, change: Change, *, source: PodStatus, done: str) -> Pod:
-    """Take the pod's very GPUs again and let it run: account, node, pod (docs/locking.md)."""
+    """Take the pod's very GPUs and ports again and let it run: account, node, pod (docs/locking.md)."""
     account_id = renter_account(pod.workspace).pk
     try:
         with budgets.noting_refusals(now=change.now), transaction.atomic(durable=True):
             balance = lock_account(account_id).balance
-            reservations.reserve_gpus(
+            reservations.reserve_again(
                 node_id=pod.node_id,
                 gpu_uuids=pod.gpu_uuids,
+                ports=[port.external for port in pod.ports.all()],
                 holder=pod.public_id,
                 now=change.now,
             )

@@ -1,6 +1,10 @@
 """GPUs and ports go to one holder each, however many ask at once."""
 
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from threading import Barrier
 from uuid import UUID, uuid4
 
@@ -21,6 +25,13 @@ def take(node: Node, *, gpus: int = 1, ports: int = 1, holder: UUID | None = Non
             port_count=ports,
             holder=holder or uuid4(),
             now=NOON,
+        )
+
+
+def take_again(node: Node, had: Reservation, holder: UUID) -> Reservation:
+    with transaction.atomic():
+        return reservations.reserve_again(
+            node_id=node.pk, gpu_uuids=had.gpu_uuids, ports=had.ports, holder=holder, now=NOON
         )
 
 
@@ -95,11 +106,29 @@ class TestRelease:
         had = take(node, gpus=1, ports=2, holder=holder)
 
         reservations.release_gpus(holder=holder, now=NOON)
-        back = reservations.reserve_gpus(
-            node_id=node.pk, gpu_uuids=had.gpu_uuids, holder=holder, now=NOON
-        )
+        back = take_again(node, had, holder)
 
         assert back == had
+
+    def test_ports_that_were_given_back_are_reserved_again(self) -> None:
+        node, holder = make_node(gpu_count=2), uuid4()
+        had = take(node, gpus=1, ports=2, holder=holder)
+        reservations.release(holder=holder, now=NOON)
+
+        assert take_again(node, had, holder) == had
+
+    def test_ports_that_somebody_else_has_are_refused(self) -> None:
+        node, holder = make_node(gpu_count=2), uuid4()
+        had = take(node, gpus=1, ports=2, holder=holder)
+        reservations.release(holder=holder, now=NOON)
+        other = take(node, gpus=1, ports=1)
+        free = NodeGpu.objects.filter(node=node, holder=None).values_list("uuid", flat=True)
+        had = replace(had, gpu_uuids=list(free))
+
+        with pytest.raises(NoCapacity, match="ports"), transaction.atomic():
+            take_again(node, had, holder)
+        assert set(other.ports) <= set(had.ports)
+        assert not NodeGpu.objects.filter(holder=holder).exists()
 
     def test_gpus_that_somebody_else_has_are_refused(self) -> None:
         node, holder = make_node(gpu_count=1), uuid4()
@@ -108,9 +137,7 @@ class TestRelease:
         take(node)
 
         with pytest.raises(NoCapacity, match="somebody else"):
-            reservations.reserve_gpus(
-                node_id=node.pk, gpu_uuids=had.gpu_uuids, holder=holder, now=NOON
-            )
+            take_again(node, had, holder)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -136,8 +163,25 @@ class TestRace:
         assert (node.free_gpu_count, node.free_port_count) == (0, 4)
         assert NodeGpu.objects.exclude(holder=None).values("holder").distinct().count() == 8
 
+    def test_pods_that_come_back_and_new_ones_never_share_a_port(self) -> None:
+        node = make_node(gpu_count=8, first_port=500, last_port=507)
+        holders = [uuid4() for _ in range(4)]
+        had = [take(node, gpus=1, ports=2, holder=holder) for holder in holders]
+        with transaction.atomic():
+            for holder in holders:
+                reservations.release(holder=holder, now=NOON)
+        acts: list[Callable[[], Reservation]] = [partial(take, node, gpus=1, ports=2)] * 4
+        acts += [partial(take_again, node, *pair) for pair in zip(had, holders, strict=True)]
+        queue = iter(acts)
 
-def _together(people: int, act: object) -> list[bool]:
+        won = _together(8, lambda: next(queue)())
+
+        assert sum(won) == 4
+        held = PortReservation.objects.values_list("holder", flat=True)
+        assert sorted(Counter(held).values()) == [2] * 4
+
+
+def _together(people: int, act: Callable[[], object]) -> list[bool]:
     barrier = Barrier(people)
 
     def one() -> bool:
