@@ -24,13 +24,25 @@ def addresses_of(host: str, *, timeout: float = SECONDS) -> list[str]:
 
     :raises OSError: there is no such name, or nobody said so in time.
     """
-    if _is_address(host):
+    if is_address(host):
         return _ask(host)
     patience = min(timeout, SECONDS)
     try:
         return _lookup(host).result(patience)
     except TimeoutError as error:
         raise OSError(f"the name {host} was not found within {patience:.1f} s") from error
+
+
+def is_address(host: str) -> bool:
+    """Tell what the resolver reads as an address, odd spellings of IPv4 ones included, without asking anybody."""
+    try:
+        if ":" in host:
+            socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
+        else:
+            socket.inet_aton(host)
+    except (OSError, UnicodeError, ValueError):
+        return False
+    return True
 
 
 def _lookup(host: str) -> "Future[list[str]]":
@@ -62,15 +74,3 @@ def _ask(host: str) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise OSError(f"the name {host} has no address") from error
     return [str(row[4][0]) for row in rows]
-
-
-def _is_address(host: str) -> bool:
-    """Tell what the resolver reads as an address, odd spellings of IPv4 ones included, without asking anybody."""
-    try:
-        if ":" in host:
-            socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-        else:
-            socket.inet_aton(host)
-    except (OSError, UnicodeError, ValueError):
-        return False
-    return True

@@ -2,14 +2,23 @@
 
 from typing import Final
 
+from django.conf import settings
+
 from accounts.models import Workspace
 from core import ratelimit
+from core.places import Places
 from marketplace.models import Node, Provider
 
 ADDRESSES_PER_PROVIDER: Final = "120/hour"
 RUNS_PER_MACHINE: Final = "20/hour"
 RUNS_PER_PROVIDER: Final = "240/hour"
 REQUESTS_PER_WORKSPACE: Final = "60/hour"
+
+
+# Whoever typed an address waits on a page while it is looked up, and asked: slow ones must not take its threads.
+looked_at: Final = Places(
+    total=max(1, settings.HTTP_THREADS // 4), each=1, what="addresses are being looked at"
+)
 
 
 def reaching(provider: Provider) -> None:

@@ -2,19 +2,20 @@
 
 import ipaddress
 import re
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from core import dialing
+from core import dialing, resolving
 from core.actors import Actor
 from core.errors import Conflict, Invalid
 from marketplace import limits
 from marketplace.machine import MachineUnreachable, fingerprint
 from marketplace.machine.probe import scan_host_key
-from marketplace.models import Node
+from marketplace.models import Node, Provider
 from marketplace.services import proofs
 from marketplace.transitions import Reason, note
 
@@ -41,19 +42,22 @@ class AddressTaken(Conflict):
     code = "address_taken"
 
 
-def require_address(host: str, port: int) -> None:
+def require_address(host: str, port: int, *, asking: Provider) -> None:
     """Refuse what is no address, and addresses of our own network: nobody may look around in it.
 
     What a name means is judged again at every connection (`marketplace.machine.tcp`).
 
-    :raises Invalid: it is no place for a machine.
+    :raises Invalid: it is no place for a machine. :raises RateLimited: another of theirs is being looked up.
     """
     if not _is_host(host):
         raise Invalid("The address is neither an IP address nor a host name.")
     if not 1 <= port <= 65535:
         raise Invalid("A port is between 1 and 65535.")
     try:
-        dialing.look_up(host, allowed=settings.MARKET_MACHINE_NETWORKS)
+        # Whoever owns a name decides how long it takes.
+        quick = resolving.is_address(host)
+        with nullcontext() if quick else limits.looked_at.one_for(asking.pk):
+            dialing.look_up(host, allowed=settings.MARKET_MACHINE_NETWORKS)
     except OSError:
         # A name that is not known yet may be by the time of the first connection.
         return
@@ -78,10 +82,11 @@ def change(*, node_id: int, host: str, port: int, actor: Actor, now: datetime) -
     if (node.host, node.ssh_port) == (host, port):
         return node
     limits.reaching(node.provider)
-    require_address(host, port)
+    require_address(host, port, asking=node.provider)
     pinned, was_there = node.host_key, _was_reached(node)
     if pinned and was_there:
-        _require_same_machine(pinned, host, port)
+        with limits.looked_at.one_for(node.provider_id):
+            _require_same_machine(pinned, host, port)
     if proofs.is_taken(host, port, besides=node_id):
         raise _taken(host, port)
     try:

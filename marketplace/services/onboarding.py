@@ -93,7 +93,7 @@ def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Nod
         places.require_known(claim.place)
     limits.reaching(provider)
     proofs.require_few_claims(provider)
-    addresses.require_address(claim.host, claim.port)
+    addresses.require_address(claim.host, claim.port, asking=provider)
     if proofs.is_taken(claim.host, claim.port):
         raise AddressTaken(ADDRESS_TAKEN, hint="Another machine of this market answers there.")
     node = _node(provider, claim, model)

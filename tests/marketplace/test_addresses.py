@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from core.actors import PLATFORM
+from core.errors import RateLimited
 from lium_site.stack.application import free_port
+from marketplace import limits
 from marketplace.machine import generate_keypair
 from marketplace.machine.keys import load_private_key
 from marketplace.models import Node, NodeStatus
@@ -86,3 +88,13 @@ def test_a_machine_without_a_pinned_key_just_moves() -> None:
     node = make_node(host_key="")
 
     assert change(node, "127.0.20.11", 22).host == "127.0.20.11"
+
+
+def test_who_has_a_slow_name_looked_up_waits_with_the_next() -> None:
+    node = make_node(host_key="")
+    with limits.looked_at.one_for(node.provider_id):
+        with pytest.raises(RateLimited, match="addresses are being looked at"):
+            change(node, "slow.example.com")
+
+        # An address needs no lookup.
+        assert change(node, "203.0.113.9").host == "203.0.113.9"

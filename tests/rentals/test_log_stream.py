@@ -13,15 +13,13 @@ from django.db import connection
 
 from accounts.models import ApiKey
 from core import clock, ratelimit
-from core.errors import RateLimited
 from marketplace.models import Node
 from rentals import limits, log_stream
 from rentals.engine.spec import MARKET_LABEL, POD_LABEL
-from rentals.limits import Places
 from rentals.models import Pod
 from rentals.services import logs
 from tests.factories.accounts import Person
-from tests.factories.pods import make_pod, make_workspace
+from tests.factories.pods import make_pod
 from tests.factories.rentals import container
 from tests.machines import EngineMachine
 from tests.serving import Served
@@ -250,16 +248,3 @@ class TestReading:
         answers = [follow(ticking, query="tail=1").answer() for _ in range(2)]
 
         assert [answer.status for answer in answers] == [200, 429]
-
-
-def test_places_are_counted_for_all_and_for_each() -> None:
-    places = Places(total=3, each=2, what="read")
-    one, other = make_workspace(), make_workspace()
-
-    with places.one_for(one), places.one_for(one):
-        with pytest.raises(RateLimited), places.one_for(one):
-            pass
-        with places.one_for(other), pytest.raises(RateLimited), places.one_for(other):
-            pass
-
-    assert not places._taken
