@@ -73,8 +73,8 @@ MAILED_TO_PROVIDERS: Final = (
     DISABLED,
     "machine_request",
 )
-# Of a renter's balance and machines there are mails of their own, with more in them.
-MAILED_TO_RENTERS: Final = (DISABLED,)
+# What providers announce of a renter's machine is mailed by itself (rentals.services.notice_mail).
+MAILED_TO_RENTERS: Final = ("balance.low", "balance.empty", DISABLED)
 
 
 def kinds_of(owner: Owner) -> Mapping[str, str]:

@@ -122,7 +122,7 @@ class PodAdmin(ReadOnlyAdmin):
 class RunwayAdmin(ReadOnlyAdmin):
     """Workspaces on the low-balance ladder: at which step, since when, and whether they were told."""
 
-    list_display = ["workspace", "stage", "since", "mailed_at"]
+    list_display = ["workspace", "stage", "since", "paused_at"]
     list_filter = ["stage"]
     list_select_related = ["workspace"]
     search_fields = ["workspace__public_id", "workspace__name"]

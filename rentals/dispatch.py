@@ -25,11 +25,6 @@ def prepare(*, node_id: int) -> None:
     ring("rentals.tasks.prepare_node", queue=STEPS, node_id=node_id, expires=3600)
 
 
-def warn() -> None:
-    """Nudge the worker to send the warnings that are due."""
-    ring("rentals.tasks.send_runway_warnings", queue="mail")
-
-
 def tell(*, event_id: int) -> None:
     """Nudge the worker to mail what was announced about a pod's machine."""
     ring("rentals.tasks.mail_notice", queue="mail", expires=86_400, event_id=event_id)

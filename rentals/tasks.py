@@ -26,7 +26,6 @@ from rentals.services import (
     probing,
     provisioning,
     quoting,
-    runway_mail,
     sweeping,
     usage_facts,
 )
@@ -39,7 +38,6 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "rentals.ladder": ("rentals.tasks.walk_ladder", 30.0, "metering"),
     "rentals.budgets": ("rentals.tasks.enforce_budgets", 60.0, "metering"),
     "rentals.announcements": ("rentals.tasks.sweep_announcements", 10.0, "metering"),
-    "rentals.warnings": ("rentals.tasks.send_runway_warnings", 60.0, "mail"),
     "rentals.usage": ("rentals.tasks.record_usage", 600.0, "metering"),
     "rentals.forget": ("rentals.tasks.forget", 3600.0, "metering"),
 }
@@ -97,12 +95,6 @@ def tick_meters(**_: object) -> None:
 def walk_ladder(**_: object) -> None:
     """Warn, stop and end the pods of workspaces whose balance runs out."""
     ladder.walk(now=clock.now())
-
-
-@shared_task(acks_late=True)
-def send_runway_warnings(**_: object) -> None:
-    """Send the warnings that are due."""
-    runway_mail.send_due(now=clock.now())
 
 
 @shared_task(acks_late=True, soft_time_limit=60, time_limit=90)

@@ -40,6 +40,7 @@ LONGEST_PAUSE: Final = timedelta(hours=6)
 TRIES: Final = 12
 SWEEP_AT_ONCE: Final = 200
 KEPT: Final = timedelta(days=30)
+OF_BALANCES: Final = ("balance.low", "balance.empty")
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # a prefix, no secret
 
 
@@ -155,11 +156,9 @@ def _mail(delivery: WebhookDelivery) -> Sent:
     if not address:
         return Sent(error="The workspace's owner has no e-mail address.", over=True)
     event, machine = delivery.payload, delivery.payload.get("machine")
-    title = WORDS.get(delivery.kind, delivery.kind)
+    title = event.get("title") or WORDS.get(delivery.kind, delivery.kind)
     subject = f"{machine['name']}: {title}" if machine else title
-    text = (
-        f"{title}.\n\n{event['text']}\n\n{settings.PUBLIC_URL}{_page(delivery.webhook, machine)}\n"
-    )
+    text = f"{title}.\n\n{event['text']}\n\n{settings.PUBLIC_URL}{_page(delivery, machine)}\n"
     try:
         send_mail(_line(subject), text, settings.DEFAULT_FROM_EMAIL, [address])
     except (SMTPException, OSError) as error:
@@ -167,10 +166,12 @@ def _mail(delivery: WebhookDelivery) -> Sent:
     return Sent()
 
 
-def _page(webhook: Webhook, machine: Mapping[str, str] | None) -> str:
+def _page(delivery: WebhookDelivery, machine: Mapping[str, str] | None) -> str:
     if machine:
         return reverse("provider_node", args=[machine["id"]])
-    return reverse("provider" if webhook.provider_id else "workspace_webhooks")
+    if delivery.kind in OF_BALANCES:
+        return reverse("billing")
+    return reverse("provider" if delivery.webhook.provider_id else "workspace_webhooks")
 
 
 def _line(subject: str) -> str:

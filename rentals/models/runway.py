@@ -27,7 +27,6 @@ class Runway(models.Model):
     paused_at = models.DateTimeField(
         null=True, help_text="since when a payment that is not final holds the clock"
     )
-    mailed_at = models.DateTimeField(null=True, help_text="empty while the warning is to be sent")
 
     class Meta:
         constraints = [

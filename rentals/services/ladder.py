@@ -25,7 +25,7 @@ from core.actors import PLATFORM
 from core.errors import DomainError
 from core.money import USD
 from marketplace import outbox
-from rentals import dispatch, transitions
+from rentals import transitions
 from rentals.models import Pod, PodMeter, PodStatus, Runway, Stage
 from rentals.reasons import Reason
 from rentals.selectors import burn_usd_per_hour
@@ -194,7 +194,6 @@ def _stand(low: Low, now: datetime) -> None:
                 "stage": low.stage,
                 "since": now,
                 "paused_at": None,
-                "mailed_at": None if went_down else now,
             },
         )
         if went_down:
@@ -206,20 +205,24 @@ def _tell(workspace: Workspace, stage: Stage, now: datetime) -> None:
         transitions.record(
             pod, sub_type="pod-balance.low", reason=REASONS[stage], actor=PLATFORM, now=now
         )
-    dispatch.warn()
     kind = "balance.empty" if stage == Stage.EMPTY else "balance.low"
     outbox.tell(workspace, kind=kind, event=_event(workspace, stage, now), now=now)
 
 
 def _event(workspace: Workspace, stage: Stage, now: datetime) -> dict[str, Any]:
-    """Say to webhooks what the mail says."""
+    """Say the same to the mailbox and to webhooks: where the balance stands, and what comes when."""
     ahead = [rung for rung in preview(workspace, now=now) if rung.at and rung.state != "done"]
+    steps = [
+        f"- {rung.at:%Y-%m-%d %H:%M} UTC: {rung.label.lower()}. {rung.detail}" for rung in ahead
+    ]
+    reason = REASONS[stage]
     return {
-        "text": REASONS[stage].words,
+        "title": f"The balance of {workspace.name} is {stage.label}",
+        "text": "\n".join([reason.words, reason.hint, "", "If nothing is paid in:", *steps]),
         "stage": stage.value,
         "balance_usd": f"{balance_usd(workspace):f}",
         "burn_usd_per_hour": f"{burn_usd_per_hour(workspace):f}",
-        "steps": [{"label": rung.label, "at": clock.iso(rung.at)} for rung in ahead if rung.at],
+        "steps": [{"label": rung.label, "at": clock.iso(rung.at)} for rung in ahead],
     }
 
 

@@ -15,10 +15,12 @@ from billing.models import ChainCursor, Deposit
 from core import clock
 from core.actors import PLATFORM
 from core.money import charge_for
+from marketplace.models import WebhookDelivery
+from marketplace.services import announcing
 from rentals import transitions
 from rentals.models import Pod, PodEvent, PodStatus, Receipt, Runway
 from rentals.reasons import Reason
-from rentals.services import budget_enforcement, budgets, ladder, meter, metering, runway_mail
+from rentals.services import budget_enforcement, budgets, ladder, meter, metering
 from tests.factories.accounts import make_key
 from tests.factories.billing import PUBLIC_KEY, make_invoice
 from tests.factories.marketplace import NOON
@@ -89,7 +91,8 @@ class TestWarnings:
         go_to(pod, NOON + 30 * HOUR)
 
         for _ in range(2):
-            runway_mail.send_due(now=NOON + 30 * HOUR)
+            for delivery in WebhookDelivery.objects.all():
+                announcing.deliver(delivery_id=delivery.pk, now=NOON + 30 * HOUR)
 
         [message] = mail.outbox
         assert message.to == [alice.user.email]
