@@ -17,16 +17,29 @@ pytest_plugins = ["tests.market", "tests.cast", "tests.serving"]
 THIS_MACHINE = ["127.0.0.0/8", "::1", "localhost", "198.18.0.0/15"]
 # Playwright's loop stays in the thread after its first page; Django would take every later test for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+# Minutes each: begun last, one of them would keep a single worker busy after all others have ended.
+LONGEST = {
+    group: turn
+    for turn, group in enumerate(
+        ("market", "browser", "pod_machine", "test_checking", "test_faults")
+    )
+}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-# Before xdist, which reads the marks in the same hook.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, on one worker, what shares a machine or a running market."""
-    for item in items:
-        if group := _group(item):
+# Before xdist, which reads the marks in the same hook; after pytest-django, which sorts too.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    """Keep together, on one worker, what shares a machine or a running market, and begin with what takes longest."""
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        if group:
             item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: LONGEST.get(groups[item], len(LONGEST)))
 
 
 def _group(item: pytest.Item) -> str | None:

@@ -16,8 +16,8 @@ SETTINGS = "lium_site.settings.test"
 COMPILER = "g++"
 # Much of the time goes on waiting for machines, hence more workers than two cores; what shares a machine or a market
 # stays on one of them (tests/conftest.py).
-WORKERS = max(3, os.cpu_count() or 1)
-IN_PARALLEL = ("--numprocesses", str(WORKERS), "--dist", "loadgroup")
+WORKERS = max(4, os.cpu_count() or 1)
+IN_PARALLEL = ("--numprocesses", str(WORKERS), "--dist", "loadgroup", "--no-loadscope-reorder")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -33,7 +33,7 @@ def renter() -> Principal:
 
 
 @pytest.fixture
-def page(renter: Principal) -> Client:
+def visitor(renter: Principal) -> Client:
     client = Client()
     client.force_login(renter.user, backend="django.contrib.auth.backends.ModelBackend")
     return client
@@ -67,35 +67,35 @@ def form(**fields: str) -> dict[str, str]:
 
 class TestRentPage:
     def test_is_open_to_everyone_and_locks_a_price_for_who_is_signed_in(
-        self, page: Client, offer: Node
+        self, visitor: Client, offer: Node
     ) -> None:
         address = reverse("rent", args=[offer.public_id])
 
-        anonymous, signed_in = Client().get(address), page.get(address)
+        anonymous, signed_in = Client().get(address), visitor.get(address)
 
         assert (anonymous.status_code, signed_in.status_code) == (200, 200)
         assert anonymous.context["quote"] is None
         assert signed_in.context["quote"].hourly_price_usd == 2
 
-    def test_reading_it_again_holds_no_further_price(self, page: Client, offer: Node) -> None:
+    def test_reading_it_again_holds_no_further_price(self, visitor: Client, offer: Node) -> None:
         address = reverse("rent", args=[offer.public_id])
 
-        first, second = page.get(address), page.get(address)
+        first, second = visitor.get(address), visitor.get(address)
 
         assert first.context["quote"] == second.context["quote"] == Quote.objects.get()
 
-    def test_a_form_sent_twice_rents_once(self, page: Client, offer: Node) -> None:
+    def test_a_form_sent_twice_rents_once(self, visitor: Client, offer: Node) -> None:
         address, sent = reverse("rent", args=[offer.public_id]), form()
 
-        first, second = page.post(address, sent), page.post(address, sent)
+        first, second = visitor.post(address, sent), visitor.post(address, sent)
 
         pod = Pod.objects.get()
         assert first["Location"] == second["Location"] == reverse("pod", args=[pod.public_id])
 
     def test_a_bad_key_is_explained_and_what_was_entered_is_kept(
-        self, page: Client, offer: Node
+        self, visitor: Client, offer: Node
     ) -> None:
-        answer = page.post(
+        answer = visitor.post(
             reverse("rent", args=[offer.public_id]), form(new_ssh_key="nonsense", pod_name="kept")
         )
 
@@ -105,11 +105,11 @@ class TestRentPage:
         assert b'value="kept"' in answer.content
         assert not Pod.objects.exists()
 
-    def test_a_form_that_does_not_fit_keeps_the_price(self, page: Client, offer: Node) -> None:
+    def test_a_form_that_does_not_fit_keeps_the_price(self, visitor: Client, offer: Node) -> None:
         address = reverse("rent", args=[offer.public_id])
-        held = page.get(address).context["quote"]
+        held = visitor.get(address).context["quote"]
 
-        answer = page.post(address, form(pod_name="x" * 101, quote=str(held.public_id)))
+        answer = visitor.post(address, form(pod_name="x" * 101, quote=str(held.public_id)))
 
         assert answer.status_code == 422
         assert answer.context["form"].errors["pod_name"]
@@ -117,25 +117,25 @@ class TestRentPage:
         assert b"Rent for $" in answer.content
 
     def test_a_new_key_is_kept_with_the_rent_and_not_without(
-        self, page: Client, offer: Node
+        self, visitor: Client, offer: Node
     ) -> None:
         address = reverse("rent", args=[offer.public_id])
 
-        refused = page.post(address, form(quote=str(uuid4())))
+        refused = visitor.post(address, form(quote=str(uuid4())))
         kept_before = SshKey.objects.count()
-        page.post(address, form())
+        visitor.post(address, form())
 
         assert refused.status_code != 302
         assert kept_before == 0
         assert SshKey.objects.get().public_key == ALICE_KEY
 
     def test_a_machine_that_was_taken_offers_the_nearest(
-        self, page: Client, renter: Principal, offer: Node
+        self, visitor: Client, renter: Principal, offer: Node
     ) -> None:
         other = make_node()
         renting.rent(principal=renter, request=rent_request(offer, gpu_count=2), now=NOON)
 
-        answer = page.post(reverse("rent", args=[offer.public_id]), form())
+        answer = visitor.post(reverse("rent", args=[offer.public_id]), form())
 
         assert answer.status_code == 409
         assert [near["node"] for near in answer.context["equivalents"]] == [other]
@@ -167,30 +167,30 @@ class TestPodPages:
 
         assert charlie.get(reverse(name, args=[pod.public_id])).status_code == 404
 
-    def test_a_pending_pod_shows_its_phases_and_no_way_in(self, page: Client, pod: Pod) -> None:
-        answer = page.get(reverse("pod", args=[pod.public_id]))
+    def test_a_pending_pod_shows_its_phases_and_no_way_in(self, visitor: Client, pod: Pod) -> None:
+        answer = visitor.get(reverse("pod", args=[pod.public_id]))
 
         assert next(phase["state"] for phase in answer.context["phases"]) == "active"
         assert answer.context["connect"] is None
 
-    def test_it_is_shown_without_redis_too(self, page: Client, pod: Pod) -> None:
+    def test_it_is_shown_without_redis_too(self, visitor: Client, pod: Pod) -> None:
         away = settings.CACHES["default"] | {"LOCATION": "unix:///nowhere.sock"}
         with override_settings(CACHES={"default": away}):
-            answer = page.get(reverse("pod", args=[pod.public_id]))
+            answer = visitor.get(reverse("pod", args=[pod.public_id]))
 
         assert answer.status_code == 200
         assert reverse("pod_stop", args=[pod.public_id]) in answer.content.decode()
 
-    def test_a_running_pod_shows_command_and_host_key(self, page: Client, pod: Pod) -> None:
+    def test_a_running_pod_shows_command_and_host_key(self, visitor: Client, pod: Pod) -> None:
         make_ready(pod)
 
-        answer = page.get(reverse("pod", args=[pod.public_id]))
+        answer = visitor.get(reverse("pod", args=[pod.public_id]))
 
         assert answer.context["connect"]["ssh_command"].startswith("ssh root@")
         assert pod.host_public_key.split()[1] in answer.context["connect"]["known_hosts_line"]
 
-    def test_the_live_fragment_is_the_pages_own_partial(self, page: Client, pod: Pod) -> None:
-        answer = page.get(reverse("pod_live", args=[pod.public_id]))
+    def test_the_live_fragment_is_the_pages_own_partial(self, visitor: Client, pod: Pod) -> None:
+        answer = visitor.get(reverse("pod_live", args=[pod.public_id]))
 
         assert b'hx-target="#pod-head"' in answer.content
         assert b"<html" not in answer.content
@@ -228,39 +228,39 @@ class TestPodPages:
 
         assert rows.count("<tr") == pods
 
-    def test_the_list_shows_now_and_ended_apart(self, page: Client, pod: Pod) -> None:
-        now, ended = page.get(reverse("pods")), page.get(reverse("pods") + "?ended=1")
+    def test_the_list_shows_now_and_ended_apart(self, visitor: Client, pod: Pod) -> None:
+        now, ended = visitor.get(reverse("pods")), visitor.get(reverse("pods") + "?ended=1")
 
         assert (b"mine" in now.content, b"mine" in ended.content) == (True, False)
 
 
 class TestActions:
-    def test_a_removal_wants_the_name(self, page: Client, pod: Pod) -> None:
+    def test_a_removal_wants_the_name(self, visitor: Client, pod: Pod) -> None:
         address = reverse("pod_remove", args=[pod.public_id])
 
         wrong, right = (
-            page.post(address, {"confirm": "other"}),
-            page.post(address, {"confirm": "mine"}),
+            visitor.post(address, {"confirm": "other"}),
+            visitor.post(address, {"confirm": "mine"}),
         )
 
         assert (wrong.status_code, right.status_code) == (422, 302)
         assert Pod.objects.get().status == PodStatus.REMOVING
 
-    def test_an_action_that_the_state_refuses_says_so(self, page: Client, pod: Pod) -> None:
-        answer = page.post(reverse("pod_stop", args=[pod.public_id]))
+    def test_an_action_that_the_state_refuses_says_so(self, visitor: Client, pod: Pod) -> None:
+        answer = visitor.post(reverse("pod_stop", args=[pod.public_id]))
 
         assert answer.status_code == 409
 
     @pytest.mark.parametrize("name", ["pod_remove", "pod_stop", "pod_start", "pod_reboot"])
-    def test_actions_are_posts(self, name: str, page: Client, pod: Pod) -> None:
-        assert page.get(reverse(name, args=[pod.public_id])).status_code == 405
+    def test_actions_are_posts(self, name: str, visitor: Client, pod: Pod) -> None:
+        assert visitor.get(reverse(name, args=[pod.public_id])).status_code == 405
 
-    def test_an_end_is_set_and_cleared(self, page: Client, pod: Pod) -> None:
+    def test_an_end_is_set_and_cleared(self, visitor: Client, pod: Pod) -> None:
         address = reverse("pod_schedule", args=[pod.public_id])
 
-        page.post(address, {"action": "set", "removal_scheduled_at": "2099-01-01T00:00"})
+        visitor.post(address, {"action": "set", "removal_scheduled_at": "2099-01-01T00:00"})
         set_to = Pod.objects.get().removal_scheduled_at
-        page.post(address, {"action": "clear"})
+        visitor.post(address, {"action": "clear"})
 
         assert set_to is not None
         assert Pod.objects.get().removal_scheduled_at is None
@@ -279,11 +279,11 @@ class TestAnnouncements:
             now=now,
         )
 
-    def test_the_page_says_when_and_copies_the_files(self, page: Client, pod: Pod) -> None:
+    def test_the_page_says_when_and_copies_the_files(self, visitor: Client, pod: Pod) -> None:
         make_ready(pod)
         self.announce(pod)
 
-        told = page.get(reverse("pod", args=[pod.public_id]))
+        told = visitor.get(reverse("pod", args=[pod.public_id]))
 
         assert b"is not charged, and the pod is not ended for it" in told.content
         assert b"New driver" in told.content
@@ -292,29 +292,29 @@ class TestAnnouncements:
         assert command == f"scp -r -P {port} root@{pod.node.public_host}:/root ./{pod.name}"
 
     def test_one_click_leads_to_the_nearest_equivalent_filled_in(
-        self, page: Client, pod: Pod
+        self, visitor: Client, pod: Pod
     ) -> None:
         other = make_node()
         self.announce(pod, permanent=True)
 
-        told = page.get(reverse("pod", args=[pod.public_id])).context["told"]
-        form = page.get(told["equivalent"]["url"])
+        told = visitor.get(reverse("pod", args=[pod.public_id])).context["told"]
+        form = visitor.get(told["equivalent"]["url"])
 
         assert told["equivalent"]["node"] == other
         assert f'value="{pod.name}"' in form.content.decode()
         assert str(form.context["form"]["template"].value()) == str(pod.template.public_id)
 
     def test_the_list_and_the_api_say_it_too(
-        self, page: Client, renter: Principal, pod: Pod
+        self, visitor: Client, renter: Principal, pod: Pod
     ) -> None:
         self.announce(pod, permanent=True)
 
-        listed = page.get(reverse("pods"))
+        listed = visitor.get(reverse("pods"))
         [row] = wire.pods(Pod.objects.filter(pk=pod.pk), now=clock.now())
 
         assert b"Machine leaves the market" in listed.content
         assert (row["notice"]["kind"], row["notice"]["ends_pod"]) == ("removal", True)
         assert row["notice"]["reason"] == "New driver"
 
-    def test_nothing_is_said_where_nothing_is_announced(self, page: Client, pod: Pod) -> None:
-        assert page.get(reverse("pod", args=[pod.public_id])).context["told"] is None
+    def test_nothing_is_said_where_nothing_is_announced(self, visitor: Client, pod: Pod) -> None:
+        assert visitor.get(reverse("pod", args=[pod.public_id])).context["told"] is None
