@@ -1,17 +1,25 @@
 """What a rent needs around it: a funded principal, a key, a machine behind a node."""
 
+import subprocess
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+from django.conf import settings
 
 from accounts.access import principal_of
 from accounts.principal import Principal
 from billing.services.grants import grant
 from core.actors import PLATFORM
+from marketplace.machine import connect
 from marketplace.models import GpuAccess, Node, NodeGpu
 from marketplace.services.machines import seal_key
 from marketplace.simulated import gpus_tsv, uuids
+from rentals.engine import NodeFacts, prepare_node
 from rentals.models import Template, TemplateStatus
+from rentals.runtime import artifacts
+from rentals.services import preparation, templates
 from rentals.services.renting import RentRequest
 from tests.factories.marketplace import make_node as make_any_node
 from tests.factories.pods import NOON, make_user
@@ -84,6 +92,33 @@ def put_on_market(machine: EngineMachine, *, host_key: str, gpu_count: int = GPU
     names = uuids(gpus_tsv(count=gpu_count, seed=SEED))
     for gpu, uuid in zip(node.gpus.order_by("position"), names, strict=True):
         NodeGpu.objects.filter(pk=gpu.pk).update(uuid=uuid)
+    return node
+
+
+def prepare(machine: EngineMachine, cache: Path) -> NodeFacts:
+    """Put runtime, network, firewall and base image on a machine with simulated GPUs; ``cache`` keeps what is built."""
+    made = artifacts(cache)
+    with connect(machine.address) as opened:
+        return prepare_node(
+            opened,
+            market_id=settings.MARKET_INSTANCE,
+            directory=machine.directory,
+            bundle=made.runtime,
+            base_image=made.base_image,
+            published_ports=(40000, 40999),
+            simulated_gpus=gpus_tsv(count=GPU_COUNT, seed=SEED),
+        )
+
+
+def put_prepared_on_market(machine: EngineMachine, facts: NodeFacts) -> Node:
+    """Make the node of a machine that is ready for pods, and the templates that need no registry."""
+    argv = ["ssh-keygen", "-y", "-f", str(machine.sshd.home / "host_key")]
+    host_key = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+    node = put_on_market(machine, host_key=host_key)
+    Node.objects.filter(pk=node.pk).update(prepared_digest=facts.layout.runtime)
+    templates.seed()
+    preparation.adopt_base_image(facts.base_image)
+    node.refresh_from_db()
     return node
 
 

@@ -14,7 +14,7 @@ SECONDS = 900
 
 
 @pytest.mark.timeout(SECONDS + 60)
-@pytest.mark.xdist_group("chain")
+@pytest.mark.engine
 def test_nothing_is_lost_or_doubled() -> None:
     if reason := runtime.why_not():
         pytest.skip(reason)

@@ -3,11 +3,10 @@
     python -m tests.journeys.real_chain --seed 7 --kills 50
 
 A coldkey is linked on its page, 12.5 TAO that it signed come to the treasury and are credited, a stranger's TAO come to
-the workspace's own address and are swept, pods run on the balance, their providers are paid out on the chain, and the
-hourly reconciliation compares every key; then it begins again, until the last kill has been made. PostgreSQL, broker,
-runtime and workers are real. The pods are rows on machines that are not simulated, and their readiness is proven as a
-probe proves it: no container runs, for a market on a real chain takes no simulated GPUs, and there are no others here.
-Exits with 1 where anything was lost or doubled.
+the workspace's own address and are swept, a pod is rented with them and runs, its provider and others are paid out on the
+chain, and the hourly reconciliation compares every key; then it begins again, until the last kill has been made.
+PostgreSQL, broker, runtime, workers, and one pod's machine and container are real; the other pods are rows whose
+readiness is written down as a probe does it. Exits with 1 where anything was lost or doubled.
 """
 
 import argparse
@@ -18,12 +17,13 @@ from random import Random
 from lium_site.stack.paths import State
 from tests.billing.chain import runtime as real
 from tests.journeys.real_chain.surroundings import market
+from tests.machines import why_no_engine
 
 
 def main() -> int:
     """Run the journey; give the exit status."""
     asked = _arguments()
-    if reason := real.why_not():
+    if reason := why_no_engine() or real.why_not():
         print(reason)
         return 2
     print(f"seed {asked.seed}, {asked.kills} kills", flush=True)

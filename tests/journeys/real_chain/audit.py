@@ -125,10 +125,11 @@ def _providers(way: Journey) -> Iterator[str]:
         ]
         if (holds := way.chain.balance(provider.coldkey)) != sum(worth):
             yield f"{provider} holds {holds} rao, its payouts are worth {worth}"
-        account = provider_account(provider.public_id)
+        paid = sum(one.usd for one in payouts)
+        account = Account.objects.get(pk=provider_account(provider.public_id).pk)
         earned = _posted(account, "usage")
-        if earned != sum(one.usd for one in payouts) or Account.objects.get(pk=account.pk).balance:
-            yield f"{provider} earned {earned}, and its payouts are {[one.usd for one in payouts]}"
+        if not paid or earned != paid + account.balance:
+            yield f"{provider} earned {earned}, was paid {paid} and has {account.balance} left"
 
 
 def _renter(way: Journey) -> Iterator[str]:

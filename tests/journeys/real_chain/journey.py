@@ -25,9 +25,10 @@ from billing.models import (
 from core import clock
 from lium_site.stack.paths import State
 from rentals import tasks as rental_tasks
+from rentals.models import Pod
 from rentals.services import meter
 from tests.billing.chain.runtime import Runtime
-from tests.journeys.real_chain import workers
+from tests.journeys.real_chain import machine, workers
 from tests.journeys.real_chain.killer import Killer
 from tests.journeys.real_chain.people import COLDKEY, STRANGER, People, approve_payouts, gather
 from tests.journeys.real_chain.workers import Workers
@@ -67,6 +68,7 @@ class Journey:
         self.first_block = chain.heads().best
         self._staff, self._rng = staff, rng
         self._proven: datetime = people.ready_at
+        self._pod: Pod | None = None
 
     def travel(self) -> None:
         """Go the whole way again and again, until every kill was made."""
@@ -78,6 +80,8 @@ class Journey:
             self._run_pods()
             self._pay_out()
             self._reconcile()
+        if self._pod is not None:
+            machine.remove(self._pod)
 
     def _begin(self) -> None:
         """Let the watcher look once: a new market reads from its newest final block on.
@@ -110,10 +114,12 @@ class Journey:
         )
 
     def _run_pods(self) -> None:
+        if self._pod is None:
+            self._pod = machine.rent(self.people.workspace.owner, self.people.node)
         begun = self._proven
         self._until(
             "pods run",
-            lambda: self._proven >= begun + 5 * PROOF and self.people.charged_until(self._proven),
+            lambda: self._proven >= begun + 5 * PROOF and self.people.charged,
             [METER],
             each=self._prove,
         )
@@ -181,6 +187,8 @@ class Journey:
         self._proven += PROOF
         with transaction.atomic():
             meter.prove_all(self.people.pod_ids, at=self._proven, evidence="SSH-2.0-OpenSSH_9.2")
+        if self._pod is not None:
+            machine.probe(self._pod)
 
 
 @contextmanager
@@ -189,8 +197,11 @@ def opened(state: State, runtime: Runtime, *, rng: Random, kills: int) -> Iterat
     for keypair in (COLDKEY, STRANGER):
         runtime.fund(keypair.ss58_address, 1000 * TAO)
     runtime.produce()
-    people = gather(clock.now())
-    with workers.running(state.logs) as staff:
+    with (
+        machine.on_the_market(state.folder / "machine") as node,
+        workers.running(state.logs) as staff,
+    ):
+        people = gather(node, clock.now())
         yield Journey(runtime, gateway(), staff, people, rng=rng, kills=kills)
 
 

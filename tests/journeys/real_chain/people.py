@@ -1,4 +1,4 @@
-"""Who is on the way: Alice with her linked coldkey, a stranger who pays for her, providers whose pods run, two administrators."""
+"""Who is on the way: Alice with her linked coldkey, a stranger who pays for her, providers, and two administrators."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from typing import Final
 from bittensor_core import Keypair
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.test import Client
 
 from accounts.models import Workspace
@@ -15,7 +16,7 @@ from billing import rates
 from billing.chain.port import ChainGateway
 from billing.services import coldkeys, payout_batches, standing
 from core import clock
-from marketplace.models import Provider
+from marketplace.models import Node, Provider
 from rentals.models import Pod, PodMeter
 from tests.factories.billing import make_workspace
 from tests.factories.marketplace import make_node, make_provider
@@ -25,7 +26,7 @@ from tests.factories.rates import price_is
 
 COLDKEY: Final = Keypair.create_from_uri("//Alice")
 STRANGER: Final = Keypair.create_from_uri("//Stranger")
-PROVIDERS: Final = 4
+PROVIDERS: Final = 3
 # Time that pods have run for before the journey began, so that it need not wait for minutes to pass.
 RUN_BEFORE: Final = timedelta(days=1)
 HOURLY_USD: Final = Decimal(40)
@@ -37,6 +38,7 @@ class People:
 
     workspace: Workspace
     standing_address: str
+    node: Node
     providers: tuple[Provider, ...]
     pod_ids: tuple[int, ...]
     ready_at: datetime
@@ -46,13 +48,17 @@ class People:
         """Give the address that the linked coldkey pays to."""
         return str(settings.TREASURY_ADDRESS)
 
-    def charged_until(self, moment: datetime) -> bool:
-        """Say whether every pod's ready time was charged so far."""
-        return not PodMeter.objects.exclude(posted_until=moment).exists()
+    @property
+    def charged(self) -> bool:
+        """Whether every pod was charged up to its last proof."""
+        return not PodMeter.objects.exclude(posted_until=F("pod__last_proof_at")).exists()
 
 
-def gather(now: datetime) -> People:
-    """Let everybody come: the coldkey is linked on its page, with the text that the page asks to be signed."""
+def gather(node: Node, now: datetime) -> People:
+    """Let everybody come: the coldkey is linked on its page, with the text that the page asks to be signed.
+
+    Beside the machine that is there, others have pods whose readiness is only written down, a day ago and later.
+    """
     price_is()
     workspace = make_workspace()
     _link(workspace, now)
@@ -62,7 +68,8 @@ def gather(now: datetime) -> People:
     return People(
         workspace=workspace,
         standing_address=standing.address_of(workspace, now=now).address,
-        providers=providers,
+        node=node,
+        providers=(node.provider, *providers),
         pod_ids=tuple(pod.pk for pod in pods),
         ready_at=ready_at,
     )

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from celery import Celery
 from django.conf import settings
 from redis import Redis
 
+from lium_site.celery import app
 from lium_site.stack.paths import ROOT
 
 QUEUES = {"watcher": ("chain",), "payer": ("payout",), "meter": ("metering", "checks")}
@@ -28,7 +28,6 @@ class Workers:
     def __init__(self, keeper: "subprocess.Popen[str]", logs: Path) -> None:
         self._keeper, self._logs = keeper, logs
         self._broker = Redis.from_url(settings.REDIS_URL)
-        self._app = Celery(broker=settings.CELERY_BROKER_URL)
         self._pids: dict[str, int] = {}
         self._left: set[bytes] = set()
 
@@ -45,8 +44,7 @@ class Workers:
     def ring(self, task: str, queue: str) -> None:
         """Ring for a task, as the clock does; a bell that nobody has heard yet is enough."""
         if not self._broker.llen(queue):
-            with self._app.connection_for_write() as line:
-                self._app.send_task(task, queue=queue, connection=line)
+            app.send_task(task, queue=queue)
 
     def await_taken(self, name: str) -> None:
         """Wait until one has taken what was rung for it."""
