@@ -7,12 +7,13 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from json import dumps, loads
 from pathlib import Path
+from shutil import which
 from time import time
 
 import pytest
 
 from tests.validation.sessions import MACHINE, block
-from validation.challenge import command, dialogue, session
+from validation.challenge import command, dialogue, sending, session
 from validation.challenge.dialogue import SHORT_BYTES, ProverFault
 from validation.challenge.session import Subject
 from validation.proof.bundle.records import Commitment, Purpose, Statement
@@ -82,6 +83,55 @@ def test_a_bundle_that_anybody_can_check(market: str, prover: list[str], tmp_pat
     report = verify(file.read_bytes())
     assert report.holds
     assert report.bundle.body.transcript.statement.purpose == "renter"
+
+
+# Reaches a shell as ssh does: what comes after it is one line for that shell.
+SHELL = ["sh", "-c", 'exec sh -c "$*"', "ssh"]
+
+
+def in_a_shell(folder: Path, **programs: str) -> list[str]:
+    """Reach a shell that finds these programs alone, beside the few that any image has."""
+    folder.mkdir()
+    for name in {"sh", "cat", "mv", "test"} - programs.keys():
+        (folder / name).symlink_to(which(name) or "")
+    for name, script in programs.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return ["env", f"PATH={folder}", *SHELL]
+
+
+def test_the_prover_is_sent_where_a_shell_is(market: str, tmp_path: Path) -> None:
+    file, uuids = tmp_path / "mine", ["--uuid", "GPU-a", "--uuid", "GPU-b"]
+    shell = in_a_shell(tmp_path / "bin", python3=f'exec "{sys.executable}" "$@"')
+
+    for _ in range(2):
+        assert ask(market, file, *shell, options=["--send", *uuids]) == command.HOLDS
+
+    cards = verify(file.read_bytes()).bundle.body.transcript.statement.cards
+    assert [card.uuid for card in cards] == ["GPU-a", "GPU-b"]
+
+
+@pytest.mark.parametrize(
+    ("programs", "why"),
+    [
+        ({}, "there is no python3. In the pod: apt-get update"),
+        ({"python3": "exit 1"}, "lacks NumPy. In the pod: apt-get update"),
+        ({"cat": "exit 3"}, "could not be sent"),
+    ],
+)
+def test_what_a_pod_lacks_is_said(
+    market: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    programs: dict[str, str],
+    why: str,
+) -> None:
+    monkeypatch.setattr(sending, "build", lambda: str(tmp_path).encode())
+    shell = in_a_shell(tmp_path / "bin", **programs)
+
+    assert ask(market, tmp_path / "mine", *shell, options=["--send"]) == command.NO_PROOF
+    assert why in capsys.readouterr().err
 
 
 def test_a_renter_is_told_the_band_that_is_in_force(market: str) -> None:

@@ -1,4 +1,4 @@
-"""The command line of a renter who has GPUs proven to themselves: `./market prove ... -- ssh POD python3 prove.pyz`."""
+"""The command line of a renter who has GPUs proven to themselves: `./market prove --send ... -- ssh POD`."""
 
 import argparse
 import json
@@ -13,9 +13,11 @@ from validation.challenge import pipe
 from validation.challenge.bands import around, shape_of
 from validation.challenge.dialogue import ProverFault
 from validation.challenge.sealing import judged_and_sealed
+from validation.challenge.sending import sent
 from validation.challenge.session import Coins, Patience, Session, Subject
 from validation.proof.bundle.records import Bands, Block, Machine, Purpose, Status, Transcript
 from validation.proof.parameters import FULL_N, InvalidParameters, Parameters, products_that_fill
+from validation.verifier.command import printable
 from validation.verifier.report import verdict_of
 
 HOLDS, FAILS, NO_PROOF = 0, 1, 2
@@ -25,7 +27,8 @@ POLL_SECONDS: Final = 0.5
 TIMEOUT_SECONDS: Final = 15.0
 MOST_BYTES: Final = 4 << 20
 EPILOG: Final = (
-    "After -- comes the command that reaches a prover, for example: ssh root@HOST -p PORT python3 prove.pyz. "
+    "After -- comes the command that reaches a prover, for example: ssh root@HOST -p PORT python3 prove.pyz; "
+    "with --send, the one that reaches a shell, such as: ssh root@HOST -p PORT. "
     "Exit status: 0 every check that can be told holds, 1 one fails, 2 there is no proof."
 )
 
@@ -40,7 +43,8 @@ def main(arguments: list[str] | None = None, *, program: str = "./market prove")
     try:
         transcript = prove(chosen)
     except (ProverFault, NoBeacon, InvalidParameters, OSError) as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        remedy = error.remedy if isinstance(error, ProverFault) else ""
+        print(printable(f"{program}: {error}{f'. {remedy}' if remedy else ''}"), file=sys.stderr)
         return NO_PROOF
     return max(_keep(transcript, chosen.out), _compare(transcript, chosen.uuid))
 
@@ -51,7 +55,8 @@ def prove(chosen: argparse.Namespace) -> Transcript:
     :raises ProverFault, NoBeacon, OSError: there is none.
     """
     market = Market(chosen.market.rstrip("/"))
-    with pipe.started(chosen.command) as line:
+    command = sent(chosen.command, _arguments(chosen)) if chosen.send else chosen.command
+    with pipe.started(command) as line:
         session = Session(line=line, patience=PATIENCE)
         coins = Coins(first=lambda: market.newest()[0], later=market.later)
         return session.prove(_subject(chosen, market), coins)
@@ -147,6 +152,14 @@ def _subject(chosen: argparse.Namespace, market: Market) -> Subject:
     )
 
 
+def _arguments(chosen: argparse.Namespace) -> list[str]:
+    """Say to the prover which cards it has, where they are simulated; real ones it finds by itself."""
+    if not chosen.simulated:
+        return []
+    told = ["--simulated", str(chosen.cards), "--memory", str(chosen.memory_mib << 20)]
+    return [*told, *(word for uuid in chosen.uuid for word in ("--uuid", uuid))]
+
+
 def _compare(transcript: Transcript, rented: Sequence[str]) -> int:
     """Say whether the cards that answered are those that were rented, where it is told which those are."""
     shown = {card.uuid for card in transcript.statement.cards}
@@ -179,6 +192,9 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--memory-mib", required=True, type=int, metavar="MIB", help="of each card")
     parser.add_argument("--uuid", action="append", default=[], help="of each card that you rent")
     parser.add_argument("--host-key", default="", help="fingerprint of what you connect to")
+    parser.add_argument(
+        "--send", action="store_true", help="put the prover of this checkout there first"
+    )
     parser.add_argument("--n", type=int, default=FULL_N, help="side of the matrices (%(default)s)")
     parser.add_argument("--simulated", action="store_true", help="the cards are simulated")
     parser.add_argument("--out", type=Path, default=Path("renter.bundle.json"), metavar="FILE")
