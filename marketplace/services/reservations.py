@@ -13,6 +13,7 @@ from django.db.models import F, Q, QuerySet
 from core.errors import Conflict
 from marketplace.models import Node, NodeGpu, NodeStatus, PortReservation
 from marketplace.selectors.notices import open_notice
+from marketplace.services.silence import DOUBTED
 
 
 class NoCapacity(Conflict):
@@ -104,7 +105,18 @@ def _lock_for_rent(node_id: int, now: datetime) -> Node:
             hint="Choose another machine; the nearest equivalents are offered.",
             data={"node_id": str(node.public_id)},
         )
+    _require_answering(node)
     return node
+
+
+def _require_answering(node: Node) -> None:
+    """Refuse a machine that rather does not answer, though silence is judged later, or its turn to go has not come."""
+    if node.missed_probes >= DOUBTED:
+        raise NoCapacity(
+            f"{node.huid} has not answered the last {node.missed_probes} probes.",
+            hint="Choose another machine, or try again in a minute.",
+            data={"node_id": str(node.public_id)},
+        )
 
 
 def _is_announced_away(node: Node, now: datetime) -> bool:

@@ -79,6 +79,13 @@ class TestReserve:
         with pytest.raises(NoCapacity, match="not on the market"):
             take(make_node(**change))
 
+    def test_a_machine_that_does_not_answer_is_not_given_before_it_is_called_offline(self) -> None:
+        hiccup, silent = make_node(missed_probes=1), make_node(missed_probes=2)
+
+        assert take(hiccup).gpu_uuids
+        with pytest.raises(NoCapacity, match="not answered the last 2 probes"):
+            take(silent)
+
     def test_a_gpu_that_the_machine_no_longer_shows_goes_to_nobody(self) -> None:
         node = make_node(gpu_count=1)
         node.gpus.update(missing_since=NOON)
