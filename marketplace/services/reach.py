@@ -70,7 +70,11 @@ def amend(*, node_id: int, reach: Reach, actor: Actor, now: datetime) -> bool:
         _require_free(node, reach)
         node.ssh_user, node.state_dir = reach.user, reach.state_dir
         node.first_port, node.last_port = reach.first_port, reach.last_port
-        node.save(update_fields=["ssh_user", "state_dir", "first_port", "last_port", "updated_at"])
+        if node.last_seen_at is not None:
+            # Renters may be given what nobody has tried yet: the sweep has it checked at once.
+            node.next_checks_at = now
+        changed = ["ssh_user", "state_dir", "first_port", "last_port", "next_checks_at"]
+        node.save(update_fields=[*changed, "updated_at"])
         reservations.recount(node)
         detail = "The user, the ports or the folder for pods were named anew."
         note(node, reason=Reason.CLAIM_CHANGED, actor=actor, now=now, detail=detail)

@@ -1,5 +1,6 @@
 """What was typed at the first step is corrected later: nobody adds a machine twice for a typing error."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -104,6 +105,15 @@ class TestAmend:
         assert self.amend(node, user="root") is True
         assert self.amend(node, user="root") is False
         assert node.events.filter(reason_code="claim_changed").count() == 1
+
+    def test_what_renters_may_be_given_is_checked_at_once(self, node: Node) -> None:
+        listed = make_node(last_seen_at=NOON, next_checks_at=NOON + timedelta(hours=6))
+
+        for amended in (listed, node):
+            self.amend(amended, first_port=40100)
+            amended.refresh_from_db()
+
+        assert (listed.next_checks_at, node.next_checks_at) == (NOON, None)
 
     def test_ports_that_pods_hold_stay(self, node: Node) -> None:
         node.port_reservations.create(port=40500, holder=uuid4())
