@@ -6,6 +6,7 @@ cursor still stands where the reading began, and writes the credits together wit
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -13,8 +14,11 @@ from django.db.models import Q
 from billing import transitions
 from billing.chain.port import Block, ChainGateway, ChainReplaced, Heads, Network, Scan
 from billing.models import ChainCursor, Deposit, DepositStatus, Invoice, InvoiceStatus
-from billing.services import alarms, book, deposits, endings
+from billing.services import addresses, alarms, book, deposits, endings
 from core import live
+
+# Blocks; common nodes forget what happened before the last 256.
+REMEMBERED: Final = 200
 
 
 def watch(*, gateway: ChainGateway, now: datetime) -> ChainCursor:
@@ -41,7 +45,7 @@ def _cursor(gateway: ChainGateway, network: Network, now: datetime) -> ChainCurs
     found = ChainCursor.objects.filter(genesis=network.genesis).first()
     if found is not None:
         return found
-    start = gateway.block(network.first_block)
+    start = gateway.block(_first_block(network, now))
     fields = {
         "network": network.name,
         "number": start.number,
@@ -51,6 +55,15 @@ def _cursor(gateway: ChainGateway, network: Network, now: datetime) -> ChainCurs
         "read_at": now,
     }
     return ChainCursor.objects.get_or_create(genesis=network.genesis, defaults=fields)[0]
+
+
+def _first_block(network: Network, now: datetime) -> int:
+    """Begin where addresses were first shown: somebody may have paid before anybody looked."""
+    shown = addresses.first_shown()
+    if shown is None:
+        return network.first_block
+    passed = int((now - shown).total_seconds()) // network.block_seconds + 1
+    return max(0, network.first_block - min(max(0, passed), REMEMBERED))
 
 
 def _apply_final(

@@ -1,11 +1,12 @@
 """Deposit addresses that hold something, whether an invoice's or a workspace's standing one."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Final
 
-from django.db.models import F, Q, Sum
+from django.db.models import F, Min, Q, Sum
 
-from billing.models import Deposit, DepositStatus, Invoice, StandingAddress
+from billing.models import Deposit, DepositStatus, Invoice, LinkedColdkey, StandingAddress
 
 KINDS: Final = (Invoice, StandingAddress)
 NOT_THERE: Final = (DepositStatus.REPLACED, DepositStatus.REFUNDED)
@@ -43,6 +44,13 @@ def with_alpha(netuid: int) -> list[str]:
     return list(
         astray.filter(home).order_by("address").values_list("address", flat=True).distinct()
     )
+
+
+def first_shown() -> datetime | None:
+    """Give when somebody was first told where to pay, None where nobody was."""
+    told = [kind.objects.aggregate(first=Min("created_at"))["first"] for kind in KINDS]
+    told.append(LinkedColdkey.objects.aggregate(first=Min("linked_at"))["first"])
+    return min((moment for moment in told if moment is not None), default=None)
 
 
 def held_rao(address: str = "") -> int:

@@ -1,5 +1,6 @@
 """From a block to a balance: every payment state, replaced blocks, and a watcher that is stopped anywhere."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from billing import ledger
 from billing.accounts import deposits_account, suspense_account
 from billing.chain.local import node
-from billing.chain.port import ChainReplaced
+from billing.chain.local.gateway import LocalChainGateway
+from billing.chain.port import ChainReplaced, Network
 from billing.models import (
     ChainCursor,
     Deposit,
@@ -24,6 +26,7 @@ from billing.models import (
     RateBreaker,
 )
 from billing.selectors import balance_usd
+from billing.watcher import watch
 from tests.factories.billing import (
     TAO,
     TREASURY,
@@ -47,6 +50,13 @@ SHORT = timedelta(seconds=3)
 @pytest.fixture
 def alice() -> LocalWallet:
     return LocalWallet()
+
+
+class Young(LocalChainGateway):
+    """A chain that a new market begins to read at its newest final block."""
+
+    def network(self) -> Network:
+        return replace(super().network(), first_block=self.heads().finalized)
 
 
 def fresh(invoice: Invoice) -> Invoice:
@@ -112,6 +122,16 @@ class TestInTime:
         blocks(3)
 
         assert usd(invoice) == 35
+
+
+def test_what_was_paid_before_the_first_look_counts(alice: LocalWallet) -> None:
+    invoice = make_invoice()
+    alice.pay(invoice.address, DUE)
+    state = node.produce(20)
+
+    watch(gateway=Young(), now=node.time_of(state, state.head))
+
+    assert fresh(invoice).status == "paid"
 
 
 class TestAfterTheEnd:
