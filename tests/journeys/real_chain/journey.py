@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from django.db import transaction
+from django.db.models import F
 
 from billing import tasks as billing_tasks
 from billing.chain.gateway import gateway
@@ -91,7 +92,7 @@ class Journey:
         self._ring([WATCH])
         self._staff.await_taken("watcher")
         started = time.monotonic()
-        self._until("it begins", ChainCursor.objects.exists, [WATCH], quota=0)
+        self._until("it begins", ChainCursor.objects.exists, [WATCH])
         self.killer.window = 1.5 * (time.monotonic() - started)
 
     def _pay_in(self) -> None:
@@ -137,11 +138,8 @@ class Journey:
         )
 
     def _reconcile(self) -> None:
-        # An hour passes.
-        for row in Reconciliation.objects.all():
-            Reconciliation.objects.filter(pk=row.pk).update(
-                started_at=row.started_at - timedelta(hours=1)
-            )
+        an_hour_earlier = F("started_at") - timedelta(hours=1)
+        Reconciliation.objects.update(started_at=an_hour_earlier)
         before = Reconciliation.objects.count()
         self._until(
             "keys are compared", lambda: Reconciliation.objects.count() > before, [RECONCILE]
@@ -154,10 +152,8 @@ class Journey:
         rung: list[str],
         *,
         each: Callable[[], None] = lambda: None,
-        quota: int | None = None,
     ) -> None:
-        deadline = time.monotonic() + STAGE_SECONDS
-        quota = self.killer.quota() if quota is None else quota
+        deadline, quota = time.monotonic() + STAGE_SECONDS, self.killer.quota()
         names = [WORKER_OF[SCHEDULE[title][2]] for title in rung]
         while not done():
             assert time.monotonic() < deadline, f"{stage}, for ever:\n{self._staff.last_words()}"

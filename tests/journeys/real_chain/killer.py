@@ -10,11 +10,14 @@ MOST_AT_ONCE = 3
 
 
 class Killer:
-    """What may still be done to the workers; ``window`` is how long after taking up its work one may be hit."""
+    """What may still be done to the workers; ``window`` is how long after taking up its work one may be hit.
+
+    While that is not known nobody is.
+    """
 
     def __init__(self, staff: Workers, *, rng: Random, kills: int) -> None:
         self._staff, self._rng, self._wanted = staff, rng, kills
-        self.made, self.window = 0, 1.0
+        self.made, self.window = 0, 0.0
 
     @property
     def is_done(self) -> bool:
@@ -23,6 +26,8 @@ class Killer:
 
     def quota(self) -> int:
         """Draw how often the next stage is disturbed."""
+        if not self.window:
+            return 0
         return min(self._rng.randint(0, MOST_AT_ONCE), self._wanted - self.made)
 
     def strike(self, names: list[str], *, when: str) -> None:
