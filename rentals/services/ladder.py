@@ -39,7 +39,7 @@ REASONS: Final = {
     Stage.HOURS: Reason.RUNWAY_HOURS,
     Stage.EMPTY: Reason.BALANCE_EMPTY,
 }
-WARNING: Final = "By mail and on every page."
+WARNING: Final = "By mail, to webhooks and on every page."
 EMPTY: Final = "No new rents; pods go on for a short grace."
 ENDED: Final = "Each pod ends with a receipt."
 HELD_BLINDLY: Final = timedelta(hours=24)
@@ -217,7 +217,7 @@ def _event(workspace: Workspace, stage: Stage, now: datetime) -> dict[str, Any]:
     ]
     reason = REASONS[stage]
     return {
-        "title": f"The balance of {workspace.name} is {stage.label}",
+        "title": f"The balance of {workspace.name} {'is' if stage == Stage.EMPTY else 'lasts'} {stage.label}",
         "text": "\n".join([reason.words, reason.hint, "", "If nothing is paid in:", *steps]),
         "stage": stage.value,
         "balance_usd": f"{balance_usd(workspace):f}",

@@ -96,6 +96,7 @@ class TestWarnings:
 
         [message] = mail.outbox
         assert message.to == [alice.user.email]
+        assert message.subject == f"The balance of {alice.workspace.name} lasts less than 24 hours"
         assert "2026-11-23 12:00 UTC: balance used up" in message.body
         assert "/billing" in message.body
 
