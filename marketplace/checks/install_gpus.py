@@ -8,6 +8,8 @@ from typing import Final
 # Before Turing a GPU runs with the closed kernel modules only; from Blackwell on with the open ones only.
 CLOSED_MODULES: Final = ("V100", "TITAN V", "P100", "P40", "P4 ", "GTX 10")
 REPOSITORIES: Final = "https://developer.download.nvidia.com/compute/cuda/repos"
+# NVIDIA calls arm64 servers so.
+ARCHITECTURE: Final = "$(uname -m | sed s/aarch64/sbsa/)"
 TOOLKIT: Final = "https://nvidia.github.io/libnvidia-container"
 KEYRING: Final = "/etc/apt/trusted.gpg.d/nvidia-container-toolkit.asc"
 LIST: Final = "/etc/apt/sources.list.d/nvidia-container-toolkit.list"
@@ -29,7 +31,7 @@ def driver_command(gpu_model: str) -> str:
     package = "cuda-drivers" if closed else "nvidia-open"
     return (
         "sudo sh -ec '. /etc/os-release; cd /tmp; "
-        f"curl -fsSLO {REPOSITORIES}/$ID$(echo $VERSION_ID | tr -d .)/x86_64/cuda-keyring_1.1-1_all.deb; "
+        f"curl -fsSLO {REPOSITORIES}/$ID$(echo $VERSION_ID | tr -d .)/{ARCHITECTURE}/cuda-keyring_1.1-1_all.deb; "
         "dpkg -i cuda-keyring_1.1-1_all.deb; "
         "[ $ID = ubuntu ] || echo deb http://deb.debian.org/debian $VERSION_CODENAME contrib "
         ">/etc/apt/sources.list.d/contrib.list; apt-get update; "

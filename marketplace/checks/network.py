@@ -58,8 +58,10 @@ def judge_exposure(evidence: Evidence, _: Requirements) -> Verdict:
             "engine_exposed",
             measured=f"Port {port} of the engine answers strangers.",
             required=CLOSED,
-            fix="Whoever reaches it is root there. Let the engine listen on its socket alone.",
-            command="sudo systemctl revert docker && sudo systemctl restart docker",
+            fix="Whoever reaches it is root there. Let the engine listen on its socket alone: take `hosts` out of "
+            "its daemon.json, if that is where it was opened.",
+            command="grep -n hosts /etc/docker/daemon.json; "
+            "sudo systemctl revert docker && sudo systemctl restart docker",
         )
     if "password" in exposure.login_methods:
         return advised(
