@@ -1,7 +1,7 @@
 """What providers could be paid: balances of the ledger, less what is on hold (docs/money.md, Payouts)."""
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -75,13 +75,17 @@ def last_run(*, now: datetime) -> datetime:
 
 
 def _provider_accounts(now: datetime) -> QuerySet[Account]:
-    fresh = Q(
-        postings__amount__gt=0, postings__entry__occurred_at__gt=now - settings.MARKET_PAYOUT_HOLD
-    )
+    held = Q(days__day__gte=first_held_day(now=now), days__amount__gt=0)
     # What came back of a payout was held before.
-    earned = fresh & ~Q(postings__entry__subject_kind=SUBJECT)
+    earned = held & ~Q(days__subject_kind=SUBJECT)
     rows = Account.objects.filter(kind=AccountKind.PROVIDER, currency=USD, owner_id__isnull=False)
-    return rows.annotate(on_hold=Sum("postings__amount", filter=earned))
+    return rows.annotate(on_hold=Sum("days__amount", filter=earned))
+
+
+def first_held_day(*, now: datetime) -> date:
+    """Give the UTC day since which what was credited is on hold; a hold of no days holds nothing."""
+    hold = settings.MARKET_PAYOUT_HOLD
+    return now.date() - hold if hold else date.max
 
 
 def _payable(row: Account) -> Payable:

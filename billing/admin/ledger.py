@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, columns
 from billing import ledger
-from billing.models import Account, Entry, Posting
+from billing.models import Account, AccountDay, Entry, Posting
 
 
 class PostingInline(ReadOnlyInline):
@@ -46,3 +46,15 @@ class EntryAdmin(ReadOnlyAdmin):
     search_fields = ["idempotency_key", "=subject_id"]
     ordering = ["-pk"]
     inlines = [PostingInline]
+
+
+@admin.register(AccountDay)
+class AccountDayAdmin(ReadOnlyAdmin):
+    """What providers' accounts moved, by day."""
+
+    fields = columns(AccountDay)
+    list_display = ["day", "account", "kind", "subject_kind", "entries", "amount", "fee"]
+    list_filter = ["kind"]
+    list_select_related = ["account"]
+    search_fields = ["account__code", "account__owner_id"]
+    ordering = ["-day", "account", "kind"]

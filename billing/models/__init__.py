@@ -4,7 +4,7 @@ from billing.models.alarm import ChainAlarm
 from billing.models.chain import ChainCursor
 from billing.models.deposit import Deposit, DepositStatus, PaymentEvent
 from billing.models.invoice import DepositKey, Invoice, InvoiceStatus
-from billing.models.ledger import Account, AccountKind, Entry, Posting
+from billing.models.ledger import Account, AccountDay, AccountKind, Entry, Posting
 from billing.models.localchain import (
     LocalAccount,
     LocalChain,
@@ -42,6 +42,7 @@ __all__ = [
     "OPEN_PAYOUTS",
     "OPEN_TRANSFERS",
     "Account",
+    "AccountDay",
     "AccountKind",
     "BatchStatus",
     "BreakerStatus",

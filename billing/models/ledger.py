@@ -103,3 +103,30 @@ class Posting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount:+} on {self.account}"
+
+
+class AccountDay(models.Model):
+    """What one kind of entry moved on a provider's account on one UTC day, and the fee in those entries.
+
+    A projection of the postings as the balance is: an insert trigger alone keeps it, `ledger_check` proves it.
+    """
+
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="days", db_index=False
+    )
+    day = models.DateField()
+    kind = models.CharField(max_length=30)
+    subject_kind = models.CharField(max_length=20, blank=True)
+    entries = models.PositiveIntegerField()
+    amount = models.DecimalField(max_digits=30, decimal_places=9)
+    fee = models.DecimalField(max_digits=30, decimal_places=9)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "day", "kind", "subject_kind"], name="account_day_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} on {self.day:%Y-%m-%d}: {self.amount:+}"

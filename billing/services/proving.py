@@ -10,7 +10,7 @@ import structlog
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from billing import hooks, ledger
+from billing import days, hooks, ledger
 from billing.accounts import alpha_currency
 from billing.models import (
     Account,
@@ -42,8 +42,9 @@ class Finding:
 
 
 def findings() -> list[Finding]:
-    """Prove the ledger: sums, balances, orphans, facts without entries, and suspense."""
-    return [*_unbalanced(), *_drifted(), *_orphans(), *_without_entries(), *_suspense()]
+    """Prove the ledger: sums, balances, days, orphans, facts without entries, and suspense."""
+    proofs = (_unbalanced, _drifted, _days, _orphans, _without_entries, _suspense)
+    return [finding for proof in proofs for finding in proof()]
 
 
 def prove(*, now: datetime) -> list[Finding]:
@@ -78,6 +79,11 @@ def _drifted() -> Iterator[Finding]:
     for account in summed.exclude(found=F("balance")):
         words = f"{account.code} has {account.balance:f}, its postings sum to {account.found:f}"
         yield Finding("balance", words)
+
+
+def _days() -> Iterator[Finding]:
+    for code, day in days.different(limit=SHOWN):
+        yield Finding("day", f"{code} on {day:%Y-%m-%d} is not the sum of its postings")
 
 
 def _orphans() -> Iterator[Finding]:

@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q, Sum
 
-from billing import payables
-from billing.models import Account, AccountKind, Payout, PayoutStatus, Posting
+from billing import days, payables
+from billing.models import Account, AccountDay, AccountKind, Payout, PayoutStatus, Posting
 from core.money import USD
 from marketplace.models import Provider
 
-PAYOUT: Final = "payout"
 RETURNED: Final = "payout_returned"
 TITLES: Final = {
     "usage": "Ready time of pods",
@@ -23,18 +21,6 @@ TITLES: Final = {
     "payout": "Payout",
     "payout_returned": "Payout that failed, back on the balance",
 }
-# Who else an entry moved money of does not matter here, only what of it was the platform's fee.
-DAILY: Final = """
-SELECT (entry.occurred_at AT TIME ZONE 'UTC')::date AS day,
-       CASE WHEN entry.subject_kind = 'payout' AND mine.amount > 0 THEN 'payout_returned' ELSE entry.kind END,
-       count(*), sum(mine.amount), coalesce(sum(fee.amount), 0)
-FROM billing_posting mine
-JOIN billing_entry entry ON entry.id = mine.entry_id
-LEFT JOIN billing_posting fee ON fee.entry_id = mine.entry_id AND fee.account_id = %(fee)s
-WHERE mine.account_id = %(account)s
-  AND entry.occurred_at >= %(since)s AND entry.occurred_at < %(until)s
-GROUP BY 1, 2 ORDER BY 1 DESC, 2
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +66,12 @@ class Earnings:
 
 
 def daily(provider: Provider, *, since: date, until: date) -> list[Day]:
-    """Give what each day came to by kind, newest first, both ends included; one statement for any span."""
+    """Give what each day came to by kind, newest first, both ends included; a few rows a day."""
     account = _account(provider)
     if account is None:
         return []
-    params = {
-        "account": account.pk,
-        "fee": _fee_account_id(),
-        "since": midnight(since),
-        "until": midnight(until + timedelta(days=1)),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(DAILY, params)
-        return [_day(*row) for row in cursor.fetchall()]
+    rows = days.of(account.pk, since=since, until=until)
+    return sorted(map(_day, rows), key=lambda row: (-row.day.toordinal(), row.kind))
 
 
 def summary(provider: Provider, *, now: datetime) -> Earnings:
@@ -131,23 +110,23 @@ def midnight(day: date) -> datetime:
 
 
 def _accrued(account_id: int, now: datetime) -> Decimal:
-    today = Posting.objects.filter(
-        account_id=account_id, entry__occurred_at__gte=midnight(now.date())
-    )
-    earned = today.exclude(entry__subject_kind=payables.SUBJECT)
+    today = days.of(account_id, since=now.date(), until=now.date())
+    earned = today.exclude(subject_kind=payables.SUBJECT)
     return earned.aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
-def _day(day: date, kind: str, entries: int, amount: Decimal, fee: Decimal) -> Day:
-    gross = Decimal(0) if kind in (PAYOUT, RETURNED) else amount + fee
-    return Day(day, kind, entries, gross_usd=gross, fee_usd=fee, amount_usd=amount)
+def _day(row: AccountDay) -> Day:
+    is_payout = row.subject_kind == payables.SUBJECT
+    return Day(
+        row.day,
+        RETURNED if is_payout and row.amount > 0 else row.kind,
+        row.entries,
+        gross_usd=Decimal(0) if is_payout else row.amount + row.fee,
+        fee_usd=row.fee,
+        amount_usd=row.amount,
+    )
 
 
 def _account(provider: Provider) -> Account | None:
     rows = Account.objects.filter(kind=AccountKind.PROVIDER, currency=USD)
     return rows.filter(owner_id=provider.public_id).first()
-
-
-def _fee_account_id() -> int | None:
-    rows = Account.objects.filter(kind=AccountKind.FEE, currency=USD)
-    return rows.values_list("pk", flat=True).first()

@@ -263,6 +263,8 @@ class TestDatabaseRefuses:
             "DELETE FROM billing_account",
             "UPDATE billing_account SET balance = balance + 1",
             "UPDATE billing_account SET code = 'other:' || id",
+            "UPDATE billing_accountday SET amount = 1",
+            "DELETE FROM billing_accountday",
             "INSERT INTO billing_account (code, kind, currency, balance, created_at) "
             "VALUES ('x', 'fee', 'USD', 1, now())",
         ],

@@ -10,7 +10,13 @@ from django.test import Client
 
 from accounts.models import User
 from billing import ledger
-from billing.accounts import fee_account, grants_account, suspense_account, treasury_account
+from billing.accounts import (
+    fee_account,
+    grants_account,
+    provider_account,
+    suspense_account,
+    treasury_account,
+)
 from billing.chain.local import node
 from billing.chain.local.gateway import LocalChainGateway
 from billing.chain.port import ChainUnavailable
@@ -244,6 +250,15 @@ class TestProving:
         without_triggers("DELETE FROM billing_posting")
 
         assert {"entry without postings", "balance"} <= self.kinds()
+
+    def test_a_day_that_is_not_the_sum_of_its_postings(self) -> None:
+        legs = [Leg(grants_account(), Decimal(-1)), Leg(provider_account(uuid4()), Decimal(1))]
+        ledger.post(key="x", kind="x", legs=legs, occurred_at=clock.now())
+        assert not self.kinds()
+
+        without_triggers("UPDATE billing_accountday SET fee = 1")
+
+        assert self.kinds() == {"day"}
 
     def test_an_entry_without_its_fact(self, deposit: Deposit) -> None:
         legs = [Leg(grants_account(), Decimal(-1)), Leg(fee_account(), Decimal(1))]

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing import ledger
+from billing import days, ledger
 from billing.accounts import fee_account, provider_account, renter_account
 from billing.ledger import Leg
 from billing.models import Entry, Payout
@@ -125,6 +125,25 @@ def approved(provider: Provider, usd: Decimal) -> Entry:
     return make_payout(provider, usd=usd, at=NOON)
 
 
+def test_a_hold_is_over_at_midnight(alice: Person, provider: Provider) -> None:
+    for passed in (0, 7, 8):
+        charge(alice, provider, "1", at=NOON - timedelta(days=passed))
+
+    assert earnings.summary(provider, now=NOON).on_hold_usd == Decimal("1.9")
+    assert earnings.summary(provider, now=NOON + timedelta(hours=12)).on_hold_usd == Decimal("0.95")
+
+
+def test_days_are_read_by_their_index(provider: Provider) -> None:
+    provider_account(provider.public_id)
+    rows = days.of(provider_account(provider.public_id).pk, since=NOON.date(), until=NOON.date())
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+
+    assert "Index Cond: ((account_id = " in rows.explain()
+    assert "account_day_once" in rows.explain()
+
+
 def test_by_pod(alice: Person, provider: Provider) -> None:
     pod, other = uuid4(), uuid4()
     charge(alice, provider, "1", at=NOON, pod=pod)
@@ -136,16 +155,15 @@ def test_by_pod(alice: Person, provider: Provider) -> None:
 
 def test_queries_do_not_grow_with_the_ledger(alice: Person, provider: Provider) -> None:
     def count() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             earnings.daily(provider, since=date(2026, 10, 1), until=NOON.date())
             earnings.summary(provider, now=NOON)
+        assert not [query for query in queries if "billing_posting" in query["sql"]]
         return len(queries)
 
     charge(alice, provider, "1", at=NOON)
     few = count()
-    for days in range(20):
-        charge(alice, provider, "1", at=NOON - timedelta(days=days, hours=1))
+    for passed in range(20):
+        charge(alice, provider, "1", at=NOON - timedelta(days=passed, hours=1))
 
     assert count() == few <= 6
