@@ -15,6 +15,7 @@ from core import clock
 from marketplace.access import node_for_provider
 from marketplace.console.doors import principal
 from validation import access, pages, selectors
+from validation.challenge.session import NOTHING_BEFORE
 from validation.services import artifacts, validator_key, wanting
 
 PAGE_SIZE = 50
@@ -41,6 +42,7 @@ def proof(request: HttpRequest, proof_id: UUID) -> HttpResponse:
         "tries": selectors.tries_of(found),
         "seconds": selectors.proof_seconds(found),
         "next_at": selectors.next_round_at(),
+        "nothing_before": NOTHING_BEFORE.hex(),
     }
     return render(request, "validation/proof.html", context)
 

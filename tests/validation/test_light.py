@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -115,10 +115,8 @@ def rented(node: Node, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     docker = home / "bin" / "docker"
     docker.write_text(f"#!/bin/sh\necho {OWN} {POD}\n")
     docker.chmod(0o755)
-    node.gpus.update(holder=POD)
-    Node.objects.filter(pk=node.pk).update(
-        free_gpu_count=0, proof_verdict=ProofVerdict.PASS, proof_at=clock.now()
-    )
+    given(node, at=clock.now() - timedelta(hours=2), holder=POD)
+    Node.objects.filter(pk=node.pk).update(proof_verdict=ProofVerdict.PASS, proof_at=clock.now())
     proof = make_proof(node=node, finished_at=clock.now())
     CardSample.objects.bulk_create(
         CardSample(
@@ -137,6 +135,15 @@ def rented(node: Node, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     yield node
     docker.unlink()
     (home / "simulated" / "processes.tsv").unlink(missing_ok=True)
+
+
+def given(node: Node, *, at: datetime, holder: UUID | None = None) -> None:
+    """Give all GPUs of a machine to a renter."""
+    holder = holder or uuid4()
+    node.gpus.update(holder=holder)
+    Node.objects.filter(pk=node.pk).update(free_gpu_count=0)
+    count = node.gpu_count
+    record_hand_over(node_id=node.pk, holder=holder, to_renter=True, gpu_count=count, now=at)
 
 
 def looked_at(node: Node) -> Proof:
@@ -206,20 +213,19 @@ class TestWhen:
     def test_each_rented_machine_once_an_interval(self) -> None:
         now, node = clock.now(), make_node()
         make_node()
-        node.gpus.filter(position=0).update(holder=uuid4())
-        Node.objects.filter(pk=node.pk).update(free_gpu_count=7)
+        given(node, at=now)
 
-        assert [rounds.look_at_rented(now) for _ in range(2)] == [1, 0]
+        assert rounds.look_at_rented(now + timedelta(minutes=30)) == 0, "at hand-over it was"
+        later = now + timedelta(minutes=61)
+        assert [rounds.look_at_rented(later) for _ in range(2)] == [1, 0]
         Proof.objects.update(status=ProofStatus.DONE, verdict=Verdict.PASS)
-        assert rounds.look_at_rented(now + timedelta(minutes=5)) == 0
-        assert rounds.look_at_rented(now + timedelta(days=1)) == 1
+        assert rounds.look_at_rented(later + timedelta(minutes=5)) == 0
+        assert rounds.look_at_rented(later + timedelta(days=1)) == 1
         assert {proof.node_id for proof in Proof.objects.all()} == {node.pk}
 
-    def test_a_hand_over_that_was_looked_at_is_one(self) -> None:
-        now, node, holder = clock.now(), make_node(), uuid4()
-        node.gpus.update(holder=holder)
-        Node.objects.filter(pk=node.pk).update(free_gpu_count=0)
-        record_hand_over(node_id=node.pk, holder=holder, to_renter=True, gpu_count=8, now=now)
+    def test_not_while_another_proof_is_open(self) -> None:
+        now, node = clock.now(), make_node()
+        given(node, at=now)
         rounds.follow_hand_overs(now)
 
-        assert rounds.look_at_rented(now) == 0
+        assert rounds.look_at_rented(now + timedelta(days=1)) == 0

@@ -175,6 +175,29 @@ def test_the_bands_say_what_they_rest_on(client: Client) -> None:
     assert client.get("/api/proofs/bands").json()[0]["sample_count"] == 12
 
 
+def test_a_look_at_rented_gpus_shows_no_times(client: Client, listed: Node) -> None:
+    look = make_proof(
+        node=listed, purpose=Purpose.HAND_OVER, bundle=None, bundle_sha256="", fill_us=None
+    )
+
+    page = client.get(reverse("proof", args=[look.public_id])).content.decode()
+
+    assert "Nothing is computed beside a renter" in page
+    assert "<dt>Sweeps</dt>" not in page
+    assert (
+        "<dt>Sweeps</dt>"
+        in client.get(reverse("proof", args=[make_proof(node=listed).public_id])).content.decode()
+    )
+
+
+def test_looks_at_rented_gpus_do_not_hide_the_last_proof(listed: Node) -> None:
+    proof = make_proof(node=listed)
+    for _ in range(selectors.CHART + 1):
+        make_proof(node=listed, purpose=Purpose.HAND_OVER, bundle=None, bundle_sha256="")
+
+    assert selectors.machine_proofs(listed).heading == proof
+
+
 def test_a_band_names_the_cheaper_model_that_could_meet_it(client: Client) -> None:
     cheaper = make_gpu_model(name="NVIDIA A100-PCIE-80GB", short_name="A100 PCIe")
     times = {"fill_median_us": 1, "fill_mad_us": 0, "sweep_median_us": 1, "sweep_mad_us": 0}

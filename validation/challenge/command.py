@@ -17,7 +17,7 @@ from validation.challenge.sending import sent
 from validation.challenge.session import Coins, Patience, Session, Subject
 from validation.proof.bundle.records import Bands, Block, Machine, Purpose, Status, Transcript
 from validation.proof.parameters import FULL_N, InvalidParameters, Parameters, products_that_fill
-from validation.verifier.command import printable
+from validation.verifier.command import lines_of, printable
 from validation.verifier.report import verdict_of
 
 HOLDS, FAILS, NO_PROOF = 0, 1, 2
@@ -175,7 +175,7 @@ def _keep(transcript: Transcript, file: Path) -> int:
     checks, bundle = judged_and_sealed(transcript)
     file.write_bytes(bundle)
     for check in checks:
-        print(f"{check.status:<12}{check.id:<12}{check.measured}")
+        print("\n".join(map(printable, lines_of(check))))
     verdict = verdict_of(checks)
     print(f"verdict: {verdict}; {file} is signed with a key made for it")
     return FAILS if verdict is Status.FAIL else HOLDS

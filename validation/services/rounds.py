@@ -64,15 +64,18 @@ def follow_hand_overs(now: datetime) -> int:
 
 
 def look_at_rented(now: datetime) -> int:
-    """Want a look at each machine with rented GPUs that had none for an interval; give how many."""
-    recent = Proof.objects.filter(
-        node=OuterRef("pk"),
-        purpose=Purpose.HAND_OVER,
-        wanted_at__gt=now - settings.MARKET_PROOF_INTERVAL,
+    """Want a look at each machine with GPUs that are rented for an interval, and had none for as long; give how many."""
+    before, of_node = now - settings.MARKET_PROOF_INTERVAL, OuterRef("pk")
+    recent = Proof.objects.filter(node=of_node, purpose=Purpose.HAND_OVER, wanted_at__gt=before)
+    given = HandOver.objects.filter(
+        node=OuterRef("node"),
+        holder=OuterRef("holder"),
+        direction=HandOver.Direction.TO_RENTER,
+        occurred_at__lte=before,
     )
+    held = NodeGpu.objects.filter(Exists(given), node=of_node, holder__isnull=False)
     rented = Node.objects.filter(delisted_at=None, free_gpu_count__lt=F("gpu_count"))
-    held = Exists(NodeGpu.objects.filter(node=OuterRef("pk"), holder__isnull=False))
-    due = rented.filter(held, ~Exists(recent), ~Exists(_open_of_node()))
+    due = rented.filter(Exists(held), ~Exists(recent), ~Exists(_open_of_node()))
     ids = due.order_by("pk").values_list("pk", flat=True)[:BATCH]
     for node_id in ids:
         wanting.want(node_id=node_id, purpose=Purpose.HAND_OVER, now=now)

@@ -17,6 +17,7 @@ from validation.verifier.report import Check, check
 # Cards report up to 6.3 % less than their nominal memory, and a little more where error correction is off.
 LEAST_MEMORY, MOST_MEMORY = 0.90, 1.05
 GIB: Final = 1 << 30
+MIB: Final = 1 << 20
 
 
 def check_parameters(statement: Statement) -> Check:
@@ -111,9 +112,10 @@ def check_memory(statement: Statement) -> Check:
     return check(
         "memory",
         not wrong,
-        measured=f"{resident / GIB:,.3f} GiB held of {claimed / GIB:,.3f} GiB claimed"
+        measured=f"{_size(resident)} held of {_size(claimed)} claimed"
         + (f"; not so on cards {wrong}" if wrong else ""),
-        required="all memory but 3 GiB a card" + _nominal(statement.bands),
+        required=("all memory" if statement.machine.simulated else "all memory but 3 GiB a card")
+        + _nominal(statement.bands),
         remedy="Free the card's memory, and list the model that the machine has.",
     )
 
@@ -155,8 +157,12 @@ def _fills(statement: Statement, index: int) -> bool:
 def _nominal(bands: Bands | None) -> str:
     if bands is None:
         return ""
-    least, most = (share * bands.memory_bytes / GIB for share in (LEAST_MEMORY, MOST_MEMORY))
-    return f"; {least:,.3f} to {most:,.3f} GiB for {bands.model}"
+    least, most = (_size(share * bands.memory_bytes) for share in (LEAST_MEMORY, MOST_MEMORY))
+    return f"; a card of {least} to {most} for {bands.model}"
+
+
+def _size(count: float) -> str:
+    return f"{count / GIB:,.3f} GiB" if count >= GIB else f"{count / MIB:,.3f} MiB"
 
 
 def _sizes(statement: Statement) -> str:

@@ -93,12 +93,13 @@ def _lines(report: Report) -> list[str]:
     title = f"{machine.claimed_count} x {machine.claimed_model}, node {machine.node_id}, {statement.purpose}"
     lines = [f"SIMULATED cards: {title}" if machine.simulated else title]
     for found in report.checks:
-        lines += _lines_of(found)
+        lines += lines_of(found)
     lines.append(f"verdict: {verdict_of(report.checks)}")
     return [printable(line) for line in lines]
 
 
-def _lines_of(found: Check) -> list[str]:
+def lines_of(found: Check) -> list[str]:
+    """Write a check for a terminal: what was measured, what is required, and what helps."""
     lines = [f"{found.status:<12}{found.id:<12}{found.measured}"]
     indent = " " * 24
     lines.append(f"{indent}required: {found.required}")
