@@ -139,7 +139,9 @@ def _move(node_id: int, pinned: str, host: str, port: int, *, actor: Actor, now:
     if node.proven_at is not None:
         proofs.vacate(host, port, besides=node.pk)
     if not _was_reached(node):
-        node.host_key = pinned = ""
+        # Only a claim: whoever answers at the right address is compared, or trusted, anew, and at once.
+        node.host_key, node.next_checks_at = "", now
+        pinned = ""
     if node.public_host == node.host:
         node.public_host = host
     node.host, node.ssh_port, node.next_probe_at = host, port, now
@@ -151,6 +153,7 @@ def _move(node_id: int, pinned: str, host: str, port: int, *, actor: Actor, now:
             "ssh_port",
             "public_host",
             "host_key",
+            "next_checks_at",
             "next_probe_at",
             "missing_since",
             "updated_at",

@@ -98,3 +98,13 @@ def test_who_has_a_slow_name_looked_up_waits_with_the_next() -> None:
 
         # An address needs no lookup.
         assert change(node, "203.0.113.9").host == "203.0.113.9"
+
+
+def test_a_claim_that_never_let_us_in_is_corrected_and_tried_at_once() -> None:
+    never = {"status": NodeStatus.NOT_DETECTED, "proven_at": None, "first_listed_at": None}
+    node = make_node(host="203.0.113.8", listing_wanted_at=NOON, **never)
+    Node.objects.filter(pk=node.pk).update(next_checks_at=NOON + timedelta(hours=6))
+
+    change(node, "203.0.113.9", 22)
+
+    assert (node.host, node.host_key, node.next_checks_at) == ("203.0.113.9", "", NOON)
