@@ -13,8 +13,19 @@ from django.db.models import Q
 
 from billing import transitions
 from billing.chain.port import Block, ChainGateway, ChainReplaced, Heads, Network, Scan
-from billing.models import ChainCursor, Deposit, DepositStatus, Invoice, InvoiceStatus
+from billing.models import (
+    Account,
+    AccountKind,
+    ChainCursor,
+    Deposit,
+    DepositStatus,
+    Invoice,
+    InvoiceStatus,
+    OutgoingTransfer,
+    Payout,
+)
 from billing.services import addresses, alarms, book, deposits, endings
+from billing.services.book import Book
 from core import live
 
 # Blocks; common nodes forget what happened before the last 256.
@@ -77,6 +88,7 @@ def _apply_final(
             return held
         opened = book.open_book(held.genesis, scan.blocks, prices=prices, fee_rao=fee, now=now)
         outgoing = endings.awaited(scan.blocks)
+        _lock_accounts(opened, outgoing)
         sent = frozenset(row.extrinsic_hash for row in outgoing) - {""}
         for block in scan.blocks:
             endings.finish(outgoing, block, now=now)
@@ -128,6 +140,17 @@ def _unfinalized(gateway: ChainGateway, heads: Heads) -> list[Block]:
 
 def _lock(cursor: ChainCursor) -> ChainCursor:
     return ChainCursor.objects.select_for_update(no_key=True).get(pk=cursor.pk)
+
+
+def _lock_accounts(opened: Book, outgoing: Sequence[OutgoingTransfer]) -> None:
+    """Lock whose balances may move before any of the platform's own accounts: the one order (docs/money.md, Locks)."""
+    paid = Payout.objects.filter(transfer__in=outgoing).values("provider_id")
+    for which in (
+        Q(kind=AccountKind.RENTER, workspace__in=opened.payers),
+        Q(kind=AccountKind.PROVIDER, owner_id__in=paid),
+    ):
+        rows = Account.objects.filter(which).order_by("pk")
+        list(rows.select_for_update(no_key=True).values_list("pk"))
 
 
 def _gone(*, upto: int) -> list[Deposit]:

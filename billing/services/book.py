@@ -61,6 +61,15 @@ class Book:
             return holder.workspace
         return self.coldkeys.get(arrival.sender) if arrival.address == self.treasury else None
 
+    @property
+    def payers(self) -> set[int]:
+        """Whose balances these blocks may move, by the workspace's primary key."""
+        return {
+            *(one.workspace_id for one in self.invoices.values()),
+            *(one.workspace_id for one in self.standing.values()),
+            *(one.pk for one in self.coldkeys.values()),
+        }
+
     def concerns(self, arrival: Arrival) -> bool:
         """Say whether an arrival came to an address of ours."""
         homes = (self.invoices, self.standing, (self.treasury,))
