@@ -1,11 +1,12 @@
 """How often this market lets itself be sent to an address that somebody typed, or be asked for machines."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from django.conf import settings
 
 from accounts.models import Workspace
-from core import ratelimit
+from core import ratelimit, resolving
 from core.places import Places
 from marketplace.models import Node, Provider
 
@@ -19,6 +20,14 @@ REQUESTS_PER_WORKSPACE: Final = "60/hour"
 looked_at: Final = Places(
     total=max(1, settings.HTTP_THREADS // 4), each=1, what="addresses are being looked at"
 )
+
+
+def looking_up(host: str, *, asking: Provider | Workspace) -> AbstractContextManager[None]:
+    """Hold a place while a name is looked up; an address needs none. Whoever owns a name decides how long it takes.
+
+    :raises RateLimited: all places are taken, or the one of who asks.
+    """
+    return nullcontext() if resolving.is_address(host) else looked_at.one_for(asking)
 
 
 def reaching(provider: Provider) -> None:

@@ -2,14 +2,13 @@
 
 import ipaddress
 import re
-from contextlib import nullcontext
 from datetime import datetime
 from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from core import dialing, resolving
+from core import dialing
 from core.actors import Actor
 from core.errors import Conflict, Invalid
 from marketplace import limits
@@ -54,9 +53,7 @@ def require_address(host: str, port: int, *, asking: Provider) -> None:
     if not 1 <= port <= 65535:
         raise Invalid("A port is between 1 and 65535.")
     try:
-        # Whoever owns a name decides how long it takes.
-        quick = resolving.is_address(host)
-        with nullcontext() if quick else limits.looked_at.one_for(asking.pk):
+        with limits.looking_up(host, asking=asking):
             dialing.look_up(host, allowed=settings.MARKET_MACHINE_NETWORKS)
     except OSError:
         # A name that is not known yet may be by the time of the first connection.
@@ -85,7 +82,7 @@ def change(*, node_id: int, host: str, port: int, actor: Actor, now: datetime) -
     require_address(host, port, asking=node.provider)
     pinned, was_there = node.host_key, _was_reached(node)
     if pinned and was_there:
-        with limits.looked_at.one_for(node.provider_id):
+        with limits.looked_at.one_for(node.provider):
             _require_same_machine(pinned, host, port)
     if proofs.is_taken(host, port, besides=node_id):
         raise _taken(host, port)

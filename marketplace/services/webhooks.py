@@ -14,7 +14,7 @@ from accounts.principal import Principal
 from accounts.services import audit
 from core import crypto, outbound, ratelimit
 from core.errors import Conflict, Invalid
-from marketplace import outbox
+from marketplace import limits, outbox
 from marketplace.event_kinds import TEST, kinds_of, mailed_to
 from marketplace.models import Provider, Webhook
 from marketplace.models.webhook import OWNER_MAIL, Owner, WebhookQuerySet
@@ -30,8 +30,9 @@ def add(
     """Register a webhook and give it with its secret, which is shown this once; no ``kinds`` means all.
 
     :raises Invalid: the URL may not be called, or there is no such kind. :raises Conflict: there are enough.
+    :raises RateLimited: another name of theirs is being looked up.
     """
-    _require_callable(url)
+    _require_callable(url, owner)
     secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
     with transaction.atomic():
         _lock(owner)
@@ -119,10 +120,11 @@ def _side(webhook: Webhook) -> str:
     return "provider" if webhook.provider_id else "workspace"
 
 
-def _require_callable(url: str) -> None:
+def _require_callable(url: str, owner: Owner) -> None:
     try:
         where = outbound.target(url, trial=in_trial())
-        outbound.resolve(where, trial=in_trial())
+        with limits.looking_up(where.host, asking=owner):
+            outbound.resolve(where, trial=in_trial())
     except (outbound.AddressRefused, outbound.NoAnswer) as error:
         raise Invalid(
             f"Events cannot be sent there. {error}",

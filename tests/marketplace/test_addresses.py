@@ -92,7 +92,7 @@ def test_a_machine_without_a_pinned_key_just_moves() -> None:
 
 def test_who_has_a_slow_name_looked_up_waits_with_the_next() -> None:
     node = make_node(host_key="")
-    with limits.looked_at.one_for(node.provider_id):
+    with limits.looked_at.one_for(node.provider):
         with pytest.raises(RateLimited, match="addresses are being looked at"):
             change(node, "slow.example.com")
 

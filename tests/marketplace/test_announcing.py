@@ -17,7 +17,7 @@ from pytest_django import Settings
 from core import clock
 from core.actors import PLATFORM
 from core.errors import Conflict, Invalid, RateLimited
-from marketplace import outbox
+from marketplace import limits, outbox
 from marketplace.event_kinds import TEST
 from marketplace.models import NodeStatus, Provider, Webhook, WebhookDelivery
 from marketplace.services import announcing, webhook_health, webhooks
@@ -233,6 +233,17 @@ def test_a_webhook_to_an_inner_address_is_not_taken(
     for url in ("https://169.254.169.254/latest", "http://example.com", "https://10.0.0.1/"):
         with pytest.raises(Invalid):
             webhooks.add(principal=bob.principal, owner=provider, url=url, kinds=[], now=NOON)
+
+
+def test_one_slow_name_at_a_time_is_looked_up_for_an_owner(bob: Person, provider: Provider) -> None:
+    with limits.looked_at.one_for(provider), pytest.raises(RateLimited):
+        webhooks.add(
+            principal=bob.principal,
+            owner=provider,
+            url="https://slow.example.com/",
+            kinds=[],
+            now=NOON,
+        )
 
 
 def test_the_secret_is_sealed_in_the_row(hook: tuple[Webhook, str]) -> None:
