@@ -9,7 +9,7 @@ import pytest
 from lium_site.stack.paths import ROOT
 from tests.billing.chain import runtime
 
-KILLS = os.environ.get("MARKET_JOURNEY_KILLS", "12")
+KILLS = os.environ.get("MARKET_JOURNEY_KILLS", "6")
 SECONDS = 900
 
 

@@ -26,7 +26,7 @@ from tests.factories.rates import price_is
 
 COLDKEY: Final = Keypair.create_from_uri("//Alice")
 STRANGER: Final = Keypair.create_from_uri("//Stranger")
-PROVIDERS: Final = 3
+PROVIDERS: Final = 7
 # Time that pods have run for before the journey began, so that it need not wait for minutes to pass.
 RUN_BEFORE: Final = timedelta(days=1)
 HOURLY_USD: Final = Decimal(40)
