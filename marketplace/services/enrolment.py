@@ -66,15 +66,16 @@ def register(description: Description, *, now: datetime) -> Node:
         node = mine.filter(proven_at__isnull=False).first()
         _clear_address(description, now=now)
         node = _update(node, description) if node else _create(description)
-        _apply(node, description)
+        changed = _apply(node, description)
         node.listing_wanted_at = node.listing_wanted_at or now
         # Whoever describes it holds a key that it lets in, and vouches for the host key.
         node.proven_at = node.proven_at or now
+        node.next_probe_at = now
         node.save()
         if description.gpus:
             claims = {"gpu_model": ASSUMED_MODEL, "gpu_count": str(description.gpus)}
             measurements.claim(node, claims, now=now)
-        _tell(node, now=now)
+        _tell(node, changed=changed, now=now)
     return node
 
 
@@ -112,17 +113,30 @@ def _update(node: Node, description: Description) -> Node:
     return node
 
 
-def _apply(node: Node, description: Description) -> None:
-    node.name = description.name
-    node.host, node.ssh_port, node.ssh_user = description.host, description.port, description.user
-    node.public_host, node.state_dir = description.public_host, description.state_dir
-    node.first_port, node.last_port = description.port_range
+def _apply(node: Node, description: Description) -> bool:
+    """Take over what was said, and say whether any of it is new."""
+    first_port, last_port = description.port_range
+    said = {
+        "name": description.name,
+        "host": description.host,
+        "ssh_port": description.port,
+        "ssh_user": description.user,
+        "public_host": description.public_host,
+        "state_dir": description.state_dir,
+        "first_port": first_port,
+        "last_port": last_port,
+    }
+    changed = any(getattr(node, field) != value for field, value in said.items())
+    for field, value in said.items():
+        setattr(node, field, value)
+    return changed
 
 
-def _tell(node: Node, *, now: datetime) -> None:
+def _tell(node: Node, *, changed: bool, now: datetime) -> None:
+    """Tell of a machine that is new, or of what is new about it; looks and checks tell the rest."""
     if not node.events.exists():
         note(node, reason=Reason.ADDED, actor=PLATFORM, now=now, detail="Described by its holder.")
-    elif node.status not in (
+    elif changed and node.status not in (
         NodeStatus.AVAILABLE,
         NodeStatus.VALIDATION_PENDING,
         NodeStatus.NOT_DETECTED,

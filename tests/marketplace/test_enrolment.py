@@ -89,9 +89,22 @@ class TestRegister:
         node = register(description, now=NOON)
         Node.objects.filter(pk=node.pk).update(status=NodeStatus.OFFLINE)
 
-        again = register(description, now=NOON)
+        again = register(replace(description, port=2022), now=NOON)
 
         assert again.status == NodeStatus.VALIDATION_PENDING
+
+    @pytest.mark.parametrize("status", ["offline", "reclaiming", "validation_failed"])
+    def test_the_same_again_is_no_event_and_is_looked_at(
+        self, description: Description, status: str
+    ) -> None:
+        node = register(description, now=NOON)
+        Node.objects.filter(pk=node.pk).update(status=status)
+
+        again = register(description, now=NOON + timedelta(hours=1))
+
+        assert again.status == status
+        assert again.next_probe_at == NOON + timedelta(hours=1)
+        assert [event.reason_code for event in again.events.all()] == ["added"]
 
     def test_a_reinstalled_machine_at_the_address_takes_the_old_one_off(
         self, description: Description
