@@ -33,16 +33,19 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         _table("Queues", ["Queue", "Waiting"], [[q.name, q.depth] for q in operations.queues()]),
         _table(
             "Ledger and chain, the newest comparison",
-            ["Key", "Address", "Recorded (rao)", "Found (rao)", "Difference (rao)", "Between them"],
+            ["Key", "Recorded (rao)", "Found (rao)", "Difference (rao)", "Between them", "Address"],
             _reconciled(),
+            wide=True,
         ),
         _table("Trial balance", ["Currency", "Sum"], _balances()),
     ]
     return context
 
 
-def _table(title: str, headers: list[str], rows: list[list[Any]]) -> dict[str, Any]:
-    return {"title": title, "data": {"headers": headers, "rows": rows}}
+def _table(
+    title: str, headers: list[str], rows: list[list[Any]], *, wide: bool = False
+) -> dict[str, Any]:
+    return {"title": title, "data": {"headers": headers, "rows": rows}, "wide": wide}
 
 
 def _alerts() -> list[list[Any]]:
@@ -71,14 +74,18 @@ def _reconciled() -> list[list[Any]]:
     return [
         [
             f"{line.key} ({line.currency})",
-            line.address,
-            line.recorded_rao,
-            "unknown" if line.found_rao is None else line.found_rao,
-            "unknown" if line.difference_rao is None else line.difference_rao,
-            "; ".join(_between(one) for one in line.between),
+            f"{line.recorded_rao:,}",
+            _rao(line.found_rao),
+            _rao(line.difference_rao),
+            "; ".join(_between(one) for one in line.between) or "nothing",
+            line.address or "several",
         ]
         for line in lines
     ]
+
+
+def _rao(amount: int | None) -> str:
+    return "unknown" if amount is None else f"{amount:,}"
 
 
 def _between(entry: dict[str, Any]) -> str:

@@ -162,7 +162,7 @@ class TestDifference:
 
         page = client.get("/admin/").content.decode()
 
-        assert f"{1 - DUE}" in page
+        assert f"{1 - DUE:,}" in page
         assert "does not explain it" in page
 
     def test_between_what_is_recorded_for_addresses_and_the_account(self) -> None:
