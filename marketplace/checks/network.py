@@ -89,7 +89,7 @@ def _too_few(measured: str, required: str, first: int, last: int) -> Verdict:
         measured=measured,
         required=required,
         fix="Open the range in the machine's firewall and forward it at the router, "
-        "or name a range that is open.",
+        "or name an open range, under Address on the machine's page.",
         command=f"sudo ufw allow {first}:{last}/tcp || "
         f"sudo iptables -I INPUT -p tcp --dport {first}:{last} -j ACCEPT",
     )
