@@ -134,6 +134,7 @@ ACTIONS = {
     "provider_reclaim",
     "provider_check",
     "provider_remove",
+    "provider_name",
     "webhook_test",
     "webhook_enable",
     "webhook_delete",
