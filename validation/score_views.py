@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from core.errors import NotFound
+from core.huid import huid
 from validation import weighings
 from validation.models import Weighing
 from validation.scoring.data import Data
@@ -48,6 +49,7 @@ def _row(score: Score, data: Data) -> dict[str, Any]:
     machine = score.machine
     return {
         "node": machine.node,
+        "name": huid(machine.node),
         "uid": data.uids.get(machine.hotkey),
         "hotkey": machine.hotkey,
         "gpus": machine.gpu_count,
@@ -57,6 +59,7 @@ def _row(score: Score, data: Data) -> dict[str, Any]:
         "rounds": f"{machine.passed} of {len(data.rounds)}",
         "idle": float(score.idle),
         "rented": float(score.rented),
+        "paid": machine.paid_usd,
         "price": float(score.price),
         "share": float(score.share),
         "withheld": float(score.withheld),
