@@ -45,7 +45,7 @@ class TestPage:
     ) -> None:
         page = client.get("/scores").content.decode()
 
-        assert "8 × NVIDIA H100 80GB HBM3" in page
+        assert "NVIDIA H100 80GB HBM3" in page
         assert "Refused: NotRegistered" in page
         assert "Simulated chain" in page
 
