@@ -74,7 +74,8 @@ class TestTick:
         for _ in range(3):
             meter.prove(make_ready(make_pod()), at=NOON + MINUTE, evidence="banner")
 
-        with django_assert_num_queries(8):  # room, the statement, three savepoints and their release
+        # room, the statement, three savepoints and their release
+        with django_assert_num_queries(8):
             assert metering.tick(now=NOON + MINUTE) == 3
 
 
