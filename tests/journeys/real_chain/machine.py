@@ -4,6 +4,7 @@ The machine is put on the market by hand: its GPUs are simulated, and the checks
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -64,4 +65,6 @@ def _brought(pod: Pod, status: PodStatus) -> Pod:
         pod.refresh_from_db()
         if pod.status == status:
             return pod
+        # A machine that could not be reached is asked again a little later, as the sweep does.
+        time.sleep(1)
     raise AssertionError(f"{pod} is {pod.status}, not {status}: {pod.last_error}")
