@@ -33,13 +33,12 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None, None, None]:
     """Keep together, on one worker, what shares a machine or a running market, and begin with what takes longest."""
-    groups = {item: _group(item) for item in items}
-    for item, group in groups.items():
-        if group:
+    for item in items:
+        if group := _group(item):
             item.add_marker(pytest.mark.xdist_group(group))
     yield
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: LONGEST.get(groups[item], len(LONGEST)))
+        items.sort(key=lambda item: LONGEST.get(_group(item) or "", len(LONGEST)))
 
 
 def _group(item: pytest.Item) -> str | None:
