@@ -166,10 +166,12 @@ def _sshd(
     (home / "authorized_keys").write_text(public + "\n")
     (home / "host_key").touch(mode=0o600)
     (home / "host_key").write_text(host_private)
-    values = " ".join(f'"{name}={value}"' for name, value in environment.items())
-    config = SSHD_CONFIG.format(
-        host=host, port=port, home=home, environment=f"SetEnv {values}" if values else ""
-    )
+    # What the user's shell reads at its start would run before each command: it can take longer than the command.
+    shell_home = home / "home"
+    shell_home.mkdir(exist_ok=True)
+    everything = {"HOME": str(shell_home), **environment}
+    values = " ".join(f'"{name}={value}"' for name, value in everything.items())
+    config = SSHD_CONFIG.format(host=host, port=port, home=home, environment=f"SetEnv {values}")
     (home / "sshd_config").write_text(config)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
