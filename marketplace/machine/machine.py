@@ -25,6 +25,8 @@ from marketplace.machine.transport import TRIES, open_transport
 
 # sshd's MaxSessions is 10 a connection by default.
 MAX_CHANNELS = 8
+# Seconds: sshd counts a session that we have closed until its process is gone.
+AFTER_REFUSALS = (0.05, 0.2, 0.5)
 CHANNEL_OPEN_SECONDS = 10.0
 COMMAND_SHOWN = 120
 
@@ -186,10 +188,20 @@ class Machine:
             self._slots.release()
 
     def _open_channel(self, timeout: float) -> paramiko.Channel:
-        try:
-            return self._transport.open_session(timeout=timeout)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise MachineUnreachable(where=str(self), why=str(error).rstrip(".")) from error
+        pauses = iter(AFTER_REFUSALS)
+        while True:
+            try:
+                return self._transport.open_session(timeout=timeout)
+            except (paramiko.SSHException, OSError, EOFError) as error:
+                pause = next(pauses, None) if self._was_refused(error) else None
+                if pause is None:
+                    raise MachineUnreachable(where=str(self), why=str(error).rstrip(".")) from error
+                time.sleep(pause)
+
+    def _was_refused(self, error: Exception) -> bool:
+        # paramiko keeps one error a connection: of two threads that are refused at once, one hears only this much.
+        refused = isinstance(error, paramiko.ChannelException) or "Unable to open" in str(error)
+        return refused and self._transport.is_active()
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def test_each_page_of_the_account_leads_to_the_others(alice: Person, name: str) 
     page = alice.browser.get(reverse(name)).content.decode()
 
     tabs = page.partition('<nav class="tabs" aria-label="Account">')[2].partition("</nav>")[0]
-    assert tabs.count("<a href=") == 4
+    assert tabs.count("<a href=") == 5
     assert f'<a href="{reverse(name)}" aria-current="page">' in tabs
 
 

@@ -275,6 +275,8 @@ class TestQueries:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("SET LOCAL enable_bitmapscan = off")
+            # On a table of one row a sort costs nothing: only where no index gives the order is one left.
+            cursor.execute("SET LOCAL enable_sort = off")
             sql, params = offers(OfferFilters())[:50].query.sql_with_params()
             cursor.execute(f"EXPLAIN {sql}", params)
             plan = "\n".join(line for (line,) in cursor.fetchall())
