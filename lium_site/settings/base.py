@@ -97,6 +97,8 @@ DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "max_size": env.integer("MARKET_DATABASE_POOL", 16),
     "timeout": 10,
 }
+# Django switches prepared statements off; those that ask for it by name (the catalogue's list) would be planned each time.
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.text("REDIS_URL")
 CACHES = {
