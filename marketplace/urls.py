@@ -13,6 +13,7 @@ from marketplace import (
 )
 
 WEBHOOK = "account/webhooks/<uuid:webhook_id>"
+RENTING = {"side": webhook_views.WORKSPACE}
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("machines", views.machines, name="machines"),
@@ -33,13 +34,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("provide/coldkey", coldkey_views.coldkey, name="provider_coldkey"),
     path("provide/install/<str:token>", setup_views.install_script, name="provider_install"),
-    path("account/webhooks", webhook_views.workspace_webhooks, name="workspace_webhooks"),
-    path(f"{WEBHOOK}/test", webhook_views.workspace_webhook_test, name="workspace_webhook_test"),
-    path(
-        f"{WEBHOOK}/enable", webhook_views.workspace_webhook_enable, name="workspace_webhook_enable"
-    ),
-    path(
-        f"{WEBHOOK}/delete", webhook_views.workspace_webhook_delete, name="workspace_webhook_delete"
-    ),
+    path("account/webhooks", webhook_views.page, RENTING, name="workspace_webhooks"),
+    path(f"{WEBHOOK}/test", webhook_views.send_test, RENTING, name="workspace_webhook_test"),
+    path(f"{WEBHOOK}/enable", webhook_views.enable, RENTING, name="workspace_webhook_enable"),
+    path(f"{WEBHOOK}/delete", webhook_views.delete, RENTING, name="workspace_webhook_delete"),
     path("provide/", include("marketplace.console.urls")),
 ]

@@ -7,6 +7,7 @@ from marketplace.console import machines, money, telling
 
 ONE = "machines/<uuid:machine_id>"
 WEBHOOK = "webhooks/<uuid:webhook_id>"
+PROVIDING = {"side": webhook_views.PROVIDER}
 
 urlpatterns = [
     path("machines", machines.machines, name="provider"),
@@ -26,10 +27,10 @@ urlpatterns = [
     path("earnings", money.provider_earnings, name="provider_earnings"),
     path("demand", telling.provider_demand, name="provider_demand"),
     path("notices", telling.provider_notices, name="provider_notices"),
-    path("webhooks", webhook_views.provider_webhooks, name="provider_webhooks"),
-    path(f"{WEBHOOK}/test", webhook_views.webhook_test, name="webhook_test"),
-    path(f"{WEBHOOK}/enable", webhook_views.webhook_enable, name="webhook_enable"),
-    path(f"{WEBHOOK}/delete", webhook_views.webhook_delete, name="webhook_delete"),
+    path("webhooks", webhook_views.page, PROVIDING, name="provider_webhooks"),
+    path(f"{WEBHOOK}/test", webhook_views.send_test, PROVIDING, name="webhook_test"),
+    path(f"{WEBHOOK}/enable", webhook_views.enable, PROVIDING, name="webhook_enable"),
+    path(f"{WEBHOOK}/delete", webhook_views.delete, PROVIDING, name="webhook_delete"),
     path("account", telling.provider_account, name="provider_account"),
     path("account/name", telling.provider_name, name="provider_name"),
 ]
