@@ -184,7 +184,10 @@ def _sshd(
             str(home / "sshd_config"),
             "-E",
             str(home / "sshd.log"),
-        ]
+        ],
+        # A session keeps what it was given: whoever waits for the end of this process's output would wait for it.
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     address = MachineAddress(
         host=host,
@@ -197,6 +200,8 @@ def _sshd(
         _wait(lambda: (home / "sshd.pid").exists(), "sshd", home / "sshd.log")
         yield Sshd(address=address, home=home, command=command)
     finally:
+        # With the network gone, a session would never hear that its peer has left.
+        _run("pkill", "-P", str(process.pid), check=False)
         process.terminate()
         process.wait(10)
 

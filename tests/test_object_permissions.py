@@ -70,20 +70,13 @@ class Market:
         workspace = person.workspace
         provider = provider_of(person)
         make_node(provider=provider, host=f"host-of-{name}.example.com", name=f"{name}s-rack")
-        hook = webhooks.add(
-            principal=person.principal,
-            owner=provider,
-            url=f"http://127.0.0.1:9/hook-of-{name}",
-            kinds=[],
-            now=now,
-        )[0]
-        renting_hook = webhooks.add(
-            principal=person.principal,
-            owner=workspace,
-            url=f"http://127.0.0.1:9/pods-of-{name}",
-            kinds=[],
-            now=now,
-        )[0]
+        hook, renting_hook = (
+            webhooks.add(principal=person.principal, owner=owner, url=url, kinds=[], now=now)[0]
+            for owner, url in (
+                (provider, f"http://127.0.0.1:9/hook-of-{name}"),
+                (workspace, f"http://127.0.0.1:9/pods-of-{name}"),
+            )
+        )
         key = ssh_keys.add(
             principal=person.principal,
             name=f"ssh-of-{name}",

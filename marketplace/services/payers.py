@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from billing.models import Deposit
+from billing.services.deposit_postings import currency_of
 from core import clock
 from core.money import rao_to_tao
 from marketplace import outbox
@@ -16,7 +17,7 @@ def tell(deposit: Deposit, *, now: datetime) -> None:
     workspace = deposit.credited_workspace
     if workspace is None or deposit.credited_usd is None:
         return
-    amount = f"{rao_to_tao(deposit.amount_rao):f} {_asset(deposit)}"
+    amount = f"{rao_to_tao(deposit.amount_rao):f} {currency_of(deposit)}"
     text = f"{amount} ({deposit.credited_usd:.2f} USD) are on your balance."
     outbox.tell(
         workspace, kind=CREDITED, event={"text": text, "deposit": _payload(deposit)}, now=now
@@ -29,7 +30,7 @@ def _payload(deposit: Deposit) -> dict[str, object]:
         "id": str(deposit.public_id),
         "status": deposit.status,
         "amount": f"{rao_to_tao(deposit.amount_rao):f}",
-        "asset": _asset(deposit),
+        "asset": currency_of(deposit),
         "usd": f"{deposit.credited_usd:f}",
         "usd_per_tao": _or_none(deposit.rate_usd_per_tao),
         "tao_per_alpha": _or_none(deposit.tao_per_alpha),
@@ -39,10 +40,6 @@ def _payload(deposit: Deposit) -> dict[str, object]:
         "extrinsic": deposit.extrinsic_hash,
         "invoice": str(invoice.public_id) if invoice else None,
     }
-
-
-def _asset(deposit: Deposit) -> str:
-    return "TAO" if deposit.netuid is None else f"SN{deposit.netuid}"
 
 
 def _or_none(figure: Decimal | None) -> str | None:

@@ -110,15 +110,21 @@ def prepare(machine: EngineMachine, cache: Path) -> NodeFacts:
         )
 
 
-def put_prepared_on_market(machine: EngineMachine, facts: NodeFacts) -> Node:
-    """Make the node of a machine that is ready for pods, and the templates that need no registry."""
+def put_ready_on_market(machine: EngineMachine, *, runtime: str) -> Node:
+    """Make the node of a machine that holds this version of the runtime."""
     argv = ["ssh-keygen", "-y", "-f", str(machine.sshd.home / "host_key")]
     host_key = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
     node = put_on_market(machine, host_key=host_key)
-    Node.objects.filter(pk=node.pk).update(prepared_digest=facts.layout.runtime)
+    Node.objects.filter(pk=node.pk).update(prepared_digest=runtime)
+    node.refresh_from_db()
+    return node
+
+
+def put_prepared_on_market(machine: EngineMachine, facts: NodeFacts) -> Node:
+    """Make the node of a machine that is ready for pods, and the templates that need no registry."""
+    node = put_ready_on_market(machine, runtime=facts.layout.runtime)
     templates.seed()
     preparation.adopt_base_image(facts.base_image)
-    node.refresh_from_db()
     return node
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from marketplace.models import Node
 from tests.factories.marketplace import NOON
 from validation.models import (
+    CardSample,
     CheckStatus,
     Proof,
     ProofCheck,
@@ -63,3 +64,13 @@ def make_try(proof: Proof, **fields: Any) -> ProofTry:
         **fields,
     }
     return ProofTry.objects.create(proof=proof, **values)
+
+
+def make_samples(proof: Proof, **fields: Any) -> None:
+    """Store what each card of the proof's machine took, at the proof's end."""
+    node = proof.node
+    given = {"simulated": node.simulated, "taken_at": proof.finished_at, **fields}
+    CardSample.objects.bulk_create(
+        CardSample(proof=proof, node=node, gpu_model=node.gpu_model, uuid=gpu.uuid, **given)
+        for gpu in node.gpus.all()
+    )

@@ -31,7 +31,7 @@ from tests.factories.rentals import (
     SEED,
     make_base_template,
     make_principal,
-    put_on_market,
+    put_ready_on_market,
     rent_request,
 )
 from tests.faults import engine_machines, unplugged, unreachable
@@ -68,7 +68,7 @@ def nodes(
     """Put the ten machines on the market, where a silent one is given up on sooner than in life."""
     be_impatient(monkeypatch)
     make_base_template(IMAGE)
-    yield [on_market(machine, bundle) for machine in fleet]
+    yield [put_ready_on_market(machine, runtime=bundle.version) for machine in fleet]
     sessions.close()
     for machine in fleet[:WITH_PODS]:
         clear(machine)
@@ -197,16 +197,6 @@ def prepare(machine: EngineMachine, bundle: RuntimeBundle) -> None:
             published_ports=(40000, 40999),
             simulated_gpus=gpus_tsv(count=GPU_COUNT, seed=SEED),
         )
-
-
-def on_market(machine: EngineMachine, bundle: RuntimeBundle) -> Node:
-    """Make the node of a machine."""
-    argv = ["ssh-keygen", "-y", "-f", str(machine.sshd.home / "host_key")]
-    key = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
-    node = put_on_market(machine, host_key=key)
-    Node.objects.filter(pk=node.pk).update(prepared_digest=bundle.version)
-    node.refresh_from_db()
-    return node
 
 
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:

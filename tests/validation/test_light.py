@@ -12,9 +12,9 @@ from marketplace.models import Node, NodeGpu, NodeStatus, ProofVerdict
 from marketplace.services.usage import record_hand_over
 from marketplace.simulated import gpus_tsv, install
 from tests.factories.marketplace import make_node
-from tests.factories.validation import make_proof
+from tests.factories.validation import make_proof, make_samples
 from tests.machines import Sshd
-from validation.models import CardSample, Proof, ProofStatus, Purpose, Verdict
+from validation.models import Proof, ProofStatus, Purpose, Verdict
 from validation.proof.bundle.records import Status
 from validation.services import light, onlooking, proving, rounds
 from validation.services.onlooking import NotTold
@@ -118,19 +118,7 @@ def rented(node: Node, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     given(node, at=clock.now() - timedelta(hours=2), holder=POD)
     Node.objects.filter(pk=node.pk).update(proof_verdict=ProofVerdict.PASS, proof_at=clock.now())
     proof = make_proof(node=node, finished_at=clock.now())
-    CardSample.objects.bulk_create(
-        CardSample(
-            proof=proof,
-            node=node,
-            gpu_model=node.gpu_model,
-            uuid=gpu.uuid,
-            shape="n",
-            fill_us=1,
-            sweep_us=1,
-            taken_at=clock.now(),
-        )
-        for gpu in node.gpus.all()
-    )
+    make_samples(proof, shape="n", fill_us=1, sweep_us=1)
     node.refresh_from_db()
     yield node
     docker.unlink()

@@ -14,7 +14,7 @@ from billing.chain.gateway import gateway
 from marketplace.models import HandOver, Node, NodeStatus, ProofVerdict
 from marketplace.services.usage import record_hand_over
 from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
-from tests.factories.validation import make_proof
+from tests.factories.validation import make_proof, make_samples
 from validation.models import Band, CardSample, Proof, ProofStatus, Purpose, Round, Verdict
 from validation.proof.bundle.records import Card
 from validation.services import bands, beacons, identity, light, provers, proving, rounds, wanting
@@ -356,17 +356,4 @@ def samples(
     """Store a sound proof for each moment, with all the machine's cards."""
     for moment in at:
         proof = make_proof(node=node, finished_at=moment)
-        CardSample.objects.bulk_create(
-            CardSample(
-                proof=proof,
-                node=node,
-                gpu_model=node.gpu_model,
-                uuid=gpu.uuid,
-                shape=SHAPE,
-                simulated=node.simulated,
-                fill_us=fill_us,
-                sweep_us=sweep_us,
-                taken_at=moment,
-            )
-            for gpu in node.gpus.all()
-        )
+        make_samples(proof, shape=SHAPE, fill_us=fill_us, sweep_us=sweep_us)

@@ -1,8 +1,11 @@
 """The watcher on the real runtime: a deposit counts once, and a final block that vanished is noticed."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+from bittensor_core import Keypair
+from pytest_django import Settings
 
 from billing import watcher
 from billing.chain.gateway import gateway
@@ -22,8 +25,10 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def watched(real_chain: None) -> None:
-    """Watch the real runtime."""
+def watched(real_chain: None, settings: Settings) -> None:
+    """Watch the real runtime at addresses that no other test has paid to: a new market reads some blocks back."""
+    deposits = Keypair.create_from_uri(f"//Deposits/{uuid4()}")
+    settings.DEPOSIT_PUBLIC_KEY = "0x" + bytes(deposits.public_key).hex()
 
 
 def look() -> ChainCursor:
