@@ -4,11 +4,12 @@ Each app's ``tasks.py`` may name its periodic tasks in ``SCHEDULE``: {name: (tas
 """
 
 import os
+import sys
 from importlib import import_module
 from typing import Any, Final
 
 from celery import Celery
-from celery.signals import celeryd_after_setup, setup_logging, worker_process_init
+from celery.signals import celeryd_after_setup, setup_logging, task_postrun, worker_process_init
 from django.db import connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lium_site.settings.base")
@@ -30,6 +31,8 @@ QUEUES: Final = (
 app = Celery("lium_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(list(APPS_WITH_TASKS))
+# Around each task of a forked worker Celery closes the whole pool: a new server process and four threads for each bell.
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 
 
 @app.on_after_finalize.connect
@@ -55,6 +58,13 @@ def fit_database_pool(instance: Any, **_: Any) -> None:
     """Give each thread of a worker its connection, and one more to renew its lease with."""
     pool = connections.settings["default"]["OPTIONS"]["pool"]
     pool["max_size"] = max(pool["max_size"], 2 * instance.concurrency)
+
+
+@task_postrun.connect
+def give_connections_back(task: Any, **_: Any) -> None:
+    """Leave the task's connection to the pool, which keeps it open."""
+    if not task.request.is_eager:
+        connections.close_all()
 
 
 @worker_process_init.connect

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,8 @@ SLOW_LINE = {"MARKET_MIN_DOWNLOAD_MBPS": "1", "MARKET_MIN_UPLOAD_MBPS": "1"}
 LONG_SHOWN = {"MARKET_FAILED_SHOWN_MINUTES": "120"}
 # What `./market test` sets for the tests themselves must not reach a market that has its own.
 NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
+
+END = pytest.StashKey[Callable[[], None]]()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +95,34 @@ def _turn(item: pytest.Item) -> int:
     return ("market" in fixtures) + ("page" in fixtures)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Remember how to end the market."""
+    made = yield
+    if fixturedef.argname == "market":
+        request.config.stash[END] = lambda: fixturedef.finish(request)
+    return made
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the market with the last test of its group: until the session ends it would take time from other tests."""
+    end = item.config.stash.get(END, None)
+    if end and nextitem and _group(item) != _group(nextitem):
+        del item.config.stash[END]
+        end()
+
+
+def _group(item: pytest.Item) -> object:
+    marker = item.get_closest_marker("xdist_group")
+    return marker and marker.args
+
+
 @pytest.fixture(scope="session")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveMarket]:
-    """Run a market with the local machine enrolled, until the last test has ended."""
+    """Run a market with the local machine enrolled, until the last test of its group has ended."""
     if given := os.environ.get("MARKET_UNDER_TEST"):
         yield described(State(Path(given).absolute()))
         return

@@ -122,33 +122,35 @@ class Market:
 
 
 @pytest.fixture
-def market(alice: Person, bob: Person, charlie: Person, settings: Settings) -> Market:
+def three_parties(alice: Person, bob: Person, charlie: Person, settings: Settings) -> Market:
     settings.DEPOSIT_PUBLIC_KEY = PUBLIC_KEY
     return Market(World(alice, bob, charlie))
 
 
-def test_no_answer_holds_what_is_somebody_elses(market: Market, subtests: pytest.Subtests) -> None:
+def test_no_answer_holds_what_is_somebody_elses(
+    three_parties: Market, subtests: pytest.Subtests
+) -> None:
     """Each reads every list and page, the objects in it being Alice's."""
     seen: set[str] = set()
-    for name, clients in visitors(market):
-        foreign = market.foreign_marks(name)
-        own = market.parties[name].marks if name in market.parties else {}
+    for name, clients in visitors(three_parties):
+        foreign = three_parties.foreign_marks(name)
+        own = three_parties.parties[name].marks if name in three_parties.parties else {}
         for method, route in READS:
             with subtests.test(f"{name}: /{route}"), undone():
                 for credential, client in clients.items():
-                    text = body(market.world.visitor(method, route)(client))
+                    text = body(three_parties.world.visitor(method, route)(client))
                     leaked = [what for what, mark in foreign.items() if mark in text]
                     assert not leaked, f"{credential} reads {leaked}"
                     seen |= {f"{name}'s {what}" for what, mark in own.items() if mark in text}
     # A mark that even its owner never reads would prove nothing.
-    assert {f"alice's {what}" for what in market.alice.marks} <= seen
+    assert {f"alice's {what}" for what in three_parties.alice.marks} <= seen
 
 
 def test_what_is_alices_does_not_exist_for_others(
-    market: Market, subtests: pytest.Subtests
+    three_parties: Market, subtests: pytest.Subtests
 ) -> None:
     """Every method of every route that names one of Alice's things, by everyone else."""
-    for name, clients in visitors(market):
+    for name, clients in visitors(three_parties):
         if name == "alice":
             continue
         for (method, route), rule in RULES.items():
@@ -156,19 +158,19 @@ def test_what_is_alices_does_not_exist_for_others(
                 continue
             with subtests.test(f"{name}: {method} /{route}"), undone():
                 for credential, client in clients.items():
-                    answer = market.world.visitor(method, route)(client)
+                    answer = three_parties.world.visitor(method, route)(client)
                     assert is_refusal(answer), (credential, answer.status_code)
 
 
-def test_each_scope_opens_its_own_doors(market: Market, subtests: pytest.Subtests) -> None:
+def test_each_scope_opens_its_own_doors(three_parties: Market, subtests: pytest.Subtests) -> None:
     """Every route that takes a key, by keys of one scope each."""
-    keys = {scope: one_scope(market.world.alice, scope) for scope in SCOPES}
+    keys = {scope: one_scope(three_parties.world.alice, scope) for scope in SCOPES}
     for (method, route), rule in RULES.items():
         if rule.door not in (KEY, SESSION):
             continue
         for scope, client in keys.items():
             with subtests.test(f"{scope}: {method} /{route}"), undone():
-                answer = market.world.visitor(method, route)(client)
+                answer = three_parties.world.visitor(method, route)(client)
                 assert (answer.status_code not in {401, 403}) is opens(scope, method, route, rule)
 
 
@@ -196,10 +198,10 @@ NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
 }
 
 
-def visitors(market: Market) -> Iterator[tuple[str, dict[str, Client]]]:
+def visitors(three_parties: Market) -> Iterator[tuple[str, dict[str, Client]]]:
     """Give everyone with all that they can send."""
     yield "nobody", {"nothing": Client()}
-    for name, party in market.parties.items():
+    for name, party in three_parties.parties.items():
         yield name, party.clients()
 
 

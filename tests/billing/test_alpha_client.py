@@ -30,7 +30,7 @@ PLAIN = ("-a", "1", "-y")
 
 
 @pytest.fixture(autouse=True)
-def market(settings: Settings) -> None:
+def alpha_taken(settings: Settings) -> None:
     settings.TREASURY_ADDRESS = TREASURY
     settings.MARKET_ALPHA_SUBNETS = (51,)
 

@@ -53,7 +53,7 @@ class Blocks(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def market() -> Iterator[str]:
+def market_url() -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), Blocks)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -68,17 +68,21 @@ def prover(tmp_path: Path) -> list[str]:
     return [sys.executable, str(program), "--simulated", "2", "--memory", "1048576"]
 
 
-def ask(market: str, file: Path, *prover: str, cards: int = 2, options: Sequence[str] = ()) -> int:
-    asked = ["--market", market, "--node", "n", "--model", "H100", "--cards", str(cards)]
+def ask(
+    market_url: str, file: Path, *prover: str, cards: int = 2, options: Sequence[str] = ()
+) -> int:
+    asked = ["--market", market_url, "--node", "n", "--model", "H100", "--cards", str(cards)]
     asked += ["--memory-mib", "1", "--n", "512", "--simulated", *options, "--out", str(file)]
     asked += ["--", *prover]
     return command.main(asked)
 
 
-def test_a_bundle_that_anybody_can_check(market: str, prover: list[str], tmp_path: Path) -> None:
+def test_a_bundle_that_anybody_can_check(
+    market_url: str, prover: list[str], tmp_path: Path
+) -> None:
     file = tmp_path / "mine.bundle.json"
 
-    assert ask(market, file, *prover) == command.HOLDS
+    assert ask(market_url, file, *prover) == command.HOLDS
 
     report = verify(file.read_bytes())
     assert report.holds
@@ -100,12 +104,12 @@ def in_a_shell(folder: Path, **programs: str) -> list[str]:
     return ["env", f"PATH={folder}", *SHELL]
 
 
-def test_the_prover_is_sent_where_a_shell_is(market: str, tmp_path: Path) -> None:
+def test_the_prover_is_sent_where_a_shell_is(market_url: str, tmp_path: Path) -> None:
     file, uuids = tmp_path / "mine", ["--uuid", "GPU-a", "--uuid", "GPU-b"]
     shell = in_a_shell(tmp_path / "bin", python3=f'exec "{sys.executable}" "$@"')
 
     for _ in range(2):
-        assert ask(market, file, *shell, options=["--send", *uuids]) == command.HOLDS
+        assert ask(market_url, file, *shell, options=["--send", *uuids]) == command.HOLDS
 
     cards = verify(file.read_bytes()).bundle.body.transcript.statement.cards
     assert [card.uuid for card in cards] == ["GPU-a", "GPU-b"]
@@ -120,7 +124,7 @@ def test_the_prover_is_sent_where_a_shell_is(market: str, tmp_path: Path) -> Non
     ],
 )
 def test_what_a_pod_lacks_is_said(
-    market: str,
+    market_url: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -130,12 +134,12 @@ def test_what_a_pod_lacks_is_said(
     monkeypatch.setattr(sending, "build", lambda: str(tmp_path).encode())
     shell = in_a_shell(tmp_path / "bin", **programs)
 
-    assert ask(market, tmp_path / "mine", *shell, options=["--send"]) == command.NO_PROOF
+    assert ask(market_url, tmp_path / "mine", *shell, options=["--send"]) == command.NO_PROOF
     assert why in capsys.readouterr().err
 
 
-def test_a_renter_is_told_the_band_that_is_in_force(market: str) -> None:
-    asked = command.Market(market)
+def test_a_renter_is_told_the_band_that_is_in_force(market_url: str) -> None:
+    asked = command.Market(market_url)
 
     found = asked.bands("H100", shape=SHAPE, memory_bytes=80 << 30)
 
@@ -146,31 +150,31 @@ def test_a_renter_is_told_the_band_that_is_in_force(market: str) -> None:
 
 
 def test_other_cards_than_rented_fail(
-    market: str, prover: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    market_url: str, prover: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "mine"
 
-    assert ask(market, file, *prover, options=["--uuid", "GPU-rented"]) == command.FAILS
+    assert ask(market_url, file, *prover, options=["--uuid", "GPU-rented"]) == command.FAILS
     assert "required: GPU-rented" in capsys.readouterr().out
     uuids = [card.uuid for card in verify(file.read_bytes()).bundle.body.transcript.statement.cards]
     own = [word for uuid in uuids for word in ("--uuid", uuid)]
-    assert ask(market, file, *prover, options=own) == command.HOLDS
+    assert ask(market_url, file, *prover, options=own) == command.HOLDS
 
 
 def test_fewer_cards_than_rented_fail(
-    market: str, prover: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    market_url: str, prover: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ask(market, tmp_path / "mine", *prover, cards=8) == command.FAILS
+    assert ask(market_url, tmp_path / "mine", *prover, cards=8) == command.FAILS
     assert "verdict: fail" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("prover", [["false"], ["echo", "hello"], ["yes"], ["/nowhere/prove"]])
 def test_without_a_prover_there_is_no_proof(
-    market: str, prover: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    market_url: str, prover: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "mine"
 
-    assert ask(market, file, *prover) == command.NO_PROOF
+    assert ask(market_url, file, *prover) == command.NO_PROOF
     assert capsys.readouterr().err.startswith("./market prove: ")
     assert not file.exists()
 

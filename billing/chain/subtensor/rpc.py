@@ -95,6 +95,8 @@ class Connection:
                 self._url,
                 open_timeout=self._timeout,
                 close_timeout=1,
+                # Each question has its time limit; pings between them would take a thread a connection.
+                ping_interval=None,
                 max_size=LARGEST_ANSWER,
                 user_agent_header=None,
             )
