@@ -20,3 +20,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # The pool's threads outlive a test database; a plain connection closes with it.
 DATABASES["default"]["OPTIONS"].pop("pool", None)
+# Otherwise each test client reads every static file there is before its first request.
+WHITENOISE_AUTOREFRESH = True
