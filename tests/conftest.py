@@ -21,7 +21,16 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 LONGEST = {
     group: turn
     for turn, group in enumerate(
-        ("market", "browser", "pod_machine", "test_checking", "test_faults")
+        (
+            "market",
+            "browser",
+            "pod_machine",
+            "chain",
+            "test_checking",
+            "test_faults",
+            "engine",
+            "test_real_chain",
+        )
     )
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -34,7 +43,8 @@ def pytest_collection_modifyitems(
 ) -> Generator[None, None, None]:
     """Keep together, on one worker, what shares a machine or a running market, and begin with what takes longest."""
     for item in items:
-        if group := _group(item):
+        group = _group(item)
+        if group and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
     yield
     if hasattr(config, "workerinput"):
@@ -42,6 +52,8 @@ def pytest_collection_modifyitems(
 
 
 def _group(item: pytest.Item) -> str | None:
+    if marked := item.get_closest_marker("xdist_group"):
+        return str(marked.args[0])
     fixtures = getattr(item, "fixturenames", ())
     # The browser has a market of its own.
     for fixture, group in (("browser", "browser"), ("market", "market")):

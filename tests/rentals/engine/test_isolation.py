@@ -13,7 +13,7 @@ from rentals.engine import NodeFacts, create_and_start, lower_firewall, raise_fi
 from tests.machines import METADATA_ADDRESS, EngineMachine
 from tests.rentals.engine.pods import PORTS, PodMaker, RunningPod
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine"), pytest.mark.timeout(300)]
 
 CONNECT = "timeout 2 bash -c 'exec 3<>/dev/tcp/{0}/{1} && head -c 7 <&3'"
 

@@ -11,7 +11,7 @@ from tests.rentals.engine.pods import MARKET, PORTS
 
 TABLE = gpus_tsv(count=4, seed=7)
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine"), pytest.mark.timeout(300)]
 
 
 def test_finds_what_the_machine_is(facts: NodeFacts) -> None:

@@ -10,7 +10,7 @@ from rentals.engine import NodeFacts
 from tests.rentals.engine.pods import MARKET, PodMaker
 from validation.services import onlooking
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine"), pytest.mark.timeout(300)]
 GPU = uuids(gpus_tsv(count=4, seed=7))[0]
 
 

@@ -33,7 +33,7 @@ from rentals.engine import (
 from tests.machines import EngineMachine
 from tests.rentals.engine.pods import GPUS, MARKET, PodMaker
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine"), pytest.mark.timeout(300)]
 
 
 class TestCreate:

@@ -11,7 +11,7 @@ from marketplace.machine import scan_host_key
 from rentals.engine import container_name
 from tests.rentals.engine.pods import PodMaker, RunningPod
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine"), pytest.mark.timeout(300)]
 
 HOSTILE = {"QUOTES": 'it\'s "$HOME" `id`', "LINES": "one\ntwo\n", "FLAG": "--rm -v /:/host"}
 

@@ -7,7 +7,7 @@ from marketplace.simulated import gpus_tsv, uuids
 from rentals.engine import NodeFacts, gpu_stats
 from tests.rentals.engine.pods import PodMaker
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine"), pytest.mark.timeout(300)]
 # As the machine of these tests was prepared.
 TABLE = gpus_tsv(count=4, seed=7)
 
