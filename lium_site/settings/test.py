@@ -20,5 +20,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # The pool's threads outlive a test database; a plain connection closes with it.
 DATABASES["default"]["OPTIONS"].pop("pool", None)
+# `./market test` has migrated the database itself: every worker begins with a copy of it.
+if os.environ.get("MARKET_TEST_TEMPLATE"):
+    DATABASES["default"]["TEST"] = {"TEMPLATE": DATABASES["default"]["NAME"]}
 # Otherwise each test client reads every static file there is before its first request.
 WHITENOISE_AUTOREFRESH = True
