@@ -130,6 +130,16 @@ class TestAsking:
         assert (proof.purpose, proof.status) == (Purpose.ON_DEMAND, ProofStatus.WANTED)
         assert proof.events.get().actor_kind == "api_key"
 
+    def test_a_look_at_rented_gpus_is_no_answer_to_who_wants_a_proof(
+        self, alice: Person, listed: Node
+    ) -> None:
+        wanting.want(node_id=listed.pk, purpose=Purpose.HAND_OVER, now=NOON)
+
+        answer = alice.api.post(f"/api/executors/{listed.public_id}/proofs")
+
+        assert answer.status_code == 409
+        assert "being looked at" in answer.content.decode()
+
     def test_a_rented_machine_is_left_alone(self, alice: Person, listed: Node) -> None:
         listed.gpus.update(holder=listed.public_id)
 

@@ -17,6 +17,8 @@ from validation.transitions import Reason
 ASKED_PER_MACHINE: Final = "6/hour"
 # Whoever asks of one machine after another must not keep all of them busy, nor use up what others may ask.
 ASKED_BY_ONE: Final = "20/hour"
+# A look proves nothing, so it is no answer to somebody who wants a proof.
+LOOKED_AT: Final = "Its rented GPUs are being looked at, which takes some seconds."
 REASONS: Final = {
     Purpose.SWEEP: (Reason.ROUND, "Every idle machine is proven in this round."),
     Purpose.HAND_OVER: (Reason.HANDED_OVER, "GPUs of it are with a renter."),
@@ -34,11 +36,12 @@ class NotProvable(Conflict):
 def ask(*, node: Node, actor: Actor, now: datetime) -> Proof:
     """Have an idle machine proven for whoever asks; the proof that is under way, if there is one.
 
-    :raises NotProvable: it is rented, or not reached. :raises RateLimited: it was asked for too often.
+    :raises NotProvable: it is rented or looked at, or not reached. :raises RateLimited: it was asked for too often.
     """
-    if (under_way := open_proof(node)) is not None:
+    under_way = open_proof(node)
+    if under_way is not None and under_way.purpose != Purpose.HAND_OVER:
         return under_way
-    if why_not := obstacle(node):
+    if why_not := obstacle(node) or (LOOKED_AT if under_way else ""):
         raise NotProvable(why_not, hint="Ask again when it is idle and answers.")
     ratelimit.check("proof-by", f"{actor.kind}:{actor.id}", ASKED_BY_ONE)
     ratelimit.check("proof", str(node.public_id), ASKED_PER_MACHINE)
