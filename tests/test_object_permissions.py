@@ -137,7 +137,7 @@ def test_no_answer_holds_what_is_somebody_elses(
         own = three_parties.parties[name].marks if name in three_parties.parties else {}
         for method, route in READS:
             with subtests.test(f"{name}: /{route}"), undone():
-                for credential, client in taken(route, clients).items():
+                for credential, client in clients.items():
                     text = body(three_parties.world.visitor(method, route)(client))
                     leaked = [what for what, mark in foreign.items() if mark in text]
                     assert not leaked, f"{credential} reads {leaked}"
@@ -157,7 +157,7 @@ def test_what_is_alices_does_not_exist_for_others(
             if not rule.owned or not names_an_object(route):
                 continue
             with subtests.test(f"{name}: {method} /{route}"), undone():
-                for credential, client in taken(route, clients).items():
+                for credential, client in clients.items():
                     answer = three_parties.world.visitor(method, route)(client)
                     assert is_refusal(answer), (credential, answer.status_code)
 
@@ -203,19 +203,6 @@ def visitors(three_parties: Market) -> Iterator[tuple[str, dict[str, Client]]]:
     yield "nobody", {"nothing": Client()}
     for name, party in three_parties.parties.items():
         yield name, party.clients()
-
-
-def taken(route: str, clients: dict[str, Client]) -> dict[str, Client]:
-    """Leave out what a route does not read: pages know the browser's cookie alone, the APIs everything but that.
-
-    Who brings anything else comes in as nobody, who is tried everywhere.
-    """
-    is_page = not route.startswith(("api/", "portal/"))
-    return {
-        credential: client
-        for credential, client in clients.items()
-        if credential == "nothing" or (credential == "browser") is is_page
-    }
 
 
 def one_scope(person: Person, scope: str) -> Client:
