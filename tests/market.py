@@ -110,14 +110,10 @@ def pytest_fixture_setup(
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """End the market with the last test of its group: until the session ends it would take time from other tests."""
     end = item.config.stash.get(END, None)
-    if end and nextitem and _group(item) != _group(nextitem):
+    group = item.get_closest_marker("xdist_group")
+    if end and nextitem and nextitem.get_closest_marker("xdist_group") != group:
         del item.config.stash[END]
         end()
-
-
-def _group(item: pytest.Item) -> object:
-    marker = item.get_closest_marker("xdist_group")
-    return marker and marker.args
 
 
 @pytest.fixture(scope="session")
