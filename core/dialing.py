@@ -20,6 +20,11 @@ class AddressRefused(Exception):
     """The host may not be called, with the reason in words."""
 
 
+def bracketed(host: str) -> str:
+    """Write a host as it stands before a port or a path: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def look_up(
     host: str, *, allowed: Collection[Network] = (), timeout: float = resolving.SECONDS
 ) -> list[str]:

@@ -16,6 +16,7 @@ from limits.strategies import MovingWindowRateLimiter
 from redis.exceptions import RedisError
 
 from core.errors import RateLimited
+from core.words import counted
 
 # Seconds; a limit may never cost more than the request that it guards.
 REDIS_TIMEOUT = 0.5
@@ -68,6 +69,5 @@ def _limiter() -> MovingWindowRateLimiter:
 def _window(seconds: int) -> str:
     for unit, length in (("hour", 3600), ("minute", 60), ("second", 1)):
         if seconds % length == 0:
-            count = seconds // length
-            return f"{count} {unit}{'' if count == 1 else 's'}"
+            return counted(seconds // length, unit)
     return f"{seconds} seconds"
