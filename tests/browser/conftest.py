@@ -2,16 +2,37 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
+from lium_site.stack.paths import ROOT
+from tests.browser import alone
 from tests.browser.people import HostedPod, World, furnish, sign_in
 from tests.browser.tabs import ANYONE, RENTER, Complaints, Tab
 from tests.market import LiveMarket
 
 # Slow machines render slowly; a step that takes longer than this is broken.
 STEP_MS = 20_000
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(
+    browser_type_launch_args: dict[str, Any],
+    market: LiveMarket,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
+    """Launch the browser in a network of its own, where one is allowed."""
+    if not alone.is_allowed():
+        return browser_type_launch_args
+    program = alone.in_the_place_of(
+        browser_type_launch_args["executable_path"],
+        port=urlsplit(market.url).port or 80,
+        folder=tmp_path_factory.mktemp("browser"),
+        root=ROOT,
+    )
+    return {**browser_type_launch_args, "executable_path": program}
 
 
 @pytest.fixture(scope="session")

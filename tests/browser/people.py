@@ -16,8 +16,6 @@ from tests.market import LiveMarket
 
 PASSWORD = "correct horse battery staple"
 PATIENCE_SECONDS = 60.0
-# Chromium drops what it loads when a network device comes or goes, and each pod brings one.
-NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 
 
 def sign_up(page: Page) -> str:
