@@ -1,12 +1,13 @@
 """The one door from a request to an object of accounts: what is not the caller's does not exist for them."""
 
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts import selectors
-from accounts.models import ApiKey, ApiSession, Membership, SshKey, User, Workspace
+from accounts.models import ApiKey, ApiSession, Invitation, Membership, SshKey, User, Workspace
 from accounts.principal import Principal
 from core.errors import NotFound
 
@@ -61,6 +62,16 @@ def membership_for(principal: Principal, workspace_id: UUID) -> Membership:
     if principal.api_key is not None:
         rows = rows.filter(workspace=principal.workspace)
     return _found(rows.first(), "workspace")
+
+
+def invitation_for(membership: Membership, public_id: UUID, *, now: datetime) -> Invitation:
+    """Give an open invitation to a workspace that the member manages.
+
+    :raises NotFound: there is none that they may know of.
+    """
+    waiting = selectors.open_invitations(membership.user, now=now)
+    found = waiting.filter(workspace=membership.workspace, public_id=public_id).first()
+    return _found(found, "open invitation")
 
 
 def api_session_for(user: User, public_id: UUID) -> ApiSession:

@@ -3,13 +3,18 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from django.contrib import messages
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest
 
-from accounts import limits
+from accounts import email_address, limits
 from accounts.models import User
-from accounts.services import passwords, sessions, signup
+from accounts.services import emails, passwords, sessions, signup
 from core import clock, request_context
+from core.errors import Invalid
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -28,6 +33,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         super().save_user(request, user, form, commit=False)
         signup.open_account(user=user, now=clock.now())
         return user
+
+    def clean_email(self, email: str) -> str:
+        """Read an address as the API does; a refusal is shown beside the field."""
+        try:
+            return email_address.parse(email)
+        except Invalid as error:
+            raise ValidationError(f"{error.message} {error.hint}") from error
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count the try in the same windows as the API, in place of allauth's own."""
@@ -52,6 +64,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if "action_send" in request.POST:
             limits.mail(emailconfirmation.email_address.email)
         super().send_confirmation_mail(request, emailconfirmation, signup)
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Confirm an address in a browser that is signed in to its account.
+
+        Without that, the link in an unasked mail would vouch for whoever made the account.
+        """
+        if request.user != email_address.user:
+            messages.error(request, "Sign in to the account first, then open the link again.")
+            return False
+        with transaction.atomic():
+            confirmed: bool = super().confirm_email(request, email_address)
+            if confirmed:
+                emails.follow_confirmed(email_address)
+        return confirmed
 
     def set_password(self, user: User, password: str) -> None:
         """Change the password and end the sessions that the old one opened."""

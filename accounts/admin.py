@@ -1,13 +1,17 @@
 """The operator's view of people and their credentials: no secret is shown, nothing is edited by hand."""
 
+from typing import Any, Final
+
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import Model
+from django.forms import CharField, Form, ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.admin_base import ReadOnlyAdmin, with_reason
+from accounts.admin_base import ReadOnlyAdmin, operator, with_reason
 from accounts.models import (
     ApiKey,
     ApiSession,
@@ -21,7 +25,7 @@ from accounts.models import (
     User,
     Workspace,
 )
-from accounts.services import api_keys, sessions, suspension
+from accounts.services import api_keys, invitations, powers, sessions, suspension
 from core import clock
 from core.actors import Actor
 
@@ -29,10 +33,20 @@ from core.actors import Actor
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 
+POWERS: Final = ("is_staff", "is_superuser", "groups")
+
+
+class ReasonedForm(ModelForm):
+    """A change of what administrators may do, and why."""
+
+    reason = CharField(max_length=500, widget=UnfoldAdminTextInputWidget())
+
+
 @admin.register(User)
 class UserAdmin(ReadOnlyAdmin):
-    """People; only a superuser makes staff."""
+    """People; only a superuser makes staff, with a reason."""
 
+    form = ReasonedForm
     list_display = ["__str__", "name", "is_active", "is_staff", "created_at", "last_login"]
     list_filter = ["is_active", "is_staff"]
     search_fields = ["email", "name", "public_id"]
@@ -43,15 +57,28 @@ class UserAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     actions = ["suspend", "reinstate"]
 
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """Ask who may change something for the reason."""
+        fields: list[Any] = super().get_fields(request, obj)
+        return [*fields, "reason"] if request.user.is_superuser else fields
+
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         """Let a superuser choose who is staff."""
         fields = super().get_readonly_fields(request, obj)
-        powers = {"is_staff", "is_superuser", "groups"} if request.user.is_superuser else set()
-        return [name for name in fields if name not in powers]
+        asked = {*POWERS, "reason"} if request.user.is_superuser else set()
+        return [name for name in fields if name not in asked]
 
     def has_save_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Only a superuser has something to save."""
         return bool(request.user.is_superuser)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Form, change: bool) -> None:
+        """Give and take powers by their service, which keeps what they were."""
+        chosen = {name: form.cleaned_data[name] for name in (*POWERS, "reason")}
+        powers.change(user=obj, **chosen, actor=operator(request), now=clock.now())
+
+    def save_related(self, *args: Any) -> None:
+        """Nothing is left to save."""
 
     @with_reason("Suspend the accounts")
     def suspend(self, row: User, actor: Actor, reason: str) -> None:
@@ -150,7 +177,16 @@ class InvitationAdmin(ReadOnlyAdmin):
     list_select_related = ["workspace"]
     search_fields = ["email"]
     ordering = ["-pk"]
-    fields = ["public_id", "email", "workspace", "role", "created_at", "expires_at", "accepted_at"]
+    fields = [
+        "public_id", "email", "workspace", "role", "invited_by",
+        "created_at", "expires_at", "accepted_at",
+    ]  # fmt: skip
+    actions = ["withdraw"]
+
+    @with_reason("Withdraw the invitations")
+    def withdraw(self, row: Invitation, actor: Actor, reason: str) -> None:
+        """End the invitation at once."""
+        invitations.withdraw(invitation=row, actor=actor, reason=reason, now=clock.now())
 
 
 @admin.register(BudgetRefusal)
@@ -183,10 +219,33 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(ModelAdmin):
-    """Which staff may do what."""
+    """Which staff may do what; only a superuser says so, with a reason, and one that ends is emptied."""
 
+    form = ReasonedForm
+    fields = ["name", "permissions", "reason"]
     search_fields = ["name"]
     filter_horizontal = ["permissions"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Powers are a superuser's to give."""
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Powers are a superuser's to give."""
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """The audit trail names it."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Group, form: Form, change: bool) -> None:
+        """Change it by the service, which keeps what it was."""
+        powers.change_group(
+            group=obj, **form.cleaned_data, actor=operator(request), now=clock.now()
+        )
+
+    def save_related(self, *args: Any) -> None:
+        """Nothing is left to save."""
 
 
 @admin.register(Hotkey)

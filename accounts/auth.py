@@ -45,7 +45,9 @@ class Bearer(HttpBearer):
         :raises SessionRequired: the session has ended.
         """
         return credentials.principal_of_session(
-            token, workspace_id=_workspace_id(request), now=clock.now()
+            token,
+            workspace_id=workspace_named(request.headers.get(WORKSPACE_HEADER, "")),
+            now=clock.now(),
         )
 
 
@@ -74,13 +76,13 @@ class KeyOrSession(ApiKeyAuth):
         return super().authenticate(request, key) or Bearer()(request)
 
 
-class OptionalKey(ApiKeyAuth):
-    """Take a key where a live one is sent; public reads answer everyone, as the client expects."""
+class OptionalKey(KeyOrSession):
+    """Take a key or a session where a live one is sent; public reads answer everyone, as the client expects."""
 
     def authenticate(  # type: ignore[override]
         self, request: HttpRequest, key: str | None
     ) -> Principal | Anonymous:
-        """Give the key's principal, or nobody."""
+        """Give its principal, or nobody."""
         try:
             return super().authenticate(request, key) or Anonymous()
         except (Unauthenticated, Forbidden):
@@ -98,8 +100,11 @@ def caller_or_none(request: HttpRequest) -> Principal | None:
     return principal if isinstance(principal, Principal) else None
 
 
-def _workspace_id(request: HttpRequest) -> UUID | None:
-    sent = request.headers.get(WORKSPACE_HEADER, "")
+def workspace_named(sent: str) -> UUID | None:
+    """Read which workspace a request names in its header; None where it names none.
+
+    :raises Invalid: it is no id.
+    """
     try:
         return UUID(sent) if sent else None
     except ValueError as error:

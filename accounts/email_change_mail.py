@@ -1,12 +1,13 @@
-"""The mail that tells the old address of an account that it was replaced; sent after that is stored."""
+"""The mails to the old and the new address of an account, sent after that is stored: it was replaced; confirm it."""
 
-from smtplib import SMTPException
+from functools import partial
 
-import structlog
+from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.core.mail import send_mail
+from django.http import HttpRequest
 
-log = structlog.get_logger(__name__)
+from accounts.mailing import is_taken, mail
+from accounts.models import User
 
 
 def send(*, old: str, new: str) -> bool:
@@ -15,9 +16,10 @@ def send(*, old: str, new: str) -> bool:
         f"The e-mail address of your account at {settings.PUBLIC_URL} is now {new}, and its API sessions "
         f"were ended.\n\nIf that was not you, write to the operator of this market at once.\n"
     )
-    try:
-        send_mail("Your e-mail address was changed", text, settings.DEFAULT_FROM_EMAIL, [old])
-    except (SMTPException, OSError) as error:
-        log.warning("email_change.mail_lost", error=str(error))
-        return False
-    return True
+    return mail("Your e-mail address was changed", text, to=old, kind="email_change")
+
+
+def ask_to_confirm(*, user: User, request: HttpRequest) -> bool:
+    """Send the new address the link that confirms it; False when the mail server did not take it."""
+    address = EmailAddress.objects.get(user=user, primary=True)
+    return is_taken(partial(address.send_confirmation, request), kind="email_confirmation")

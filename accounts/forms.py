@@ -10,7 +10,8 @@ from accounts.models import ALONE, ApiKey, PodVisibility
 from accounts.services.api_keys import BUDGET_FIELDS, DEFAULT_SCOPES, KeyRequest
 
 SIGNATURE: Final = re.compile(r"(0x)?[0-9a-fA-F]{128}")
-SIGNER: Final = re.compile(r"\b5[1-9A-HJ-NP-Za-km-z]{47}\b")
+# A line of the signature's digits may begin with 5 and be as long as an address, but is hexadecimal to its end.
+SIGNER: Final = re.compile(r"\b5(?![0-9a-fA-F]+\b)[1-9A-HJ-NP-Za-km-z]{47}\b")
 
 
 def _budget(label: str) -> forms.DecimalField:

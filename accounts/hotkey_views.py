@@ -1,10 +1,10 @@
 """Pages of hotkeys: signing in with a wallet, and which hotkeys sign an account in."""
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import cast
 
+from allauth.account.utils import perform_login
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,8 +19,6 @@ from accounts.services import challenges, hotkeys, sessions
 from core import clock
 from core.errors import DomainError
 
-BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
-
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
@@ -31,15 +29,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return _sign_in_page(request, form)
     if not form.is_valid():
         return _sign_in_page(request, form, form.problems, status=422)
-    now = clock.now()
     try:
-        user = hotkeys.sign_in(**form.proof(), now=now)
+        user = hotkeys.sign_in(**form.proof(), now=clock.now())
         sessions.refuse_suspended(user)
     except DomainError as error:
         return _sign_in_page(request, form, said(error), status=error.status)
-    login(request, user, backend=BACKEND)
-    sessions.note_login(user=user, now=now)
-    return redirect(_next(request))
+    # As the usual page does it: the browser is listed on the account page and can be signed out there.
+    signed_in: HttpResponse = perform_login(request, user, redirect_url=_next(request))
+    return signed_in
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -65,10 +62,17 @@ def linked(request: HttpRequest) -> HttpResponse:
 def unlink(request: HttpRequest, address: str) -> HttpResponse:
     """Stop a hotkey from signing this account in."""
     try:
-        hotkeys.unlink(user=_user(request), address=address, now=clock.now())
+        hotkeys.unlink(
+            user=_user(request),
+            address=address,
+            now=clock.now(),
+            browser=request.session.session_key,
+        )
     except hotkeys.OnlyWayIn as error:
         return _linked_page(request, SignatureForm(), said(error), status=error.status)
-    messages.success(request, f"The hotkey {address} no longer signs you in.")
+    messages.success(
+        request, f"The hotkey {address} no longer signs you in, and all other sessions have ended."
+    )
     return redirect("hotkeys")
 
 

@@ -1,15 +1,10 @@
 """The mail that carries an invitation's link; sent after the invitation is stored, never within a transaction."""
 
-from smtplib import SMTPException
-
-import structlog
 from django.conf import settings
-from django.core.mail import send_mail
 from django.urls import reverse
 
+from accounts.mailing import mail
 from accounts.models import Invitation, User
-
-log = structlog.get_logger(__name__)
 
 
 def send(*, invitation: Invitation, token: str, sender: User) -> bool:
@@ -22,9 +17,4 @@ def send(*, invitation: Invitation, token: str, sender: User) -> bool:
         "If you do not know the sender, ignore this mail.\n"
     )
     subject = f"Invitation to the workspace {invitation.workspace.name}"
-    try:
-        send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [invitation.email])
-    except (SMTPException, OSError) as error:
-        log.warning("invitation.mail_lost", invitation=invitation.pk, error=str(error))
-        return False
-    return True
+    return mail(subject, text, to=invitation.email, kind="invitation", invitation=invitation.pk)

@@ -1,6 +1,7 @@
 """How often one may try: by address of the network, and by account."""
 
 from hashlib import sha256
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from core import ratelimit, request_context
@@ -19,7 +20,7 @@ def login(account: str) -> None:
 
     :raises RateLimited: too many from this address, or to this account.
     """
-    ratelimit.check("login-address", _address(), LOGIN_PER_ADDRESS)
+    ratelimit.check("login-address", network(), LOGIN_PER_ADDRESS)
     ratelimit.check("login-account", _hidden(account), LOGIN_PER_ACCOUNT)
 
 
@@ -28,7 +29,7 @@ def signature() -> None:
 
     :raises RateLimited: too many from this address.
     """
-    ratelimit.check("login-address", _address(), LOGIN_PER_ADDRESS)
+    ratelimit.check("login-address", network(), LOGIN_PER_ADDRESS)
 
 
 def login_succeeded(account: str) -> None:
@@ -41,7 +42,7 @@ def signup() -> None:
 
     :raises RateLimited: too many from this address.
     """
-    ratelimit.check("signup", _address(), SIGNUP_PER_ADDRESS)
+    ratelimit.check("signup", network(), SIGNUP_PER_ADDRESS)
 
 
 def key_creation(account: object) -> None:
@@ -65,12 +66,20 @@ def mail(recipient: str) -> None:
 
     :raises RateLimited: too many from this address of the network, or to this recipient.
     """
-    ratelimit.check("mail-address", _address(), MAILS_PER_ADDRESS)
+    ratelimit.check("mail-address", network(), MAILS_PER_ADDRESS)
     ratelimit.check("mail-recipient", _hidden(recipient), MAILS_PER_RECIPIENT)
 
 
-def _address() -> str:
-    return request_context.current().ip or "unknown"
+def network() -> str:
+    """Name the network that asks: an IPv4 address, or the /64 of an IPv6 one, all of which one subscriber holds."""
+    told = request_context.current().ip or "unknown"
+    try:
+        address = ip_address(told)
+    except ValueError:
+        return told
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Network((address.packed, 64), strict=False))
+    return told
 
 
 def _hidden(account: str) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from accounts.models import ApiKey, Role, Scope, User, Workspace
+from accounts.models import MANAGERS, ApiKey, Scope, User, Workspace
 from core.actors import Actor, ActorKind
 from core.errors import Forbidden
 
@@ -54,4 +54,4 @@ class Principal:
     @property
     def manages_workspace(self) -> bool:
         """Whether the role may act on other members and their keys."""
-        return self.role in {Role.OWNER, Role.ADMIN}
+        return self.role in MANAGERS

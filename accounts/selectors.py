@@ -7,10 +7,12 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from accounts.models import (
+    MANAGERS,
     ApiKey,
     ApiSession,
     AuditEvent,
     BudgetRefusal,
+    Invitation,
     Membership,
     SshKey,
     User,
@@ -62,6 +64,13 @@ def members(workspace_pk: int) -> QuerySet[Membership]:
     """List the people of a workspace in the order they came."""
     rows = Membership.objects.filter(workspace_id=workspace_pk)
     return rows.select_related("user", "workspace").order_by("pk")
+
+
+def open_invitations(user: User, *, now: datetime) -> QuerySet[Invitation]:
+    """List the invitations that wait in the workspaces that a person manages, newest first."""
+    managed = Membership.objects.filter(user=user, role__in=MANAGERS).values("workspace")
+    waiting = Invitation.objects.open(now=now).filter(workspace__in=managed)
+    return waiting.select_related("workspace", "invited_by").order_by("-pk")
 
 
 def live_api_sessions(user: User, *, now: datetime) -> QuerySet[ApiSession]:

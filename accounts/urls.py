@@ -21,5 +21,10 @@ urlpatterns = [
         name="browser_session_end",
     ),
     path("account/sessions/<uuid:session_id>/end", views.api_session_end, name="api_session_end"),
+    path(
+        "account/workspaces/<uuid:workspace_id>/invitations/<uuid:invitation_id>/withdraw",
+        views.invitation_withdraw,
+        name="invitation_withdraw",
+    ),
     path("invitations/<str:token>", views.invitation, name="invitation"),
 ]

@@ -158,6 +158,20 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "accounts/invitation.html", {"invitation": found})
 
 
+@require_POST
+@login_required
+def invitation_withdraw(
+    request: HttpRequest, workspace_id: UUID, invitation_id: UUID
+) -> HttpResponse:
+    """Withdraw an invitation to a workspace that one manages."""
+    principal, now = access.principal_of(_user(request)), clock.now()
+    membership = access.membership_for(principal, workspace_id)
+    found = access.invitation_for(membership, invitation_id, now=now)
+    invitations.withdraw(invitation=found, actor=principal.actor(), now=now)
+    messages.success(request, f"The invitation of {found.email} was withdrawn.")
+    return redirect("account")
+
+
 def _keys_page(
     request: HttpRequest,
     api_key_form: ApiKeyForm,
@@ -186,6 +200,7 @@ def _settings(user: User, form: ProfileForm) -> dict[str, object]:
         "workspace": principal.workspace,
         "role": principal.role,
         "memberships": selectors.memberships(user),
+        "invitations": selectors.open_invitations(user, now=clock.now()),
         "form": form,
         "email_verified": verified.exists(),
         "browser_sessions": UserSession.objects.purge_and_list(user),

@@ -1,12 +1,11 @@
 """The audit trail of the workspace, page by page."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from accounts import selectors
 from accounts.api import rows, schemas
@@ -14,13 +13,8 @@ from accounts.api.schemas import Text
 from accounts.auth import KeyOrSession, caller
 from accounts.models import Scope
 from accounts.selectors import AuditFilters
+from core.moments import Moment
 
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_aware)]
 router = Router(tags=["accounts"], auth=KeyOrSession())
 
 

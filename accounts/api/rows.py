@@ -7,8 +7,18 @@ from typing import Any, Final
 
 from accounts import hooks
 from accounts.hooks import KeySpend
-from accounts.models import ApiKey, AuditEvent, BudgetRefusal, Membership, Scope, SshKey, Workspace
+from accounts.models import (
+    ApiKey,
+    AuditEvent,
+    BudgetRefusal,
+    Invitation,
+    Membership,
+    Scope,
+    SshKey,
+    Workspace,
+)
 from accounts.principal import Principal
+from core.actors import on_the_wire
 from core.clock import iso
 
 NOTHING_SPENT: Final = KeySpend(
@@ -69,6 +79,18 @@ def member(row: Membership) -> dict[str, Any]:
     }
 
 
+def invitation(row: Invitation) -> dict[str, Any]:
+    """Write an open invitation."""
+    return {
+        "id": row.public_id,
+        "email": row.email,
+        "role": row.role,
+        "invited_by": row.invited_by.display_name if row.invited_by else "",
+        "created_at": iso(row.created_at),
+        "expires_at": iso(row.expires_at),
+    }
+
+
 def api_keys(keys: Sequence[ApiKey], *, now: datetime) -> list[dict[str, Any]]:
     """Write keys with what they spent."""
     spend = hooks.spend_of(keys, now=now)
@@ -109,7 +131,7 @@ def audit_event(row: AuditEvent, *, own: bool) -> dict[str, Any]:
         "id": row.public_id,
         "created_at": iso(row.created_at),
         "action": row.action,
-        "actor": {"kind": row.actor_kind, "id": row.actor_id, "name": row.actor_name},
+        "actor": on_the_wire(row.actor_kind, row.actor_id, row.actor_name),
         "source": row.source,
         "ip": row.ip if own else None,
         "user_agent": row.user_agent if own else "",

@@ -208,6 +208,17 @@ class InvitationOut(Schema):
     expires_at: str | None
 
 
+class OpenInvitationOut(Schema):
+    """An invitation that nobody has taken yet; ``invited_by`` is the name of who made it."""
+
+    id: UUID
+    email: str
+    role: str
+    invited_by: str
+    created_at: str | None
+    expires_at: str | None
+
+
 class MemberOut(Schema):
     """A member of a workspace."""
 
@@ -232,12 +243,12 @@ class MessageOut(Schema):
 
 
 class AuditEventOut(Schema):
-    """One action; ``ip`` only on the caller's own."""
+    """One action; ``actor`` null is the platform, ``ip`` only on the caller's own."""
 
     id: UUID
     created_at: str | None
     action: str
-    actor: dict[str, str]
+    actor: dict[str, str] | None
     source: str
     ip: str | None
     user_agent: str

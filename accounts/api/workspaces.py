@@ -95,6 +95,35 @@ def invite(
     return Status(201, {"email_sent": sent, "expires_at": iso(invitation.expires_at)})
 
 
+@router.get(
+    "/workspaces/{uuid:workspace_id}/invitations",
+    response=list[schemas.OpenInvitationOut],
+    auth=SessionAuth(),
+)
+def open_invitations(request: HttpRequest, workspace_id: UUID) -> list[dict[str, Any]]:
+    """List the invitations that wait to be taken; for the owner and admins."""
+    row = access.membership_for(caller(request), workspace_id)
+    invitations.require_manager(row)
+    waiting = selectors.open_invitations(row.user, now=clock.now()).filter(workspace=row.workspace)
+    return [rows.invitation(invitation) for invitation in waiting]
+
+
+@router.delete(
+    "/workspaces/{uuid:workspace_id}/invitations/{uuid:invitation_id}",
+    response=schemas.MessageOut,
+    auth=SessionAuth(),
+)
+def withdraw_invitation(
+    request: HttpRequest, workspace_id: UUID, invitation_id: UUID
+) -> dict[str, str]:
+    """Withdraw an invitation; its link stops working at once."""
+    principal, now = caller(request), clock.now()
+    row = access.membership_for(principal, workspace_id)
+    invitation = access.invitation_for(row, invitation_id, now=now)
+    invitations.withdraw(invitation=invitation, actor=principal.actor(), now=now)
+    return {"message": f"The invitation of {invitation.email} was withdrawn."}
+
+
 @router.post(
     "/workspaces/{uuid:workspace_id}/billing-owner/transfer",
     response=schemas.WorkspaceOut,

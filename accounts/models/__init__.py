@@ -6,11 +6,19 @@ from accounts.models.hotkey import Hotkey, UsedSignature
 from accounts.models.session import ApiSession
 from accounts.models.ssh_key import SshKey
 from accounts.models.user import User
-from accounts.models.workspace import INVITABLE, Invitation, Membership, Role, Workspace
+from accounts.models.workspace import (
+    INVITABLE,
+    MANAGERS,
+    Invitation,
+    Membership,
+    Role,
+    Workspace,
+)
 
 __all__ = [
     "ALONE",
     "INVITABLE",
+    "MANAGERS",
     "ApiKey",
     "ApiSession",
     "AuditEvent",

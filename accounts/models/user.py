@@ -43,6 +43,12 @@ class UserManager(BaseUserManager["User"]):
         """Filter by address; they are stored in lower case."""
         return self.filter(email=email.strip().lower())
 
+    def known_by(self, email: str) -> "QuerySet[User]":
+        """Filter by an address that an account signs in with, or has confirmed as one more."""
+        address = email.strip().lower()
+        confirmed = Q(emailaddress__email=address, emailaddress__verified=True)
+        return self.filter(Q(email=address) | confirmed).distinct()
+
     def get_by_natural_key(self, username: str | None) -> "User":
         """Find the user who signs in with this address."""
         return self.with_email(username or "").get()

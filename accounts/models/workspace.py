@@ -1,5 +1,6 @@
 """A workspace owns pods, keys and the balance; everyone has a personal one."""
 
+from datetime import datetime
 from uuid import uuid4
 
 from django.conf import settings
@@ -18,6 +19,8 @@ class Role(models.TextChoices):
 
 
 INVITABLE = (Role.ADMIN, Role.MEMBER)
+# They act on other members, on their keys and on invitations.
+MANAGERS = (Role.OWNER, Role.ADMIN)
 
 
 class Workspace(models.Model):
@@ -79,17 +82,33 @@ class Membership(models.Model):
         return f"{self.user} is {self.role} of {self.workspace}"
 
 
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    """Read predicates over invitations."""
+
+    def open(self, *, now: datetime) -> "InvitationQuerySet":
+        """Keep those that can still be taken."""
+        return self.filter(accepted_at=None, expires_at__gt=now, workspace__closed_at=None)
+
+
 class Invitation(models.Model):
-    """An offer, sent by e-mail, to join a workspace; whoever holds the link and that address may take it."""
+    """An offer, sent by e-mail, to join a workspace; whoever holds the link and that address may take it.
+
+    One that is withdrawn expires at that moment.
+    """
 
     public_id = models.UUIDField(default=uuid4, unique=True, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
     email = models.EmailField()
     role = models.CharField(max_length=10, choices=[(r.value, r.label) for r in INVITABLE])
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True
+    )
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -179,8 +179,9 @@ def _checked_budgets(budgets: Mapping[str, Decimal | None]) -> dict[str, Decimal
 
 
 def _check_amount(name: str, amount: Decimal) -> None:
-    whole_cents = amount.is_finite() and amount < MAX_BUDGET_USD and amount % CENT == 0
-    if not whole_cents or amount < MIN_BUDGET_USD:
+    # The bounds first: an amount far beyond them has no remainder that the decimal context can hold.
+    in_bounds = amount.is_finite() and MIN_BUDGET_USD <= amount < MAX_BUDGET_USD
+    if not in_bounds or amount % CENT:
         raise Invalid(
             f"{name} is {amount}; a budget is at least {MIN_BUDGET_USD} USD, in whole cents.",
             hint="Leave it out for no budget.",

@@ -7,12 +7,12 @@ from django.db import IntegrityError, transaction
 from accounts import limits
 from accounts.models import Hotkey, User
 from accounts.principal import person
-from accounts.services import audit, challenges
+from accounts.services import audit, challenges, sessions
 from accounts.services.challenges import verify
 from accounts.services.signup import open_hotkey_account, personal_workspace
 from core.errors import Conflict, NotFound
 
-__all__ = ["challenge", "link", "link_purpose", "sign_in", "unlink", "verify"]
+__all__ = ["challenge", "link", "link_purpose", "sign_in", "unlink", "unlink_all", "verify"]
 
 
 class HotkeyTaken(Conflict):
@@ -79,8 +79,10 @@ def link(*, user: User, address: str, message: str, signature: str, now: datetim
     return hotkey
 
 
-def unlink(*, user: User, address: str, now: datetime) -> None:
-    """Stop a hotkey from signing this account in.
+def unlink(*, user: User, address: str, now: datetime, browser: str | None = None) -> None:
+    """Stop a hotkey from signing this account in, and end what it may have opened.
+
+    That is every session but the one of the ``browser``, by its session key, in which it is unlinked.
 
     :raises NotFound: it is none of theirs. :raises OnlyWayIn: nothing else would open the account.
     """
@@ -94,8 +96,23 @@ def unlink(*, user: User, address: str, now: datetime) -> None:
                 "This hotkey is the only way into the account.",
                 hint="Set an e-mail address and a password, or link another hotkey first.",
             )
-        _record(hotkey, "hotkey.unlink", now=now)
-        hotkey.delete()
+        _unlink(hotkey, now=now)
+        sessions.end_all(user=user, actor=person(user), reason="hotkey unlinked", now=now)
+        sessions.end_browsers(user=user, but=browser)
+
+
+def unlink_all(*, user: User, now: datetime) -> int:
+    """Stop every hotkey from signing an account in that has another way in, and say how many there were."""
+    with transaction.atomic():
+        mine = list(Hotkey.objects.select_for_update().filter(user=user))
+        for hotkey in mine:
+            _unlink(hotkey, now=now)
+    return len(mine)
+
+
+def _unlink(hotkey: Hotkey, *, now: datetime) -> None:
+    _record(hotkey, "hotkey.unlink", now=now)
+    hotkey.delete()
 
 
 def _holder(address: str) -> User | None:

@@ -1,5 +1,6 @@
 """Changing a password: whoever knew the old one is signed out everywhere."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.contrib.auth.password_validation import validate_password
@@ -8,7 +9,7 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.principal import person
-from accounts.services import audit, sessions
+from accounts.services import audit, claiming, sessions
 from accounts.services.signup import personal_workspace
 from core.errors import Invalid
 
@@ -26,6 +27,17 @@ def choose(*, user: User, password: str, now: datetime) -> None:
             " ".join(error.messages), hint="Choose at least 8 characters that are not common."
         ) from error
     set_password(user=user, password=password, now=now)
+
+
+def reset(*, user: User, password: str, now: datetime) -> Mapping[str, int]:
+    """Store a password that was chosen over a link in the account's mail, and say what ended with it.
+
+    Nothing does where the address was confirmed before. Else the reader of the mail is the first who is known to own it.
+    """
+    with transaction.atomic():
+        ended = {} if claiming.is_proven(user) else claiming.claim(user=user, now=now)
+        set_password(user=user, password=password, now=now)
+    return ended
 
 
 def set_password(*, user: User, password: str, now: datetime) -> None:

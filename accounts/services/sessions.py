@@ -124,13 +124,19 @@ def require_recent(*, token: str, now: datetime) -> None:
 
 
 def end_all(*, user: User, actor: Actor, now: datetime, reason: str = "") -> int:
-    """End every API session of a person and say how many there were; browser sessions are allauth's."""
+    """End every API session of a person and say how many there were."""
     with transaction.atomic():
         alive = ApiSession.objects.filter(user=user, revoked_at=None, expires_at__gt=now)
         ended = alive.update(revoked_at=now)
         if ended:
             _audit_end(user, actor=actor, reason=reason, now=now)
     return ended
+
+
+def end_browsers(*, user: User, but: str | None = None) -> None:
+    """Sign a person out of every browser, but of the one whose session has the key ``but``."""
+    for browser in UserSession.objects.filter(user=user).exclude(session_key=but):
+        browser.end()
 
 
 def forget_ended(*, now: datetime) -> int:

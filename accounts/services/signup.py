@@ -7,11 +7,10 @@ from typing import Final
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils.crypto import get_random_string
 
-from accounts import hooks, limits
+from accounts import email_address, hooks, limits
 from accounts.models import ApiKey, Scope, User, Workspace
 from accounts.principal import person
 from accounts.services import api_keys, audit
@@ -50,7 +49,7 @@ def sign_up(*, email: str, password: str, name: str, now: datetime) -> NewAccoun
     :raises RateLimited: too many accounts from this network address.
     """
     limits.signup()
-    user = User(email=email.strip().lower(), name=name.strip()[:100], created_at=now)
+    user = User(email=email_address.parse(email), name=name.strip()[:100], created_at=now)
     _check(user, password)
     user.set_password(password)
     try:
@@ -98,6 +97,7 @@ def open_account(*, user: User, now: datetime, login: str = "") -> bool:
     """Save a new user with workspace, credit and audit, in one transaction; True when credit was granted."""
     with transaction.atomic():
         User.objects.establish(user)
+        take_address(user)
         workspace = personal_workspace(user)
         audit.record(
             action="account.create",
@@ -117,15 +117,20 @@ def personal_workspace(user: User) -> Workspace:
 
 def _check(user: User, password: str) -> None:
     try:
-        validate_email(user.email)
         validate_password(password, user)
     except ValidationError as error:
         raise Invalid(
             " ".join(error.messages),
-            hint="Send a valid e-mail address and a password of at least 8 characters that is not a common one.",
+            hint="Send a password of at least 8 characters that is not a common one.",
         ) from error
-    if User.objects.with_email(user.email or "").exists():
+    if User.objects.known_by(user.email or "").exists():
         raise email_taken()
+
+
+def take_address(user: User) -> None:
+    """Let no other account confirm the address that signs this one in; joins the caller's transaction."""
+    waiting = EmailAddress.objects.filter(email=user.email, verified=False)
+    waiting.exclude(user=user).delete()
 
 
 def email_taken() -> EmailTaken:

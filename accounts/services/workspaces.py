@@ -4,9 +4,10 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts import hooks
-from accounts.models import Membership, Role, User, Workspace
+from accounts.models import MANAGERS, Invitation, Membership, Role, User, Workspace
 from accounts.principal import Principal
 from accounts.services import audit
 from core.errors import Conflict, Forbidden, Invalid, NotFound
@@ -38,23 +39,24 @@ def create(*, principal: Principal, name: str, now: datetime) -> Membership:
 
 
 def close(*, membership: Membership, principal: Principal, now: datetime) -> None:
-    """Close a workspace for good: its keys stop working, its records stay.
+    """Close a workspace for good: its keys stop working, its records stay, its balance goes to its owner.
 
     :raises Forbidden: the caller does not own it.
     :raises Conflict: it is the personal one, or something is left in it.
     """
     with transaction.atomic():
-        workspace = _lock(membership)
+        workspace = lock(membership)
         _require(membership.role == Role.OWNER, "close this workspace", "owner")
         if workspace.is_personal:
             raise Conflict("A personal workspace stays as long as its account.")
         if reasons := hooks.reasons_to_keep(workspace):
             raise Conflict(
-                f"The workspace still has {', '.join(reasons)}.",
-                hint="Remove the pods and spend or move the balance first.",
+                f"The workspace still has {', '.join(one.what for one in reasons)}.",
+                hint=" ".join(one.remedy for one in reasons),
             )
         workspace.closed_at = now
         workspace.save(update_fields=["closed_at"])
+        hooks.on_close(workspace, actor=principal.actor(), now=now)
         _record("workspace.delete", workspace, principal=principal, now=now)
 
 
@@ -63,12 +65,14 @@ def remove_member(
 ) -> None:
     """Take a person out of a workspace; their keys to it stop working at once. Anyone may leave.
 
+    Open invitations to them, and those that they made, end too: no way back is left behind.
+
     :raises NotFound: the person is no member.
     :raises Forbidden: the caller manages nobody here.
     :raises Conflict: the person owns the workspace.
     """
     with transaction.atomic():
-        workspace = _lock(membership)
+        workspace = lock(membership)
         rows = Membership.objects.select_related("user").filter(workspace=workspace)
         leaver = rows.filter(user__public_id=user_id).first()
         if leaver is None:
@@ -84,6 +88,8 @@ def remove_member(
             workspace.pending_owner = None
             workspace.save(update_fields=["pending_owner"])
         leaver.delete()
+        theirs = Q(email=leaver.user.email) | Q(invited_by=leaver.user)
+        Invitation.objects.open(now=now).filter(theirs, workspace=workspace).update(expires_at=now)
         _record(
             "workspace.member.remove", workspace, principal=principal, now=now, user=str(user_id)
         )
@@ -99,7 +105,7 @@ def transfer_billing(
     :raises Conflict: it is the personal workspace.
     """
     with transaction.atomic():
-        workspace = _lock(membership)
+        workspace = lock(membership)
         _require(membership.role == Role.OWNER, "transfer the billing", "owner")
         if workspace.is_personal:
             raise Conflict("A personal workspace is paid by its own person.")
@@ -124,7 +130,7 @@ def accept_billing(*, membership: Membership, principal: Principal, now: datetim
     :raises Conflict: nobody asked, or the owner changed their mind.
     """
     with transaction.atomic():
-        workspace = _lock(membership)
+        workspace = lock(membership)
         if workspace.pending_owner_id != principal.user.pk:
             raise Conflict("Nobody asked you to pay for this workspace.")
         _hand_over(workspace, to=principal.user)
@@ -134,7 +140,7 @@ def accept_billing(*, membership: Membership, principal: Principal, now: datetim
 
 def manages(membership: Membership) -> bool:
     """Say whether a membership may act on other members."""
-    return membership.role in {Role.OWNER, Role.ADMIN}
+    return membership.role in MANAGERS
 
 
 def _hand_over(workspace: Workspace, *, to: User) -> None:
@@ -146,13 +152,18 @@ def _hand_over(workspace: Workspace, *, to: User) -> None:
     workspace.save(update_fields=["owner", "pending_owner"])
 
 
-def _lock(membership: Membership) -> Workspace:
+def lock(membership: Membership) -> Workspace:
+    """Lock a workspace for a change of its people, and read again what the caller may do there.
+
+    :raises NotFound: it was closed, or the caller was removed.
+    """
     rows = Workspace.objects.select_for_update(no_key=True).filter(closed_at=None)
     workspace = rows.filter(pk=membership.workspace_id).first()
-    if workspace is None:
-        raise NotFound("The workspace was closed.")
-    # What the caller may do is read again under the lock: it can have changed since the request began.
-    membership.refresh_from_db(fields=["role"])
+    roles = Membership.objects.filter(pk=membership.pk).values_list("role", flat=True)
+    role = roles.first()
+    if workspace is None or role is None:
+        raise NotFound("The workspace was closed, or you are not a member of it any more.")
+    membership.role = role
     return workspace
 
 

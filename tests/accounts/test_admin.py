@@ -1,11 +1,16 @@
 """The operator's pages: every one opens, shows no secret, and acts through services with a reason."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import ApiKey, ApiSession, AuditEvent
+from accounts.models import ApiKey, ApiSession, AuditEvent, Invitation, Workspace
+from core import clock
 from tests.factories.accounts import ED25519, Person, make_person
 
 MODELS = [model for model in admin.site._registry if model._meta.app_label == "accounts"]
@@ -81,6 +86,22 @@ class TestActions:
 
         assert alice.session.get("/api/users/me").status_code == 401
 
+    def test_withdraw_an_invitation(self, operator: Person, alice: Person) -> None:
+        team = Workspace.objects.create(name="Team", owner=alice.user)
+        row = Invitation.objects.create(
+            workspace=team,
+            email="b@example.com",
+            role="member",
+            digest="d",
+            expires_at=clock.now() + timedelta(days=7),
+        )
+
+        act(operator, row, "withdraw", "sent to the wrong person")
+
+        assert not Invitation.objects.open(now=clock.now()).exists()
+        event = AuditEvent.objects.get(action="workspace.invitation.withdraw")
+        assert event.reason == "sent to the wrong person"
+
     def test_suspend_and_reinstate(self, operator: Person, alice: Person) -> None:
         browser = alice.browser
 
@@ -94,13 +115,64 @@ class TestActions:
 
 
 class TestPowers:
-    def test_are_the_superusers_to_give(self, operator: Person, alice: Person) -> None:
-        url = reverse("admin:accounts_user_change", args=[alice.user.pk])
+    def change(self, operator: Person, person: Person, **form: object) -> HttpResponse:
+        url = reverse("admin:accounts_user_change", args=[person.user.pk])
+        answer = operator.browser.post(url, form)
+        person.user.refresh_from_db()
+        return answer
 
-        operator.browser.post(url, {"is_staff": "on", "email": "evil@example.com"})
+    def test_are_given_and_taken_with_a_reason_and_a_trail(
+        self, operator: Person, alice: Person
+    ) -> None:
+        finance = Group.objects.create(name="finance")
+        given = {"is_staff": "on", "groups": [finance.pk], "email": "evil@example.com"}
 
-        alice.user.refresh_from_db()
-        assert (alice.user.is_staff, alice.user.email) == (True, "alice@example.com")
+        self.change(operator, alice, **given, reason="joined finance")
+        self.change(operator, alice, reason="left")
+
+        assert (alice.user.is_staff, alice.user.email) == (False, "alice@example.com")
+        trail = AuditEvent.objects.filter(action__startswith="account.powers")
+        give, take = trail.filter(resource_id=alice.user.public_id).order_by("pk")
+        assert (give.action, give.reason) == ("account.powers.give", "joined finance")
+        nothing = {"staff": False, "superuser": False, "groups": []}
+        powers = {"staff": True, "superuser": False, "groups": ["finance"]}
+        assert give.summary["result"] == {"before": nothing, "after": powers}
+        assert (take.action, take.actor_name) == ("account.powers.take", "Operator")
+        assert take.summary["result"] == {"before": powers, "after": nothing}
+
+    def test_are_not_given_without_a_reason(self, operator: Person, alice: Person) -> None:
+        page = self.change(operator, alice, is_superuser="on", reason=" ")
+
+        assert "This field is required" in page.content.decode()
+        assert not alice.user.is_superuser
+
+    def test_are_the_superusers_to_give(self, bob: Person, alice: Person) -> None:
+        bob.user.is_staff = True
+        bob.user.save()
+        bob.user.user_permissions.set(Permission.objects.all())
+
+        assert self.change(bob, alice, is_staff="on", reason="why not").status_code == 403
+        form = {"name": "all", "permissions": [1], "reason": "why not"}
+        assert bob.browser.post(reverse("admin:auth_group_add"), form).status_code == 403
+        assert not alice.user.is_staff
+
+    def test_of_a_group_are_kept_for_each_member(self, operator: Person, alice: Person) -> None:
+        url = reverse("admin:auth_group_add")
+        allowed = Permission.objects.get(codename="change_payoutbatch")
+        operator.browser.post(url, {"name": "finance", "reason": "a new group"})
+        group = Group.objects.get()
+        alice.user.groups.add(group)
+
+        url = reverse("admin:auth_group_change", args=[group.pk])
+        form = {"name": "finance", "permissions": [allowed.pk], "reason": "pays out"}
+        assert operator.browser.post(url, form).status_code == 302
+
+        event = AuditEvent.objects.get(action="admin.group", reason="pays out")
+        assert event.summary["result"]["after"] == ["change_payoutbatch"]
+        given = AuditEvent.objects.get(action="account.powers.give")
+        assert given.resource_id == str(alice.user.public_id)
+        delete = reverse("admin:auth_group_delete", args=[group.pk])
+        assert operator.browser.post(delete, {"post": "yes"}).status_code == 403
 
 
 def test_the_admin_login_is_the_login_of_all(anonymous: Client) -> None:

@@ -94,6 +94,7 @@ class TestCreate:
             {"daily_budget_usd": "NaN"},
             {"daily_budget_usd": "Infinity"},
             {"daily_budget_usd": 1e30},
+            {"daily_budget_usd": -1e30},
             {"daily_budget_usd": -5},
             {"daily_budget_usd": 10, "monthly_budget_usd": 5},
             {"daily_budget_usd": 10, "max_budget_usd": 5},

@@ -6,6 +6,7 @@ from django.test import Client
 
 from accounts.models import AuditEvent, Membership
 from accounts.services import audit
+from core.actors import PLATFORM, Actor, ActorKind
 from tests.factories.accounts import NOON, Person
 
 
@@ -40,6 +41,30 @@ class TestReading:
 
         assert [row["action"] for row in got] == ["test.one"]
         assert none == []
+
+    def test_names_who_did_it_as_the_client_reads_it(self, alice: Person) -> None:
+        note(alice, "test.session")
+        audit.record(
+            action="test.key",
+            actor=Actor(kind=ActorKind.API_KEY, id=str(alice.key.public_id), name=alice.key.name),
+            workspace_id=alice.workspace.pk,
+            now=NOON,
+        )
+        audit.record(
+            action="test.platform", actor=PLATFORM, workspace_id=alice.workspace.pk, now=NOON
+        )
+
+        rows = alice.api.get("/api/account/audit").json()["items"]
+        actors = {row["action"]: row["actor"] for row in rows}
+
+        assert actors["test.session"]["auth"] == "session"
+        assert actors["test.session"]["user_id"] == str(alice.user.public_id)
+        assert actors["test.key"] == {
+            "auth": "api_key",
+            "api_key_id": str(alice.key.public_id),
+            "api_key_name": alice.key.name,
+        }
+        assert actors["test.platform"] is None
 
     def test_tells_the_address_to_who_acted_only(self, alice: Person, bob: Person) -> None:
         Membership.objects.create(workspace=alice.workspace, user=bob.user, role="admin")

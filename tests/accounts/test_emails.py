@@ -28,6 +28,8 @@ def test_an_address_that_is_taken_or_none_changes_nothing(alice: Person, bob: Pe
         emails.set_email(user=alice.user, email="Bob@example.com", now=NOON)
     with pytest.raises(Invalid):
         emails.set_email(user=alice.user, email="nobody", now=NOON)
+    with pytest.raises(Invalid, match="254 is the most"):
+        emails.set_email(user=alice.user, email="x" * 243 + "@example.com", now=NOON)
 
     assert emails.set_email(user=alice.user, email="ALICE@example.com", now=NOON)
     alice.user.refresh_from_db()

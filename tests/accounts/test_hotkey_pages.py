@@ -4,6 +4,7 @@ import re
 from html import unescape
 
 import pytest
+from allauth.usersessions.models import UserSession
 from bittensor_core import Keypair
 from django.test import Client
 
@@ -45,6 +46,17 @@ def test_all_that_btcli_printed_is_a_proof(path: str, alice: Person, anonymous: 
 
     proof = {"message": message, "signature": printed.replace("\n", "\r\n"), "address": ""}
     assert client.post(path, proof).status_code == 302
+
+
+def test_a_line_of_digits_is_not_taken_for_the_signer(anonymous: Client) -> None:
+    message = shown(anonymous, SIGN_IN)
+    # One signature in some three hundred: the second line begins with 5 and, like an address, has no 0.
+    signatures = (WALLET.sign(message.encode()).hex() for _ in range(20_000))
+    digits = next(found for found in signatures if found[80] == "5" and "0" not in found[80:])
+    printed = PRINTED.format(first=digits[:80], second=digits[80:], signer=WALLET.ss58_address)
+
+    proof = {"message": message, "signature": printed, "address": ""}
+    assert anonymous.post(SIGN_IN, proof).status_code == 302
 
 
 @pytest.mark.parametrize("path", [SIGN_IN, LINK, COLDKEY, PAYER])
@@ -132,6 +144,28 @@ def test_a_hotkey_is_linked_and_unlinked(alice: Person) -> None:
 
     client.post(f"{LINK}/{WALLET.ss58_address}/unlink")
     assert not Hotkey.objects.exists()
+
+
+def test_a_browser_that_a_wallet_opened_is_listed_and_can_be_signed_out(alice: Person) -> None:
+    Hotkey.objects.create(user=alice.user, address=WALLET.ss58_address)
+    thief, home = Client(HTTP_USER_AGENT="Thief/1.0"), alice.browser
+    sent(thief, SIGN_IN, shown(thief, SIGN_IN))
+
+    assert "Thief" in home.get("/account").content.decode()
+    home.post(f"/account/browsers/{UserSession.objects.get().pk}/end")
+    assert thief.get("/account").status_code == 302
+
+
+def test_unlinking_ends_every_session_but_the_one_that_asks(alice: Person) -> None:
+    Hotkey.objects.create(user=alice.user, address=WALLET.ss58_address)
+    thief, home = Client(), Client()
+    for browser in (thief, home):
+        sent(browser, SIGN_IN, shown(browser, SIGN_IN))
+
+    home.post(f"{LINK}/{WALLET.ss58_address}/unlink")
+
+    assert [browser.get("/account").status_code for browser in (thief, home)] == [302, 200]
+    assert alice.session.get("/api/users/me").status_code == 401
 
 
 def test_the_only_way_in_is_not_unlinked(anonymous: Client) -> None:

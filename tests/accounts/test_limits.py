@@ -35,6 +35,25 @@ def test_guesses_at_many_accounts_from_one_address_end(anonymous: Client) -> Non
     assert_told(guesses[60])
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:198.51.100.7", "198.51.100.7", True),
+        ("198.51.100.7", "198.51.100.8", False),
+    ],
+)
+def test_a_network_counts_as_one_however_many_addresses_it_has(
+    monkeypatch: pytest.MonkeyPatch, anonymous: Client, first: str, second: str, same: bool
+) -> None:
+    monkeypatch.setattr("accounts.limits.LOGIN_PER_ADDRESS", "1/minute")
+    guess = {"login": "nobody@example.com", "password": "guess"}
+
+    assert anonymous.post(LOGIN, guess, REMOTE_ADDR=first).status_code == 200
+    assert anonymous.post(LOGIN, guess, REMOTE_ADDR=second).status_code == (429 if same else 200)
+
+
 def test_resets_of_one_account_end_before_a_mail_is_sent(alice: Person, anonymous: Client) -> None:
     answers = [anonymous.post(RESET, {"email": alice.user.email}) for _ in range(6)]
 

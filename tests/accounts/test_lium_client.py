@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import ApiKey, SshKey, User
 from accounts.services import signup
 from core import clock
+from tests.lium import run_lium
 
 pytestmark = [pytest.mark.client, pytest.mark.django_db(transaction=True)]
 PASSWORD = "correct horse battery staple"
@@ -34,17 +34,11 @@ def lium(live_server: LiveServer, tmp_path: Path) -> Run:
         "LIUM_BASE_URL": f"{live_server.url}/api",
         "LIUM_NONINTERACTIVE": "1",
         "NO_COLOR": "1",
+        "COLUMNS": "200",
     }
 
     def run(*arguments: str, refused: int = 0, stdin: str = "", **extra: str) -> Any:
-        done = subprocess.run(
-            [Path(sys.executable).with_name("lium"), *arguments],
-            env=environment | extra,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = run_lium(*arguments, env=environment | extra, cwd=tmp_path, text=stdin)
         assert done.returncode == refused, done.stdout + done.stderr
         if refused:
             return json.loads(done.stderr.splitlines()[-1])["error"]

@@ -11,6 +11,7 @@ from accounts.models import ApiKey, AuditEvent, Membership, User, Workspace
 from tests.factories.accounts import PASSWORD, Person
 
 SIGN_UP = {"name": "Dora", "email": "dora@example.com", "password": PASSWORD}
+LONGEST = "x" * 242 + "@example.com"
 
 
 def sign_up(client: Client, **changes: object):
@@ -59,6 +60,7 @@ class TestByEmail:
             {"email": "no address"},
             {"email": ""},
             {"email": "a\x00b@example.com"},
+            {"email": LONGEST + "x"},
             {"email": "\ud800@example.com"},
             {"email": 7},
             {"password": "short"},
@@ -76,6 +78,9 @@ class TestByEmail:
         assert answer.status_code == 422
         assert answer.json()["detail"]
         assert not User.objects.exists()
+
+    def test_takes_an_address_of_the_greatest_length(self, anonymous: Client) -> None:
+        assert sign_up(anonymous, email=LONGEST).status_code == 201
 
     @pytest.mark.parametrize("body", ["{", "[]", '"text"', "null", "", "\xff"])
     def test_refuses_a_body_that_is_no_object(self, anonymous: Client, body: str) -> None:
@@ -129,6 +134,14 @@ class TestByPage:
         actions = AuditEvent.objects.filter(workspace=workspace).values_list("action", flat=True)
         assert set(actions) == {"account.create", "login"}
         assert len(mail.outbox) == 1
+
+    def test_refuses_an_address_that_the_tables_do_not_hold(self, anonymous: Client) -> None:
+        form = {"email": LONGEST + "x", "password1": PASSWORD, "password2": PASSWORD}
+
+        answer = anonymous.post("/accounts/signup/", form)
+
+        assert "254 is the most" in answer.content.decode()
+        assert not User.objects.exists()
 
     def test_limits_accounts_of_one_address(
         self, anonymous: Client, monkeypatch: pytest.MonkeyPatch
