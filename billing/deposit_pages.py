@@ -88,16 +88,10 @@ def described(deposit: Deposit, cursor: ChainCursor | None) -> dict[str, Any]:
     """Give a deposit with what it is and what its state means."""
     return {
         "deposit": deposit,
-        "amount": amount(deposit),
+        "amount": invoice_page.amount(deposit),
         "to": _way(deposit),
         "words": words(deposit, cursor),
     }
-
-
-def amount(moved: Deposit | OutgoingTransfer) -> str:
-    """Write what came or goes, exactly."""
-    number = f"{rao_to_tao(moved.amount_rao).normalize():f}"
-    return f"{number} TAO" if moved.netuid is None else f"{number} alpha of subnet {moved.netuid}"
 
 
 def words(deposit: Deposit, cursor: ChainCursor | None) -> str:
@@ -121,7 +115,7 @@ def _refund(row: OutgoingTransfer) -> dict[str, Any]:
     """Give a refund as its sender can follow it on the chain; why it waits is the operators' to read."""
     return {
         "status": row.status,
-        "amount": amount(row),
+        "amount": invoice_page.amount(row),
         "fee_tao": f"{rao_to_tao(row.fee_rao).normalize():f}" if row.netuid is None else "",
         "extrinsic_hash": row.extrinsic_hash,
         "block_number": row.block_number,

@@ -49,6 +49,10 @@ def _nobody_listens(*_: object) -> None:
     return None
 
 
+def _nothing_unpaid(provider_ids: Collection[UUID], before: datetime) -> Mapping[UUID, Decimal]:
+    return {}
+
+
 def _no_payees(provider_ids: Collection[UUID]) -> Mapping[UUID, Payee]:
     return {}
 
@@ -63,6 +67,7 @@ class Hooks:
     open_alert: Callable[[str, str, datetime], None] = _nobody_listens
     close_alert: Callable[[str, datetime], None] = _nobody_listens
     payees: Callable[[Collection[UUID]], Mapping[UUID, Payee]] = _no_payees
+    unpaid_use: Callable[[Collection[UUID], datetime], Mapping[UUID, Decimal]] = _nothing_unpaid
     payout_ended: Callable[[Payout, datetime], None] = _nobody_listens
     deposit_credited: Callable[[Deposit, datetime], None] = _nobody_listens
 
@@ -115,6 +120,11 @@ def close_alert(kind: str, *, now: datetime) -> None:
 def payees(provider_ids: Collection[UUID]) -> Mapping[UUID, Payee]:
     """Give who is paid, by the provider's public id; who is missing is unknown and cannot be paid."""
     return _installed[0].payees(provider_ids)
+
+
+def unpaid_use(provider_ids: Collection[UUID], *, before: datetime) -> Mapping[UUID, Decimal]:
+    """Give what providers earned by use before a moment that no renter's own money paid, in USD, by the public id."""
+    return _installed[0].unpaid_use(provider_ids, before)
 
 
 def payout_ended(payout: Payout, *, now: datetime) -> None:

@@ -12,8 +12,16 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import Workspace
 from billing import hooks, selectors
-from billing.models import ChainCursor, Deposit, DepositStatus, Invoice, InvoiceStatus
+from billing.models import (
+    ChainCursor,
+    Deposit,
+    DepositStatus,
+    Invoice,
+    InvoiceStatus,
+    OutgoingTransfer,
+)
 from core.money import rao_to_tao
+from core.words import counted
 
 WAITING: Final = frozenset({DepositStatus.UNMATCHED, DepositStatus.REFUND_REQUESTED})
 Words = tuple[str, str, str]
@@ -72,7 +80,7 @@ def context(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
         "amount_exact": f"{rao_to_tao(rao):f}",
         "notice": notice(invoice, deposits, payable=payable),
         "steps": steps(deposits, cursor),
-        "deposits": deposits,
+        "transfers": [{"deposit": one, "amount": amount(one)} for one in deposits],
         "chain": {"height": cursor.best, "finalized_height": cursor.number} if cursor else None,
         "local_payment_url": _local_payment_url(invoice) if payable else "",
         "socket_path": f"/ws/invoices/{invoice.public_id}",
@@ -141,6 +149,12 @@ def _words(invoice: Invoice, deposits: Sequence[Deposit], *, payable: bool) -> W
     return NOTICES.get(InvoiceStatus(invoice.status))
 
 
+def amount(moved: Deposit | OutgoingTransfer) -> str:
+    """Write what came or goes, exactly."""
+    number = f"{rao_to_tao(moved.amount_rao).normalize():f}"
+    return f"{number} TAO" if moved.netuid is None else f"{number} alpha of subnet {moved.netuid}"
+
+
 def wallet(workspace: Workspace) -> dict[str, Decimal | None]:
     """Give what the frame of a page shows of a balance, so that a push moves it too."""
     balance, burn = selectors.balance_usd(workspace), hooks.burn_of(workspace).usd_per_hour
@@ -156,7 +170,7 @@ def confirmations(deposit: Deposit, cursor: ChainCursor | None) -> str:
     if cursor is None:
         return ""
     count = max(0, cursor.best - deposit.block_number + 1)
-    return f"{count} confirmation{'' if count == 1 else 's'} so far"
+    return f"{counted(count, 'confirmation')} so far"
 
 
 def _local_payment_url(invoice: Invoice) -> str:

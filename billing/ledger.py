@@ -17,6 +17,7 @@ from django.db.models import Sum
 from psycopg.errors import UniqueViolation
 
 from billing.models import Account, Entry, Posting
+from billing.models.ledger import MEMO_LENGTH
 from core.money import quantize
 
 Subject = tuple[str, UUID]
@@ -107,7 +108,7 @@ def post(
     subject: Subject | None = None,
     memo: str = "",
 ) -> Entry:
-    """Record one balanced entry; replaying the same key is a no-op. Legs of zero are left out.
+    """Record one balanced entry; replaying the same key is a no-op. Legs of zero are left out, a long memo is cut.
 
     :raises UnbalancedEntry: the legs cannot be one entry.
     :raises KeyReused: the key was used for other money.
@@ -118,7 +119,7 @@ def post(
         "kind": kind,
         "subject_kind": subject_kind,
         "subject_id": subject_id,
-        "memo": memo,
+        "memo": memo[:MEMO_LENGTH],
         "occurred_at": occurred_at,
     }
     with transaction.atomic():

@@ -9,10 +9,11 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import limits
 from billing.chain.local import node, subnet
 from billing.chain.local.gateway import LocalChainGateway, wish_from
 from billing.models import LocalTransfer
-from core import ratelimit, request_context
+from core import ratelimit
 from core.errors import DomainError, Invalid, NotFound
 
 FAUCET_RATE: Final = "20/minute"
@@ -204,4 +205,4 @@ def _malformed(wanted: str) -> Invalid:
 
 
 def _limit(request: HttpRequest, what: str, rate: str) -> None:
-    ratelimit.check(f"localchain-{what}", request_context.current().ip or "unknown", rate)
+    ratelimit.check(f"localchain-{what}", limits.network(), rate)

@@ -1,7 +1,8 @@
-"""What providers could be paid: balances of the ledger, less what is on hold (docs/money.md, Payouts)."""
+"""What providers could be paid: balances of the ledger, less what is on hold or unpaid by renters (docs/money.md, Payouts)."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -9,39 +10,50 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
 
+from billing import hooks
 from billing.models import Account, AccountKind, Payout, PayoutHold, PayoutStatus
 from core.money import USD
 
 SUBJECT: Final = "payout"
 RUN_AT: Final = time(12)
 WEEK: Final = timedelta(days=7)
+NOTHING: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payable:
-    """Where a provider's money is, in USD: the balance is on hold or payable; what is in payment has left it."""
+    """Where a provider's money is, in USD: the balance is on hold, unpaid by renters, or payable.
+
+    What is in payment has left it.
+    """
 
     account_id: int
     provider_id: UUID
     balance_usd: Decimal
     on_hold_usd: Decimal
+    unpaid_usd: Decimal
 
     @property
     def payable_usd(self) -> Decimal:
         """What a payout may take."""
-        return max(Decimal(0), self.balance_usd - self.on_hold_usd)
+        return max(Decimal(0), self.balance_usd - self.on_hold_usd - self.unpaid_usd)
 
 
 def all_payables(*, now: datetime) -> list[Payable]:
     """Give every provider with something on its account."""
     rows = _provider_accounts(now).filter(balance__gt=0).order_by("pk")
-    return [_payable(row) for row in rows]
+    return _payables(list(rows), now)
 
 
 def payable_of(provider_id: UUID, *, now: datetime) -> Payable | None:
     """Give one provider's; None where nothing was ever earned."""
-    row = _provider_accounts(now).filter(owner_id=provider_id).first()
-    return None if row is None else _payable(row)
+    return payables_of([provider_id], now=now).get(provider_id)
+
+
+def payables_of(provider_ids: Collection[UUID], *, now: datetime) -> dict[UUID, Payable]:
+    """Give those of many at once; who never earned anything is left out."""
+    rows = _provider_accounts(now).filter(owner_id__in=provider_ids)
+    return {row.provider_id: row for row in _payables(list(rows), now)}
 
 
 def in_payment_usd(provider_id: UUID) -> Decimal:
@@ -88,13 +100,23 @@ def first_held_day(*, now: datetime) -> date:
     return now.date() - hold if hold else date.max
 
 
-def _payable(row: Account) -> Payable:
-    on_hold: Decimal = getattr(row, "on_hold", None) or Decimal(0)
+def _payables(rows: Sequence[Account], now: datetime) -> list[Payable]:
+    """Say of each account what a payout may take; what is on hold is not counted again as unpaid."""
+    held_from = datetime.combine(first_held_day(now=now), time.min, tzinfo=UTC)
+    owners = [row.owner_id for row in rows if row.owner_id is not None]
+    unpaid = hooks.unpaid_use(owners, before=min(held_from, now))
+    return [_payable(row, unpaid) for row in rows]
+
+
+def _payable(row: Account, unpaid: Mapping[UUID, Decimal]) -> Payable:
     if row.owner_id is None:
         raise ValueError(f"{row} has no provider.")
+    balance = max(row.balance, NOTHING)
+    on_hold = min(getattr(row, "on_hold", None) or NOTHING, balance)
     return Payable(
         account_id=row.pk,
         provider_id=row.owner_id,
         balance_usd=row.balance,
-        on_hold_usd=min(on_hold, max(row.balance, Decimal(0))),
+        on_hold_usd=on_hold,
+        unpaid_usd=min(unpaid.get(row.owner_id, NOTHING), balance - on_hold),
     )

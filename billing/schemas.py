@@ -18,12 +18,13 @@ class InvoiceIn(Schema):
 
 
 class DepositOut(Schema):
-    """A transfer to the invoice's address."""
+    """A transfer to the invoice's address; of alpha, which does not pay it, where ``netuid`` is given."""
 
     status: str
     late: bool
     amount_rao: int
-    amount_tao: str
+    amount_tao: str | None
+    netuid: int | None
     block_number: int
     block_hash: str
     sender: str
@@ -120,7 +121,8 @@ def _deposit_out(deposit: Deposit) -> DepositOut:
         status=deposit.status,
         late=deposit.late,
         amount_rao=deposit.amount_rao,
-        amount_tao=f"{rao_to_tao(deposit.amount_rao):f}",
+        amount_tao=f"{rao_to_tao(deposit.amount_rao):f}" if deposit.netuid is None else None,
+        netuid=deposit.netuid,
         block_number=deposit.block_number,
         block_hash=deposit.block_hash,
         sender=deposit.sender,

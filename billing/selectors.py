@@ -21,6 +21,7 @@ TITLES: Final = {
     "deposit": "TAO deposit",
     "reversal": "Correction",
     "refund": "Refund",
+    "closing": "Closed team",
 }
 
 

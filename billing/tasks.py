@@ -12,6 +12,7 @@ from billing.chain.gateway import gateway
 from billing.chain.port import ChainUnavailable
 from billing.rates import RateUnavailable
 from billing.services import (
+    closing,
     paying,
     pricing,
     proving,
@@ -30,6 +31,7 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "billing.rate": ("billing.tasks.refresh_rate", settings.MARKET_RATE_SECONDS, "checks"),
     "billing.pay": ("billing.tasks.pay_out", 30.0, "payout"),
     "billing.payouts": ("billing.tasks.look_after_payouts", 60.0, "metering"),
+    "billing.closed": ("billing.tasks.hand_over_late", 60.0, "metering"),
     "billing.check": ("billing.tasks.check_ledger", 3600.0, "metering"),
     "billing.reconcile": ("billing.tasks.reconcile", 60.0, "checks"),
 }
@@ -75,6 +77,12 @@ def pay_out(**_: object) -> None:
 def look_after_payouts(**_: object) -> None:
     """Close proposals that are too old, and tell operators what payouts wait for."""
     paying.look_after(now=clock.now())
+
+
+@shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
+def hand_over_late(**_: object) -> None:
+    """Move on what came to teams after they were closed."""
+    closing.hand_over_late(now=clock.now())
 
 
 @shared_task(acks_late=True, soft_time_limit=300, time_limit=330)

@@ -38,17 +38,20 @@ def overview(request: HttpRequest) -> HttpResponse:
 def statement(request: HttpRequest) -> HttpResponseBase:
     """Give the whole statement entry by entry as CSV or JSON; or by day, a month or all of it, as PDF or CSV.
 
-    :raises Invalid: the format is none of CSV, JSON and PDF, or the month is none.
+    :raises Invalid: the format is none of CSV, JSON and PDF, the month is none, or a PDF would be too long.
+    :raises RateLimited: too many of this workspace.
     """
     wanted, workspace = request.GET.get("format", "csv"), _principal(request).workspace
     now, rate = clock.now(), _rate()[0]
     if wanted == "pdf" or "month" in request.GET:
+        limits.document(workspace)
         asked = period(workspace, request.GET.get("month", ""), now=now)
         return respond(statement_document(workspace, asked, rate=rate, now=now), wanted)
     if wanted not in export.FORMATS:
         raise Invalid(
             f"{wanted[:20]!r} is no format of the statement.", hint="Use csv, json or pdf."
         )
+    limits.whole_statement(workspace.public_id)
     return export.FORMATS[wanted](workspace, export.Rates(workspace, present=rate, now=now))
 
 
@@ -95,6 +98,7 @@ def invoice_live(request: HttpRequest, invoice_id: UUID) -> HttpResponse:
 def invoice_file(request: HttpRequest, invoice_id: UUID) -> HttpResponse:
     """Give an invoice to keep, as PDF or CSV."""
     found = access.invoice_for(_principal(request), invoice_id)
+    limits.document(found.workspace)
     deposits = list(selectors.deposits_of(found))
     document = invoice_document(found, deposits, now=clock.now())
     return respond(document, request.GET.get("format", "pdf"))

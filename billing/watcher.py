@@ -11,8 +11,16 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Q
 
-from billing import transitions
-from billing.chain.port import Block, ChainGateway, ChainReplaced, Heads, Network, Scan
+from billing import chain_state, hooks, transitions
+from billing.chain.port import (
+    Block,
+    ChainGateway,
+    ChainReplaced,
+    ChainUnavailable,
+    Heads,
+    Network,
+    Scan,
+)
 from billing.models import (
     Account,
     AccountKind,
@@ -30,13 +38,30 @@ from core import live
 
 # Blocks; common nodes forget what happened before the last 256.
 REMEMBERED: Final = 200
+ALERT: Final = "blocks_not_read"
 
 
 def watch(*, gateway: ChainGateway, now: datetime) -> ChainCursor:
     """Credit everything that became final since the last time, and look at what is not final yet.
 
     :raises ChainUnavailable: the chain does not answer; :raises ChainReplaced: it is not the one we read before.
+    Whatever else it fails at is told to operators: no block after it would ever be read.
     """
+    try:
+        cursor = _watch(gateway, now)
+    except ChainUnavailable:
+        raise
+    except Exception as error:
+        chain_state.keep_problem(f"{type(error).__name__}: {error}")
+        # Anybody may read an alert; the words of an error are for operators.
+        detail = f"The watcher ended with {type(error).__name__}, and no later block is read."
+        hooks.open_alert(ALERT, f"{detail} The admin's first page and the log say why.", now=now)
+        raise
+    hooks.close_alert(ALERT, now=now)
+    return cursor
+
+
+def _watch(gateway: ChainGateway, now: datetime) -> ChainCursor:
     cursor = _cursor(gateway, gateway.network(), now)
     try:
         gateway.hold_to(number=cursor.number, hash=cursor.block_hash)

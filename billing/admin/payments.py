@@ -23,7 +23,7 @@ from billing.models import Deposit, Invoice, LinkedColdkey, StandingAddress
 from billing.services import refunding, settlement
 from core import clock
 from core.actors import Actor
-from core.errors import DomainError
+from core.errors import DomainError, NotFound
 
 
 class InvoiceEventInline(PaymentEventInline):
@@ -110,7 +110,11 @@ class DepositAdmin(ReadOnlyAdmin):
     @admin.action(description="Credit to the workspace", permissions=["change"])
     def credit(self, request: HttpRequest, rows: QuerySet[Deposit]) -> None:
         """Credit held transfers to a workspace at the present rate."""
-        named = _workspace(request.POST.get("workspace", ""))
+        try:
+            named = _workspace(request.POST.get("workspace", ""))
+        except NotFound as error:
+            messages.error(request, error.message)
+            return
         for row in rows.select_related("workspace"):
             workspace = named or row.workspace
             if workspace is None:
@@ -172,7 +176,13 @@ class DepositAdmin(ReadOnlyAdmin):
 
 
 def _workspace(text: str) -> Workspace | None:
-    try:
-        return Workspace.objects.filter(public_id=UUID(text.strip())).first()
-    except ValueError:
+    """Give the workspace that was named, None where none was.
+
+    :raises NotFound: one was named, and there is none of that id.
+    """
+    if not (named := text.strip()):
         return None
+    try:
+        return Workspace.objects.get(public_id=UUID(named))
+    except (ValueError, Workspace.DoesNotExist):
+        raise NotFound(f"Nothing was credited: there is no workspace {named}.") from None

@@ -25,7 +25,16 @@ from core.actors import Actor
 from core.errors import DomainError
 from core.money import rao_to_tao
 
-HEADERS = ("Provider", "Verdict", "Balance", "On hold", "Payable", "Pays", "TAO")
+HEADERS = (
+    "Provider",
+    "Verdict",
+    "Balance",
+    "On hold",
+    "Not paid by renters",
+    "Payable",
+    "Pays",
+    "TAO",
+)
 # A coldkey is broken here on narrow screens.
 PIECE = 8
 
@@ -156,6 +165,7 @@ def _table(plan: Plan) -> dict[str, Any]:
             format_html("<span><strong>{}</strong><br>{}</span>", line.verdict.value, line.why),
             f"{line.payable.balance_usd:.2f}",
             f"{line.payable.on_hold_usd:.2f}",
+            f"{line.payable.unpaid_usd:.2f}",
             f"{line.payable.payable_usd:.2f}",
             f"{line.usd:.2f}" if line.pays else "",
             f"{rao_to_tao(line.rao):f}" if line.pays else "",

@@ -80,7 +80,10 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class StakeTransfer:
-    """Alpha that went from one coldkey to another on one subnet; it stays with the same ``hotkey``."""
+    """Alpha of a subnet that a coldkey gave another one; it stays with the same ``hotkey``.
+
+    It may have been swapped from another subnet's: ``alpha_rao`` is what arrived on ``netuid``, perhaps nothing.
+    """
 
     event_index: int
     sender: str

@@ -6,15 +6,16 @@ from decimal import Decimal
 
 from billing.documents.document import Column, Document, Table, moment, tao, usd
 from billing.models import Deposit, Invoice
+from billing.services.deposit_postings import asset_of
 from core import clock
 from core.money import rao_to_tao
 
 COLUMNS = (
     Column(title="When (UTC)", width=30),
     Column(title="Block", width=18, number=True),
-    Column(title="From", width=62),
+    Column(title="From", width=58),
     Column(title="State", width=22),
-    Column(title="TAO", width=24, number=True),
+    Column(title="Amount", width=28, number=True),
     Column(title="USD for 1 TAO", width=20, number=True),
     Column(title="USD", width=20, number=True),
 )
@@ -44,7 +45,8 @@ def invoice_document(invoice: Invoice, deposits: Sequence[Deposit], *, now: date
                 f"{moment(invoice.rate_observed_at)}, {age} s before the invoice was made",
             ),
             ("Address", invoice.address),
-            ("Came", f"{tao(rao_to_tao(invoice.paid_rao))} TAO, credited as {usd(credited)} USD"),
+            ("Paid", f"{tao(rao_to_tao(invoice.paid_rao))} TAO"),
+            ("Credited", f"{usd(credited)} USD, all that came to the address"),
         ],
         tables=[Table(title="Transfers", columns=COLUMNS, rows=[_row(one) for one in deposits])],
         notes=[
@@ -61,7 +63,7 @@ def _row(deposit: Deposit) -> list[str]:
         str(deposit.block_number),
         deposit.sender,
         deposit.get_status_display(),
-        tao(rao_to_tao(deposit.amount_rao)),
+        f"{tao(rao_to_tao(deposit.amount_rao))} {asset_of(deposit)}",
         usd(deposit.rate_usd_per_tao),
         usd(deposit.credited_usd),
     ]
@@ -84,7 +86,8 @@ def _record(invoice: Invoice, deposit: Deposit | None) -> Mapping[str, str]:
         "event_index": str(deposit.event_index) if deposit else "",
         "sender": deposit.sender if deposit else "",
         "deposit_status": deposit.status if deposit else "",
-        "tao": tao(rao_to_tao(deposit.amount_rao)) if deposit else "",
+        "amount": tao(rao_to_tao(deposit.amount_rao)) if deposit else "",
+        "asset": asset_of(deposit) if deposit else "",
         "credited_usd": f"{deposit.credited_usd:.9f}" if deposit and deposit.credited_usd else "",
         "credited_usd_per_tao": f"{deposit.rate_usd_per_tao:.9f}"
         if deposit and deposit.rate_usd_per_tao

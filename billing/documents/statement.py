@@ -17,6 +17,7 @@ from billing.rates import Rate
 from core import clock
 from core.errors import Invalid
 from core.huid import huid
+from core.moments import in_utc
 
 COLUMNS: Final = (
     Column(title="Day (UTC)", width=22),
@@ -54,7 +55,7 @@ class Month:
         :raises Invalid: it is no month.
         """
         try:
-            start = datetime.strptime(text, "%Y-%m") if text else now  # noqa: DTZ007 (a month has no zone)
+            start = in_utc(datetime.strptime(text, "%Y-%m")) if text else now  # noqa: DTZ007 (a month has no zone)
         except ValueError as error:
             raise Invalid(
                 f"{text[:20]!r} is no month.", hint="Write it as 2026-11, or leave it out."

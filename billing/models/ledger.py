@@ -1,9 +1,13 @@
 """Double-entry ledger: append-only entries of one currency whose postings sum to zero (docs/money.md)."""
 
+from typing import Final
+
 from django.db import models
 from django.db.models import Q
 
 from accounts.models import Workspace
+
+MEMO_LENGTH: Final = 300
 
 
 class AccountKind(models.TextChoices):
@@ -56,7 +60,7 @@ class Entry(models.Model):
     kind = models.CharField(max_length=30)
     subject_kind = models.CharField(max_length=20, blank=True)
     subject_id = models.UUIDField(null=True)
-    memo = models.CharField(max_length=300, blank=True)
+    memo = models.CharField(max_length=MEMO_LENGTH, blank=True)
     occurred_at = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True, db_default=models.functions.Now())
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from billing.models import SourceKind
 from billing.rates.port import Reading, SourceFailed
 from core import outbound
+from core.moments import in_utc
 from core.money import quantize
 
 LARGEST_BODY: Final = 64 * 1024
@@ -129,9 +130,8 @@ def _moment(value: Any) -> datetime:
     try:
         number = _number(value)
         if number is None:
-            moment = datetime.fromisoformat(value)
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return in_utc(datetime.fromisoformat(value))
         seconds = number / 1000 if number > 10**11 else number
-        return datetime.fromtimestamp(float(seconds), UTC)
+        return in_utc(datetime.fromtimestamp(float(seconds), UTC))
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise SourceFailed(f"Its answer holds no time: {str(value)[:60]!r}.") from error

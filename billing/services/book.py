@@ -77,7 +77,7 @@ class Book:
 
 
 def arrivals(block: Block) -> list[Arrival]:
-    """Give what a block moved, in the order of its events."""
+    """Give what a block moved, in the order of its events; a transfer of nothing is an event too, and no arrival."""
     tao = (
         Arrival(
             event_index=one.event_index,
@@ -100,7 +100,8 @@ def arrivals(block: Block) -> list[Arrival]:
         )
         for one in block.stake_transfers
     )
-    return sorted((*tao, *alpha), key=lambda one: one.event_index)
+    moved = (one for one in (*tao, *alpha) if one.rao > 0)
+    return sorted(moved, key=lambda one: one.event_index)
 
 
 def ask_prices(gateway: ChainGateway, blocks: Sequence[Block], *, now: datetime) -> Prices:

@@ -9,6 +9,7 @@ from accounts.models import Workspace
 from accounts.principal import Principal
 from accounts.services import audit, challenges
 from billing.models import Deposit, DepositStatus, LinkedColdkey
+from core.actors import Actor
 from core.errors import Conflict, NotFound
 
 
@@ -56,7 +57,7 @@ def link(
             )
         if created:
             _claim(coldkey)
-            _record(principal, coldkey, "coldkey.link", now=now)
+            _record(principal.workspace, principal.actor(), coldkey, "coldkey.link", now=now)
     return coldkey
 
 
@@ -70,8 +71,18 @@ def unlink(*, principal: Principal, address: str, now: datetime) -> None:
         coldkey = mine.filter(address=address).first()
         if coldkey is None:
             raise NotFound("There is no such coldkey, or it is not yours.")
-        _record(principal, coldkey, "coldkey.unlink", now=now)
+        _record(principal.workspace, principal.actor(), coldkey, "coldkey.unlink", now=now)
         coldkey.delete()
+
+
+def unlink_all(*, workspace: Workspace, actor: Actor, now: datetime) -> int:
+    """Stop crediting what any coldkey of a workspace sends, and say how many there were."""
+    with transaction.atomic():
+        coldkeys = list(LinkedColdkey.objects.select_for_update().filter(workspace=workspace))
+        for coldkey in coldkeys:
+            _record(workspace, actor, coldkey, "coldkey.unlink", now=now)
+            coldkey.delete()
+    return len(coldkeys)
 
 
 def _claim(coldkey: LinkedColdkey) -> None:
@@ -82,11 +93,13 @@ def _claim(coldkey: LinkedColdkey) -> None:
     earlier.update(workspace=coldkey.workspace)
 
 
-def _record(principal: Principal, coldkey: LinkedColdkey, action: str, *, now: datetime) -> None:
+def _record(
+    workspace: Workspace, actor: Actor, coldkey: LinkedColdkey, action: str, *, now: datetime
+) -> None:
     audit.record(
         action=action,
-        actor=principal.actor(),
-        workspace_id=principal.workspace.pk,
+        actor=actor,
+        workspace_id=workspace.pk,
         resource=("coldkey", coldkey.address),
         now=now,
     )

@@ -27,5 +27,5 @@ def grant(
         legs=[Leg(grants_account(), -usd), Leg(renter_account(workspace), usd)],
         occurred_at=now,
         subject=("workspace", workspace.public_id),
-        memo=f"{reason} ({actor.name})"[:300],
+        memo=f"{reason} ({actor.name})",
     )

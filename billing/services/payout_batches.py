@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from accounts.services import powers
 from billing import ledger, payables, transitions
 from billing.accounts import provider_account, trading_account
 from billing.ledger import Leg
@@ -18,6 +19,7 @@ from billing.models import (
     PayoutStatus,
     TransferKind,
 )
+from billing.payables import Payable
 from billing.rates import Rate
 from billing.reasons import Reason
 from billing.services import payout_plan
@@ -31,8 +33,10 @@ def propose(*, rate: Rate, reason: str, actor: Actor, now: datetime) -> PayoutBa
     """Fix a run at a rate that was asked before, for another administrator to decide.
 
     :raises Invalid: no reason, or nobody can be paid; :raises Conflict: a batch waits for a decision already.
+    :raises Forbidden: by new powers.
     """
     _require_admin(actor, reason)
+    powers.require_settled(actor, now=now)
     with transaction.atomic(durable=True):
         _one_at_a_time()
         if PayoutBatch.objects.filter(status=BatchStatus.PROPOSED).exists():
@@ -50,10 +54,11 @@ def approve(
 
     Each payout is judged again; who cannot be paid any more is left out. ``fee_rao`` is what a transfer costs.
 
-    :raises Forbidden: by its own proposer; :raises Conflict: it is too old, over the limit, or nobody is left.
+    :raises Forbidden: by its own proposer, or by new powers; :raises Conflict: it is too old, over the limit, or nobody is left.
     :raises IllegalTransition: it was decided before.
     """
     _require_admin(actor, reason)
+    powers.require_settled(actor, now=now)
     with transaction.atomic(durable=True):
         _one_at_a_time()
         batch = _locked(batch_id)
@@ -138,9 +143,10 @@ def _approve_payouts(
     accounts = [provider_account(payout.provider_id) for payout in payouts]
     for pk in sorted(account.pk for account in accounts):
         ledger.lock_account(pk)
+    rows = payables.payables_of([payout.provider_id for payout in payouts], now=now)
     approved = []
     for payout in payouts:
-        if why := _no_longer(payout, known):
+        if why := _no_longer(payout, rows.get(payout.provider_id), known):
             reason = Reason.NO_LONGER_PAYABLE
             transitions.move_payout(
                 payout, to=PayoutStatus.DROPPED, reason=reason, actor=actor, now=now, words=why
@@ -151,8 +157,7 @@ def _approve_payouts(
     return approved
 
 
-def _no_longer(payout: Payout, known: Known) -> str:
-    row = payables.payable_of(payout.provider_id, now=known.now)
+def _no_longer(payout: Payout, row: Payable | None, known: Known) -> str:
     if row is None or row.payable_usd < payout.usd:
         return "The balance fell below what was proposed."
     if found := payout_plan.obstacle(row, known):

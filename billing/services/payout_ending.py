@@ -58,7 +58,7 @@ def _give_back(payout: Payout, why: str, now: datetime) -> None:
         key=f"reversal:{usd_key(payout)}",
         of=taken,
         occurred_at=now,
-        memo=f"The payout failed: {why}"[:300],
+        memo=f"The payout failed: {why}",
     )
     transitions.move_payout(
         payout,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
@@ -35,8 +35,7 @@ def refresh(*, now: datetime) -> None:
     terms = breaker.terms()
     with transaction.atomic(durable=True):
         held = _lock(now)
-        for source in asked:
-            _note(source, told[source.name], now)
+        told = {source.name: _keep(source, told[source.name], now) for source in asked}
         fresh = _fresh([source.name for source in asked], since=now - terms.stale_after)
         enough = bool(fresh) and len(fresh) >= terms.min_sources
         _alert(MISSING, "" if enough else f"{len(fresh)} sources told the price lately.", now)
@@ -88,6 +87,17 @@ def _ask(asked: Sequence[Source], now: datetime) -> Told:
 def _lock(now: datetime) -> RateBreaker:
     RateBreaker.objects.get_or_create(pair=PAIR, defaults={"since": now})
     return RateBreaker.objects.select_for_update(no_key=True).get(pair=PAIR)
+
+
+def _keep(source: Source, told: Reading | SourceFailed, now: datetime) -> Reading | SourceFailed:
+    """Note what a source told; what the database does not take is a failure of that source alone."""
+    try:
+        with transaction.atomic():
+            _note(source, told, now)
+    except DatabaseError as error:
+        log.error("rate.not_kept", source=source.name, error=str(error))
+        return SourceFailed("What it told cannot be kept.")
+    return told
 
 
 def _note(source: Source, told: Reading | SourceFailed, now: datetime) -> None:

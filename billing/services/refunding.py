@@ -6,6 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from accounts.services import powers
 from billing.models import (
     Deposit,
     DepositStatus,
@@ -21,11 +22,12 @@ from core.errors import Conflict, Forbidden, Invalid, NotFound
 def approve(*, deposit_id: UUID, fee_rao: int, actor: Actor, now: datetime) -> OutgoingTransfer:
     """Plan the transfer that sends a deposit back; ``fee_rao`` is what one costs, and the sender of TAO bears it.
 
-    :raises Forbidden: by who asked for it; :raises Conflict: no refund was asked for, or it is on its way.
+    :raises Forbidden: by who asked for it, or by new powers; :raises Conflict: no refund was asked for, or it is on its way.
     :raises Invalid: it is not worth the fee.
     """
     if actor.kind != ActorKind.ADMIN:
         raise Forbidden("Refunds are approved by administrators.")
+    powers.require_settled(actor, now=now)
     with transaction.atomic(durable=True):
         deposit = _locked(deposit_id)
         _require_asked_by_another(deposit, actor)

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import Workspace
+from accounts.services import powers
 from billing import transitions
 from billing.models import OPEN_TRANSFERS, Deposit, DepositStatus, Invoice
 from billing.rates import Rate
@@ -78,7 +79,9 @@ def request_refund(*, deposit_id: UUID, reason: str, actor: Actor, now: datetime
     """Ask to send a held transfer back to its sender; it stays in suspense until that is done.
 
     :raises Invalid: no reason was given; :raises IllegalTransition: it is not held any more.
+    :raises Forbidden: by new powers.
     """
+    powers.require_settled(actor, now=now)
     return _decide(
         deposit_id, DepositStatus.REFUND_REQUESTED, Reason.REFUND_ASKED, reason, actor, now
     )
@@ -125,8 +128,10 @@ def _settle(
     transitions.move_deposit(
         deposit, to=DepositStatus.SETTLED, reason=code, actor=actor, now=now, words=words
     )
-    if deposit.invoice is not None and deposit.invoice.workspace_id == workspace.pk:
-        invoice = Invoice.objects.select_for_update(no_key=True).get(pk=deposit.invoice.pk)
+    paid = deposit.invoice
+    # An invoice asks for TAO: alpha that came to its address pays nothing of it.
+    if paid is not None and paid.workspace_id == workspace.pk and deposit.netuid is None:
+        invoice = Invoice.objects.select_for_update(no_key=True).get(pk=paid.pk)
         deposits.count(invoice, deposit, actor=actor, now=now)
     deposit_postings.post_settled(deposit, workspace, memo=words)
 

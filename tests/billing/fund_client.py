@@ -2,11 +2,12 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import bittensor
 from bittensor_core import Keypair
+
+from tests.lium import LIUM
 
 # Every name of a network leads to the test's own node: nothing is ever sent to a real one.
 POINTED = """
@@ -33,7 +34,7 @@ def point_at(home: Path, url: str) -> None:
 def fund(home: Path, *arguments: str, api_url: str, secret: str) -> str:
     """Run `lium fund`, see it fail, and give all that it said on one line."""
     done = subprocess.run(
-        [Path(sys.executable).with_name("lium"), "fund", "-w", "default", *arguments],
+        [LIUM, "fund", "-w", "default", *arguments],
         env={
             "HOME": str(home),
             "PATH": os.environ["PATH"],

@@ -69,6 +69,17 @@ def test_shows_a_deposit_become_final(served: Served) -> None:
     assert "Nothing yet" in first
 
 
+def test_more_deposits_than_a_page_holds_are_pushed_too(served: Served) -> None:
+    workspace = make_workspace()
+    for _ in range(51):
+        make_deposit(workspace)
+
+    with live_page(served, "/ws/deposits", signed_in(workspace.owner)) as page:
+        first = heard(page)
+
+    assert 'href="?page=2"' in first
+
+
 def test_tells_others_not_to_come_back_to_a_deposit(served: Served) -> None:
     deposit, stranger = make_deposit(make_workspace()), signed_in(make_workspace().owner)
 

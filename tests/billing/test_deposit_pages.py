@@ -1,9 +1,11 @@
 """The pages of deposits: each state in words, nobody else's, and paying in alpha."""
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import ApiKey, Workspace
+from billing.deposit_views import QUOTES
 from billing.models import Deposit, DepositStatus, LinkedColdkey, StandingAddress
 from billing.reasons import Reason
 from billing.services import coldkeys
@@ -124,4 +126,6 @@ class TestAlpha:
         assert Deposit.objects.count() == 0
 
     def test_shows_what_alpha_is_worth(self, visitor: Client) -> None:
+        cache.delete(QUOTES)
+
         assert "$17.5000" in visitor.get("/billing/alpha").content.decode()

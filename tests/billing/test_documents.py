@@ -46,9 +46,9 @@ class TestInvoice:
 
         rows = records(visitor.get(f"/billing/invoices/{invoice.public_id}/file?format=csv"))
 
-        assert [(row["tao"], row["credited_usd"]) for row in rows] == [
-            ("0.060000000", "21.000000000"),
-            ("0.040000000", "14.000000000"),
+        assert [(row["amount"], row["asset"], row["credited_usd"]) for row in rows] == [
+            ("0.060000000", "TAO", "21.000000000"),
+            ("0.040000000", "TAO", "14.000000000"),
         ]
         assert {row["asked_usd"] for row in rows} == {"35.000000000"}
         assert {row["rate_observed_at"] for row in rows} != {""}
@@ -58,7 +58,7 @@ class TestInvoice:
 
         rows = records(visitor.get(f"/billing/invoices/{invoice.public_id}/file?format=csv"))
 
-        assert [(row["status"], row["tao"]) for row in rows] == [("open", "")]
+        assert [(row["status"], row["amount"]) for row in rows] == [("open", "")]
 
     def test_is_a_pdf_by_itself_and_nothing_else(self, visitor: Client, alice: Workspace) -> None:
         path = f"/billing/invoices/{make_invoice(alice).public_id}/file"

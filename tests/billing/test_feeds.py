@@ -137,7 +137,11 @@ class TestTime:
         assert feed(time="/t").parse(body, now=NOON).observed_at == NOON
 
     @pytest.mark.parametrize(
-        "written", ['"2026-11-21T12:05:00Z"', "null", '"noon"', "[]", "1e300", "true", '"NaN"']
+        "written",
+        [
+            *('"2026-11-21T12:05:00Z"', "null", '"noon"', "[]", "1e300", "true", '"NaN"'),
+            *('"0001-01-01T00:00:00+14:00"', '"9999-12-31T23:59:59-12:00"', "-62135596800", "0"),
+        ],
     )
     def test_that_cannot_be_is_refused(self, written: str) -> None:
         with pytest.raises(SourceFailed):

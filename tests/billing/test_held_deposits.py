@@ -1,16 +1,18 @@
 """Deposits that wait for a decision: on their invoice's page, in the operators' queue, and back out of it."""
 
+import csv
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent, Scope, User
 from billing import ledger
 from billing.accounts import alpha_account, suspense_account
 from billing.chain.local import node
@@ -23,6 +25,7 @@ from billing.services import paying, reconciling, settlement, standing, sweeping
 from billing.watcher import watch
 from core import clock
 from marketplace.models import Alert
+from tests.factories.accounts import make_key
 from tests.factories.billing import (
     TAO,
     TREASURY,
@@ -31,6 +34,7 @@ from tests.factories.billing import (
     fresh_balance,
     link_coldkey,
     look,
+    make_deposit,
     make_invoice,
     make_workspace,
 )
@@ -180,6 +184,48 @@ class TestOnAnInvoice:
         assert (invoice.status, invoice.paid_rao) == ("late", invoice.tao_amount_rao)
 
 
+class TestAlphaOnAnInvoice:
+    @pytest.fixture
+    def invoice(self) -> Invoice:
+        """Give an invoice that the owner sent one alpha, worth 17.50 USD, and that an administrator credited."""
+        alice, invoice = LocalWallet(), make_invoice()
+        alice.stake(SUBNET, 5 * TAO)
+        alice.pay_alpha(invoice.address, SUBNET, TAO)
+        blocks(3)
+        assert held_for() == ("unmatched", "alpha_astray")
+        settlement.credit(
+            deposit_id=Deposit.objects.get().public_id,
+            workspace=invoice.workspace,
+            rate=Rate(Decimal(350), "test", clock.now(), simulated=True),
+            tao_per_alpha=Decimal("0.05"),
+            reason="Theirs.",
+            actor=ADA,
+            now=clock.now(),
+        )
+        invoice.refresh_from_db()
+        return invoice
+
+    def test_is_credited_and_pays_none_of_its_tao(self, invoice: Invoice) -> None:
+        assert balance_usd(invoice.workspace) == Decimal("17.5")
+        assert (invoice.status, invoice.paid_rao) == ("open", 0)
+
+    def test_is_shown_as_alpha(self, client: Client, invoice: Invoice) -> None:
+        client.force_login(invoice.workspace.owner)
+        key = make_key(invoice.workspace.owner, scopes=[Scope.BILLING])[1]
+        path = f"/billing/invoices/{invoice.public_id}"
+
+        page = client.get(path).content.decode()
+        [row] = csv.DictReader(
+            StringIO(client.get(f"{path}/file?format=csv").content.decode("utf-8-sig"))
+        )
+        answer = client.get(f"/api{path}", headers={"x-api-key": key}).json()
+
+        assert "1 alpha of subnet 51" in page
+        assert (row["amount"], row["asset"]) == ("1.000000000", "alpha of subnet 51")
+        [told] = answer["deposits"]
+        assert (told["amount_rao"], told["amount_tao"], told["netuid"]) == (TAO, None, SUBNET)
+
+
 class TestQueue:
     """Two administrators at their pages."""
 
@@ -199,6 +245,15 @@ class TestQueue:
     def open_alerts(self) -> set[str]:
         paying.look_after(now=clock.now())
         return set(Alert.objects.filter(closed_at=None).values_list("kind", flat=True))
+
+    def test_a_workspace_that_is_not_there_is_not_the_sender_s(self) -> None:
+        workspace, named = make_workspace(), "00000000-0000-4000-8000-000000000000"
+        make_deposit(workspace, status="unmatched", held_for="dust")
+
+        said = self.do(self.operator("ada"), "credit", workspace=named)
+
+        assert f"no workspace {named}" in said
+        assert (Deposit.objects.get().status, balance_usd(workspace)) == ("unmatched", 0)
 
     def test_alpha_of_a_wrong_subnet_goes_back(self) -> None:
         """From the transfer to the ledger at zero, each step at the page that shows it."""

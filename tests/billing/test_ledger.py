@@ -183,8 +183,7 @@ class TestPostFrom:
 class TestBothDoors:
     @settings(
         max_examples=40,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(facts=st.lists(st.tuples(st.uuids(), nanos, nanos), min_size=1, max_size=8))
     def test_write_the_same_entries(

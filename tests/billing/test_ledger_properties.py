@@ -330,7 +330,6 @@ def test_no_cent_appears_or_vanishes() -> None:
         settings=runs(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            deadline=None,
             phases=[Phase.generate],  # a shrink takes minutes; the steps that failed are printed
             suppress_health_check=list(HealthCheck),
         ),

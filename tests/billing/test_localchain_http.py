@@ -1,5 +1,6 @@
 """The local chain over HTTP, as a wallet uses it: faucet, nonce, signed transfer, block."""
 
+import json
 import os
 from itertools import count
 
@@ -8,7 +9,8 @@ from bittensor_core import Keypair
 from django.test import Client
 
 from billing.chain.local import node, wire
-from tests.factories.billing import TAO
+from billing.chain.local.gateway import LocalChainGateway
+from tests.factories.billing import HOTKEY, TAO
 
 pytestmark = pytest.mark.django_db
 ALICE = Keypair.create_from_uri("//Alice")
@@ -70,6 +72,10 @@ def test_a_wallet_pays(client: Client) -> None:
         {"address": BOB.ss58_address, "amount_rao": "many"},
         {"address": BOB.ss58_address, "amount_rao": 10**30},
         {"address": BOB.ss58_address, "amount_rao": -1},
+        *(
+            {"address": BOB.ss58_address, "amount_rao": 1, "netuid": netuid, "hotkey": HOTKEY}
+            for netuid in (-1, 65_536, 10**12)
+        ),
     ],
 )
 def test_the_faucet_says_what_is_wrong(client: Client, body: object) -> None:
@@ -103,6 +109,19 @@ def test_a_transfer_that_is_not_right_moves_nothing(
     assert node.account(BOB.ss58_address).free_rao == 0
 
 
+@pytest.mark.parametrize("netuid", [65_536, 10**12])
+def test_there_are_no_more_subnets_than_the_ledger_can_name(client: Client, netuid: int) -> None:
+    wish = LocalChainGateway().sign_stake_transfer(
+        signer=ALICE, to=BOB.ss58_address, hotkey=HOTKEY, netuid=netuid, alpha_rao=1
+    )
+
+    sent = send(client, "transfers", json.loads(wish.body))
+    registered = send(client, f"subnets/{netuid}/registrations", {"hotkey": HOTKEY})
+
+    assert (sent.status_code, registered.status_code) == (422, 422)
+    assert "is no subnet" in sent.json()["message"]
+
+
 def test_a_block_of_the_future_is_not_there(client: Client) -> None:
     assert client.get("/localchain/blocks/999").status_code == 404
 
@@ -113,3 +132,13 @@ def test_the_faucet_is_limited(client: Client) -> None:
 
     assert answers[-1].status_code == 429
     assert int(answers[-1]["Retry-After"]) > 0
+
+
+def test_the_faucet_counts_all_addresses_of_one_network() -> None:
+    body = {"address": ALICE.ss58_address, "amount_rao": "1000"}
+    network = f"2001:db8:{os.getpid() % 65536:x}:{next(_peers):x}"
+    answers = [
+        send(Client(REMOTE_ADDR=f"{network}::{peer:x}"), "faucet", body) for peer in range(1, 22)
+    ]
+
+    assert answers[-1].status_code == 429

@@ -45,6 +45,7 @@ from tests.factories.payouts import (
     approve,
     earn,
     fund_treasury,
+    new_administrator,
     pay,
     payable_provider,
     propose,
@@ -166,6 +167,20 @@ class TestDecisions:
         assert (batch.status, batch.usd, owed_to(bob)) == ("proposed", 35, 35)
         assert verdicts() == {"Bob": "in payment"}
 
+    def test_what_renters_paid_is_asked_once_for_a_batch(
+        self, bob: Provider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dave = payable_provider(40, uri="//Dave")
+        batch = propose()
+        asked = []
+        monkeypatch.setattr(
+            "billing.hooks.unpaid_use", lambda owners, before: asked.append(set(owners)) or {}
+        )
+
+        approve(batch)
+
+        assert asked == [{bob.public_id, dave.public_id}]
+
     def test_one_proposal_at_a_time(self, bob: Provider) -> None:
         propose()
 
@@ -179,6 +194,29 @@ class TestDecisions:
             approve(batch, ADA)
 
         assert (owed_to(bob), OutgoingTransfer.objects.count()) == (35, 0)
+
+    def test_nobody_proposes_or_approves_with_powers_younger_than_a_day(
+        self, bob: Provider
+    ) -> None:
+        newcomer = new_administrator(ago=timedelta(hours=23))
+
+        with pytest.raises(Forbidden, match="neither proposes nor approves"):
+            propose(newcomer)
+        with pytest.raises(Forbidden, match="neither proposes nor approves"):
+            approve(propose(), newcomer)
+
+        assert (owed_to(bob), OutgoingTransfer.objects.count()) == (35, 0)
+
+    @pytest.mark.parametrize("proposes", [True, False])
+    def test_a_day_later_they_do(self, bob: Provider, proposes: bool) -> None:
+        newcomer = new_administrator(ago=timedelta(hours=25))
+
+        if proposes:
+            approve(propose(newcomer))
+        else:
+            approve(propose(), newcomer)
+
+        assert owed_to(bob) == 0
 
     def test_the_database_refuses_it_too(self, bob: Provider) -> None:
         propose()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from accounts.models import User
@@ -95,6 +96,20 @@ class TestRound:
         assert (row.failures, row.failing_since) == (2, NOON)
         assert "nothing at /usd" in row.error
         assert now_is() == Decimal("300.01")
+
+    def test_one_that_cannot_be_kept_holds_up_nobody(self, feeds: Feeds) -> None:
+        feeds.tell(300, 300, 302)
+        pricing.refresh(now=NOON)
+        with connection.cursor() as cursor:  # no datetime of Python's is that old
+            cursor.execute(
+                "UPDATE billing_ratesource SET observed_at = '0044-03-15 BC' WHERE name = 'b'"
+            )
+        feeds.tell(300, 300, 301)
+
+        pricing.refresh(now=NOON + MINUTE)
+
+        assert RateSource.objects.only("usd_per_tao").get(name="c").usd_per_tao == 301
+        assert now_is(NOON + MINUTE) == Decimal("300.01")
 
     def test_one_that_answers_again_is_well(self, feeds: Feeds) -> None:
         feeds.tell(300, None, 301)

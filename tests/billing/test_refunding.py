@@ -15,7 +15,7 @@ from core import clock
 from core.actors import Actor
 from core.errors import Conflict, Forbidden, IllegalTransition, Invalid
 from tests.factories.billing import TAO, TREASURY, LocalWallet, blocks, fresh_balance, make_invoice
-from tests.factories.payouts import ADA, GRACE, agrees_with_chain, pay
+from tests.factories.payouts import ADA, GRACE, agrees_with_chain, new_administrator, pay
 
 pytestmark = pytest.mark.django_db
 chain = LocalChainGateway()
@@ -41,9 +41,9 @@ def asked(stranger: LocalWallet) -> Deposit:
     return deposit
 
 
-def ask(deposit: Deposit) -> None:
+def ask(deposit: Deposit, actor: Actor = ADA) -> None:
     settlement.request_refund(
-        deposit_id=deposit.public_id, reason="Not ours", actor=ADA, now=clock.now()
+        deposit_id=deposit.public_id, reason="Not ours", actor=actor, now=clock.now()
     )
 
 
@@ -66,6 +66,21 @@ def test_goes_back_less_the_fee(asked: Deposit, stranger: LocalWallet) -> None:
     assert (fresh_balance(suspense_account()), fresh_balance(network_fees_account())) == (0, 0)
     assert agrees_with_chain()
     assert set(ledger.trial_balance().values()) == {Decimal(0)}
+
+
+def test_nobody_approves_with_powers_younger_than_a_day(asked: Deposit) -> None:
+    with pytest.raises(Forbidden, match="neither proposes nor approves"):
+        approve(asked, new_administrator())
+
+
+def test_nobody_asks_with_powers_younger_than_a_day(stranger: LocalWallet) -> None:
+    stranger.pay(TREASURY, TAO)
+    blocks(3)
+
+    with pytest.raises(Forbidden, match="neither proposes nor approves"):
+        ask(Deposit.objects.get(), new_administrator())
+
+    assert Deposit.objects.get().status == "unmatched"
 
 
 def test_nobody_approves_what_they_asked_for(asked: Deposit) -> None:

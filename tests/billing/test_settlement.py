@@ -6,7 +6,7 @@ import pytest
 
 from billing import ledger, rates
 from billing.accounts import suspense_account
-from billing.models import Deposit, PaymentEvent
+from billing.models import Deposit, Entry, PaymentEvent
 from billing.selectors import balance_usd
 from billing.services import settlement
 from core import clock
@@ -60,6 +60,16 @@ def test_credits_once(held: Deposit) -> None:
 
     with pytest.raises(IllegalTransition):
         credit(held)
+
+
+def test_a_long_reason_is_kept_whole_where_it_fits(held: Deposit) -> None:
+    reason = "She sent the receipt. " * 22
+
+    credit(held, reason=reason)
+
+    assert PaymentEvent.objects.latest("pk").reason == reason
+    memos = Entry.objects.filter(idempotency_key__contains="settled").values_list("memo", flat=True)
+    assert set(memos) == {reason[:300]}
 
 
 def test_wants_a_reason(held: Deposit) -> None:

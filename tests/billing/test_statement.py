@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Workspace
-from billing import ledger, selectors
+from billing import ledger, limits, selectors
 from billing.accounts import fee_account, renter_account
 from billing.ledger import Leg
 from billing.rates import RateUnavailable
@@ -150,6 +150,41 @@ def test_a_month_and_all_of_it_are_files_too(workspace: Workspace, client: Clien
     assert read(client, "csv&month=2026-11") == whole
     assert client.get("/billing/statement?format=pdf&month=all").content.startswith(b"%PDF-")
     assert client.get("/billing/statement?format=json&month=all").status_code == 422
+    assert client.get("/billing/statement?format=pdf&month=9999-12").status_code == 422
+
+
+def test_what_is_too_long_to_be_drawn_is_told_the_way_that_works(
+    workspace: Workspace, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(workspace.owner)
+    monkeypatch.setattr("billing.documents.response.MOST_LINES", 2)
+
+    refused = client.get("/billing/statement?format=pdf&month=all")
+
+    assert refused.status_code == 422
+    assert "CSV" in refused.content.decode()
+    assert client.get("/billing/statement?format=csv&month=all").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("limit", "query"),
+    [
+        ("STATEMENTS_PER_OWNER", "format=csv"),
+        ("STATEMENTS_PER_OWNER", "format=json"),
+        ("DOCUMENTS_PER_WORKSPACE", "format=pdf"),
+        ("DOCUMENTS_PER_WORKSPACE", "format=csv&month=all"),
+    ],
+)
+def test_files_are_limited(
+    client: Client, monkeypatch: pytest.MonkeyPatch, limit: str, query: str
+) -> None:
+    monkeypatch.setattr(limits, limit, "1/hour")
+    client.force_login(make_workspace().owner)
+
+    first, second = (client.get(f"/billing/statement?{query}") for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (200, 429)
+    assert second["Retry-After"]
 
 
 def test_an_empty_export_is_valid(client: Client) -> None:

@@ -23,6 +23,8 @@ FEE_RAO: Final = 125_000
 EXISTENTIAL_RAO: Final = 500
 FAUCET_ADDRESS: Final = keys.address_of(bytes(32))
 FAUCET_LIMIT_RAO: Final = 1_000 * 10**9
+# Subtensor counts subnets in 16 bits.
+MAX_NETUID: Final = 2**16 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def time_of(state: LocalChain, number: int) -> datetime:
 def submit(wish: SignedWish) -> LocalTransfer:
     """Put a signed transfer into the next block; a repeat gives the first one.
 
-    :raises Invalid: an address or the signature is wrong; :raises TransferRefused: nonce or funds forbid it.
+    :raises Invalid: an address, the subnet or the signature is wrong; :raises TransferRefused: nonce or funds forbid it.
     """
     sender = keys.public_key_of(wish.sender)
     with transaction.atomic():
@@ -113,10 +115,11 @@ def mint(*, address: str, rao: int) -> LocalTransfer:
 def mint_alpha(*, coldkey: str, hotkey: str, netuid: int, rao: int) -> LocalTransfer:
     """Give test alpha to a coldkey, in the next block.
 
-    :raises Invalid: no address, or more than the faucet gives at once.
+    :raises Invalid: no address, no subnet, or more than the faucet gives at once.
     """
     keys.public_key_of(coldkey)
     keys.public_key_of(hotkey)
+    require_netuid(netuid)
     if not 0 < rao <= FAUCET_LIMIT_RAO:
         raise Invalid(
             f"The faucet gives up to {FAUCET_LIMIT_RAO} rao of alpha at once.",
@@ -171,10 +174,20 @@ def account(address: str) -> LocalAccount:
     return LocalAccount.objects.filter(address=address).first() or LocalAccount(address=address)
 
 
+def require_netuid(netuid: int) -> None:
+    """Refuse what numbers no subnet.
+
+    :raises Invalid: it is below zero, or more than the chain counts.
+    """
+    if not 0 <= netuid <= MAX_NETUID:
+        raise Invalid(f"{netuid} is no subnet.", hint=f"Subnets are 0 to {MAX_NETUID}.")
+
+
 def _signed_text(state: LocalChain, wish: SignedWish) -> bytes:
     destination = keys.public_key_of(wish.destination)
     if wish.netuid is None:
         return wire.payload(state.genesis, nonce=wish.nonce, destination=destination, rao=wish.rao)
+    require_netuid(wish.netuid)
     return wire.stake_payload(
         state.genesis,
         nonce=wish.nonce,

@@ -84,9 +84,10 @@ def hyperparameters(netuid: int) -> Hyperparameters:
 def register(*, netuid: int, hotkey: str) -> LocalNeuron:
     """Give a hotkey the next place; it keeps the one that it has.
 
-    :raises Invalid: it is no address. :raises Conflict: the subnet is full.
+    :raises Invalid: it is no address, or no subnet. :raises Conflict: the subnet is full.
     """
     keys.public_key_of(hotkey)
+    node.require_netuid(netuid)
     with transaction.atomic():
         state = node.chain()
         rows = LocalNeuron.objects.filter(netuid=netuid)

@@ -53,24 +53,30 @@ def _transfers(records: list[Any], hashes: Sequence[str]) -> list[Transfer]:
 
 
 def _stake_transfers(records: list[Any], hashes: Sequence[str]) -> list[StakeTransfer]:
-    found = []
+    found, begun = [], 0
     for place, record in enumerate(records):
         fields = _fields(record, "SubtensorModule", "StakeTransferred")
         if fields is None:
             continue
         sender, destination, hotkey, origin_netuid, netuid, _ = fields
-        if origin_netuid == netuid:
-            alpha = _alpha_given(records[:place], record["extrinsic_idx"], destination, netuid)
-            found.append(
-                StakeTransfer(
-                    place, sender, destination, hotkey, netuid, alpha, _hash(record, hashes)
-                )
+        given = _alpha_given(records[begun:place], record["extrinsic_idx"], destination, netuid)
+        # What is swapped on its way to another subnet may be too little to be staked there again.
+        if given is None and origin_netuid == netuid:
+            raise EndpointFailed("A stake transfer does not tell how much alpha was given.")
+        found.append(
+            StakeTransfer(
+                place, sender, destination, hotkey, netuid, given or 0, _hash(record, hashes)
             )
+        )
+        begun = place + 1
     return found
 
 
-def _alpha_given(before: list[Any], extrinsic: int, coldkey: str, netuid: int) -> int:
-    """Find how much alpha a transfer gave: its own event tells its worth in TAO, the one just before it the alpha."""
+def _alpha_given(before: list[Any], extrinsic: int, coldkey: str, netuid: int) -> int | None:
+    """Find how much alpha a transfer gave: its own event tells its worth in TAO, the one just before it the alpha.
+
+    :param before: what happened since the stake transfer before it, whose alpha is not counted twice
+    """
     for record in reversed(before):
         fields = _fields(record, "SubtensorModule", "StakeAdded")
         if fields is None or record["extrinsic_idx"] != extrinsic:
@@ -78,7 +84,7 @@ def _alpha_given(before: list[Any], extrinsic: int, coldkey: str, netuid: int) -
         owner, _, _, alpha, added_netuid, *_ = fields
         if (owner, added_netuid) == (coldkey, netuid):
             return int(alpha)
-    raise EndpointFailed("A stake transfer does not tell how much alpha was given.")
+    return None
 
 
 def _outcomes(
