@@ -11,6 +11,8 @@ SIGHT: Final = "marketplace.tasks.look_at_host_key"
 DELIVER: Final = "marketplace.tasks.deliver_event"
 LISTED: Final = "validate"
 UNLISTED: Final = "checks"
+MAILS: Final = "mail"
+WEBHOOKS: Final = "webhooks"
 
 
 def probe_node(node_id: int, *, listed: bool = True) -> None:
@@ -28,11 +30,12 @@ def look_at_host_key(node_id: int) -> None:
     doorbell.ring(SIGHT, queue=UNLISTED, node_id=node_id)
 
 
-def deliver_event(delivery_id: int) -> None:
-    """Have a worker try a delivery to a provider."""
-    doorbell.ring(DELIVER, queue="mail", delivery_id=delivery_id)
+def deliver_event(delivery_id: int, *, by_mail: bool) -> None:
+    """Have a worker try a delivery; no mail waits for receivers that strangers chose."""
+    queue = MAILS if by_mail else WEBHOOKS
+    doorbell.ring(DELIVER, queue=queue, delivery_id=delivery_id, by_mail=by_mail)
 
 
 def mail_answer(*, request_id: int, node_id: int) -> None:
     """Have a worker mail somebody that the machine they asked for is there."""
-    doorbell.ring(ANSWER, queue="mail", expires=86_400, request_id=request_id, node_id=node_id)
+    doorbell.ring(ANSWER, queue=MAILS, expires=86_400, request_id=request_id, node_id=node_id)

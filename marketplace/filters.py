@@ -87,7 +87,10 @@ def _compare(sql: str) -> Condition:
 
 
 def _per_pod(figure: str) -> Condition:
-    """A floor on the pod's share of the machine where a pod size is asked for, else on the machine."""
+    """A floor on the pod's share of the machine where a pod size is asked for, else on the machine.
+
+    ``figure`` has room for its product with a size: a machine may say anything of itself.
+    """
 
     def condition(value: Any, filters: OfferFilters) -> Clause:
         if filters.gpus is None:
@@ -126,9 +129,9 @@ CONDITIONS: Final[dict[str, Condition]] = {
         (list(words),),
     ),
     "tier": _compare("marketplace_node.tier = %s"),
-    "min_cpus": _per_pod("marketplace_node.cpu_count"),
+    "min_cpus": _per_pod("marketplace_node.cpu_count::bigint"),
     "min_ram_gib": _per_pod("marketplace_node.ram_mib / 1024.0"),
-    "min_disk_gib": _per_pod("marketplace_node.disk_gib"),
+    "min_disk_gib": _per_pod("marketplace_node.disk_gib::bigint"),
     "min_download_mbps": _compare("marketplace_node.download_mbps >= %s"),
     "min_upload_mbps": _compare("marketplace_node.upload_mbps >= %s"),
     "min_cuda": _compare("marketplace_node.cuda_version >= %s"),

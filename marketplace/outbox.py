@@ -53,7 +53,7 @@ def write(
         for channel in channels
     )
     for delivery in written:
-        dispatch.deliver_event(delivery.pk)
+        dispatch.deliver_event(delivery.pk, by_mail=delivery.webhook.is_mailbox)
     return written
 
 
@@ -67,7 +67,7 @@ def mail_channel(owner: Owner, *, now: datetime) -> Webhook:
 def _open_channels(owner: Owner, kind: str, now: datetime) -> list[Webhook]:
     column = "provider" if isinstance(owner, Provider) else "workspace"
     channels = list(Webhook.objects.raw(CHANNELS.format(owner=column), [owner.pk]))
-    has_mailbox = any(channel.url == OWNER_MAIL for channel in channels)
+    has_mailbox = any(channel.is_mailbox for channel in channels)
     if not has_mailbox and _is_somebodys(owner) and kind in mailed_to(owner):
         channels.append(mail_channel(owner, now=now))
     return [channel for channel in channels if channel.disabled_at is None]

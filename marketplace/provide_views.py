@@ -82,7 +82,6 @@ def _simulation(model: GpuModel, values: dict[str, Any]) -> dict[str, Any]:
         fee_rate=settings.MARKET_FEE_RATE,
     )
     now, result = clock.now(), earnings_simulator.forecast(plan)
-    names = (model.aliases[0],) if model.aliases else ()
     return {
         "model": model,
         "plan": plan,
@@ -90,7 +89,7 @@ def _simulation(model: GpuModel, values: dict[str, Any]) -> dict[str, Any]:
         "bars": _bars(_parts(result)),
         "idle_bars": _bars(_idle_rows(earnings_simulator.by_idle_share(plan))),
         "break_even_usd": earnings_simulator.break_even_usd(plan),
-        "figures": selectors.market_figures(now=now, gpu_names=names, gpu_label=model.short_name),
+        "figures": selectors.figures_of(model, now=now),
         "use": use_at_price(model, plan.price_per_gpu_usd, now=now),
         "idle_draw": earnings_simulator.IDLE_DRAW,
     }

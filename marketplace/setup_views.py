@@ -25,6 +25,7 @@ from marketplace.selectors.price_market import use_at_price
 from marketplace.services import (
     addresses,
     checking,
+    host_keys,
     listing,
     onboarding,
     providers,
@@ -118,6 +119,7 @@ def _show_host_key(request: HttpRequest, node: Node) -> HttpResponse:
         "awaited": sighting is not None and sightings.is_awaited(sighting, now=now),
         "fingerprint": fingerprint(seen) if seen else "",
         "pinned": fingerprint(node.host_key) if node.host_key else "",
+        "refusal": host_keys.refusal(node) if node.host_key else None,
     }
     if getattr(request, "htmx", False):
         return render(request, "provide/setup_host_key.html#sighting", context)
@@ -172,10 +174,9 @@ def _take_checks(request: HttpRequest, node: Node, principal: Principal) -> Http
 
 def _show_price(request: HttpRequest, node: Node, form: OfferingForm | None = None) -> HttpResponse:
     now, model = clock.now(), node.gpu_model
-    names = (model.aliases[0],) if model.aliases else ()
     context = {
         "form": form or OfferingForm(initial=_offering(node)),
-        "figures": selectors.market_figures(now=now, gpu_names=names, gpu_label=model.short_name),
+        "figures": selectors.figures_of(model, now=now),
         "use": use_at_price(model, node.price_per_gpu_usd, now=now),
         "corridor": listing.corridor(model),
     }

@@ -30,10 +30,10 @@ SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "sweep-checks": ("marketplace.tasks.sweep_checks", 15.0, "sweep"),
     "drop-claims": ("marketplace.tasks.drop_claims", 600.0, "sweep"),
     "sweep-notices": ("marketplace.tasks.sweep_notices", 10.0, "sweep"),
-    "answer-requests": ("marketplace.tasks.answer_requests", 60.0, "mail"),
-    "sweep-deliveries": ("marketplace.tasks.sweep_deliveries", 15.0, "mail"),
+    "answer-requests": ("marketplace.tasks.answer_requests", 60.0, "sweep"),
+    "sweep-deliveries": ("marketplace.tasks.sweep_deliveries", 15.0, "sweep"),
     "forget-measurements": ("marketplace.tasks.forget_measurements", 3600.0, "metering"),
-    "forget-deliveries": ("marketplace.tasks.forget_deliveries", 3600.0, "mail"),
+    "forget-deliveries": ("marketplace.tasks.forget_deliveries", 3600.0, "metering"),
 }
 
 
@@ -76,9 +76,9 @@ def check_node(*, run_id: int, **_: object) -> None:
     checking.run(run_id=run_id, now=clock.now())
 
 
-@shared_task
+@shared_task(soft_time_limit=30, time_limit=60)
 def sweep_deliveries(**_: object) -> None:
-    """Ring for what providers are to be told and whose nudge was lost, or whose turn it is again."""
+    """Ring for what providers and renters are to be told and whose nudge was lost, or whose turn it is again."""
     announcing.sweep(clock.now())
 
 
@@ -92,12 +92,15 @@ def look_at_host_key(*, node_id: int, **_: object) -> None:
 
 
 @shared_task
-def deliver_event(*, delivery_id: int, **_: object) -> None:
-    """Try one delivery to a provider."""
-    announcing.deliver(delivery_id=delivery_id, now=clock.now())
+def deliver_event(*, delivery_id: int, by_mail: bool = False, **_: object) -> None:
+    """Try one delivery to a provider or a renter."""
+    ring = partial(dispatch.deliver_event, delivery_id, by_mail=by_mail)
+    with shares.delivery(delivery_id=delivery_id, ring=ring) as admitted:
+        if admitted:
+            announcing.deliver(delivery_id=delivery_id, now=clock.now())
 
 
-@shared_task
+@shared_task(soft_time_limit=120, time_limit=150)
 def forget_deliveries(**_: object) -> None:
     """Delete deliveries of more than a month ago."""
     announcing.forget_old(clock.now())
@@ -115,7 +118,7 @@ def sweep_notices(**_: object) -> None:
     notices.sweep(clock.now())
 
 
-@shared_task
+@shared_task(soft_time_limit=30, time_limit=60)
 def answer_requests(**_: object) -> None:
     """Tell who waits for a machine that is there by now."""
     requests.sweep(clock.now())

@@ -72,7 +72,7 @@ MOVES: Final[Mapping[NodeStatus, Mapping[NodeStatus, Collection[Reason]]]] = {
     },
     S.OFFLINE: {
         S.AVAILABLE: {R.ANSWERS_AGAIN},
-        S.VALIDATION_PENDING: {R.ENROLLED_AGAIN},
+        S.VALIDATION_PENDING: {R.ENROLLED_AGAIN, R.HOST_KEY_CONFIRMED},
         S.NOT_DETECTED: {R.GONE_TOO_LONG},
     },
     S.RECLAIMING: {

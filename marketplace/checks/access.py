@@ -6,6 +6,13 @@ from marketplace.checks.verdict import Verdict, failed, passed, unknown
 
 ANSWER = "An SSH server with an ed25519 host key"
 SAME_KEY = "The host key that you confirmed"
+NEW_KEY = (
+    "If you reinstalled the machine, compare its new key with this command and confirm it, once the machine is offline or "
+    "off the market; while pods hold its GPUs, only its old key brings it back. If you did not, somebody is between us and "
+    "it. Nothing was sent there."
+)
+SHOW_KEY = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+INSTALL_KEY = "Run this one line on the machine as root; it makes the user and installs our key."
 
 
 def judge_contact(evidence: Evidence, _: Requirements) -> Verdict:
@@ -36,7 +43,7 @@ def judge_key(evidence: Evidence, _: Requirements) -> Verdict:
             "wrong_key",
             measured=f"{evidence.ssh_user} was refused with our key.",
             required=required,
-            fix="Run this one line on the machine as root; it makes the user and installs our key.",
+            fix=INSTALL_KEY,
             command=install_command(
                 user=evidence.ssh_user,
                 public_key=evidence.public_key,
@@ -63,7 +70,6 @@ def _another_key(contact: Contact) -> Verdict:
         "host_key_changed",
         measured=f"It presents {contact.presented_key}.",
         required=f"{SAME_KEY}: {contact.expected_key}",
-        fix="If you reinstalled the machine, compare its new key with this command and confirm it; "
-        "else somebody is between us and it. Nothing was sent there.",
-        command="ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+        fix=NEW_KEY,
+        command=SHOW_KEY,
     )

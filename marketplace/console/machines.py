@@ -213,6 +213,7 @@ def _list(request: HttpRequest) -> dict[str, Any]:
         return {"rows": []}
     now, former = clock.now(), access.former_nodes_of(provider)[:FORMER_SHOWN]
     return {
+        "provider": provider,
         "rows": pages.machine_rows(provider, access.nodes_of(provider), now=now),
         "former": pages.machine_rows(provider, former, now=now),
         "socket_path": "/ws/provide/machines",

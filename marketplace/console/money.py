@@ -17,7 +17,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from billing import payables
+from billing import limits, payables
 from billing.export import Echo, guarded
 from core import clock
 from marketplace.console import doors
@@ -41,6 +41,7 @@ def provider_earnings(request: HttpRequest) -> HttpResponseBase:
     """Show what was earned and paid; ``?format=csv`` and ``json`` give every day, ``statement`` every entry."""
     provider, now = doors.provider_for(doors.principal(request)), clock.now()
     if request.GET.get("format") == "statement":
+        limits.whole_statement(provider.public_id)
         return _statement(provider)
     if write := FORMATS.get(request.GET.get("format", "")):
         return write(earnings.daily(provider, since=BEGINNING, until=now.date()))

@@ -11,6 +11,7 @@ from marketplace import hooks, selectors
 from marketplace.machine import fingerprint
 from marketplace.models import CheckRun, Node, NodeStatus, Notice, Provider
 from marketplace.selectors import hosting
+from marketplace.selectors.obstacles import silence
 from marketplace.selectors.price_market import use_at_price
 from marketplace.services import listing, notices, reclaiming
 
@@ -63,8 +64,10 @@ def machine_page(node: Node, *, now: datetime) -> dict[str, Any]:
         "rented": rented_gpus(node),
         "holders": {pod.id for pod in pods if pod.holds_gpus},
         "hearers": sum(pod.hears_notices for pod in pods),
+        "consequences": reclaiming.consequences(node, now=now),
         "earned_day_usd": hosting.earned_by_node(node.provider, since=now - DAY).get(node.pk),
         "earned_usd": hosting.earned_by_node(node.provider, since=now - RECENT).get(node.pk),
+        "silence": None if node.delisted_at else silence(node),
         "verification": verification,
         "runs": selectors.check_history(node, limit=20),
         "gpus": node.gpus.order_by("position"),
@@ -77,15 +80,13 @@ def machine_page(node: Node, *, now: datetime) -> dict[str, Any]:
 
 
 def machine_controls(node: Node, *, now: datetime) -> dict[str, Any]:
-    """Give what stands beside a machine's forms: the market's band, the corridor, what a reclaim would do."""
+    """Give what stands beside a machine's forms: the market's band, the corridor, how early a notice is."""
     model = node.gpu_model
-    names = (model.aliases[0],) if model.aliases else ()
     return {
-        "figures": selectors.market_figures(now=now, gpu_names=names, gpu_label=model.short_name),
+        "figures": selectors.figures_of(model, now=now),
         "use": use_at_price(model, node.price_per_gpu_usd, now=now),
         "corridor": listing.corridor(model),
         "fee_rate": settings.MARKET_FEE_RATE,
-        "consequences": reclaiming.consequences(node, now=now),
         "maintenance_lead": notices.lead_of(node, permanent=False),
         "removal_lead": notices.lead_of(node, permanent=True),
     }

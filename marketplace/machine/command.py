@@ -1,8 +1,10 @@
 """One command on one SSH channel: a deadline, both streams drained, bounded output."""
 
 import select
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -52,8 +54,7 @@ def execute(
 
     :raises TimeoutError: when it did not end in time.
     """
-    channel.settimeout(_left(deadline))
-    channel.exec_command(command)
+    begin(channel, command, deadline=deadline)
     _feed(channel, stdin, deadline)
     out, err = _Bounded(max_output), _Bounded(max_output)
     _drain(channel, out, err, deadline)
@@ -65,11 +66,44 @@ def execute(
     )
 
 
+def begin(channel: paramiko.Channel, command: str, *, deadline: float) -> None:
+    """Have a command started by the deadline: paramiko alone would wait for the server's word without end.
+
+    :raises TimeoutError: the server did not say in time. :raises paramiko.SSHException: it refused.
+    """
+    alarm = threading.Timer(_left(deadline), _give_up, (channel,))
+    alarm.daemon = True
+    alarm.start()
+    try:
+        channel.exec_command(command)
+    except paramiko.SSHException as error:
+        if time.monotonic() < deadline:
+            raise
+        raise TimeoutError("the command was not started in time") from error
+    finally:
+        alarm.cancel()
+
+
+def _give_up(channel: paramiko.Channel) -> None:
+    # Who waited goes on as soon as the channel is called closed, and may end the connection before the server is told.
+    with suppress(paramiko.SSHException, OSError, EOFError):
+        channel.close()
+
+
+def send(channel: paramiko.Channel, data: bytes, *, deadline: float) -> None:
+    """Send all of it by the deadline, however little the other side takes at a time.
+
+    :raises TimeoutError: it was not taken in time.
+    """
+    while data:
+        channel.settimeout(_left(deadline))
+        data = data[channel.send(data) :]
+
+
 def _feed(channel: paramiko.Channel, stdin: bytes | BinaryIO | None, deadline: float) -> None:
     try:
         for chunk in _chunks(stdin):
-            channel.settimeout(_left(deadline))
-            channel.sendall(chunk)
+            send(channel, chunk, deadline=deadline)
         channel.shutdown_write()
     except TimeoutError:
         raise
@@ -91,14 +125,16 @@ def _drain(channel: paramiko.Channel, out: _Bounded, err: _Bounded, deadline: fl
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)  # readable for either stream, and at close
     while True:
-        while channel.recv_ready():
+        left = _left(deadline)
+        # Asked before what is there: nothing comes after the end.
+        has_ended = channel.eof_received or channel.closed
+        if channel.recv_ready():
             out.add(channel.recv(CHUNK))
-        while channel.recv_stderr_ready():
+        elif channel.recv_stderr_ready():
             err.add(channel.recv_stderr(CHUNK))
-        if channel.eof_received or channel.closed:
-            if not (channel.recv_ready() or channel.recv_stderr_ready()):
-                return
-        elif not poll.poll(_left(deadline) * 1000):
+        elif has_ended:
+            return
+        elif not poll.poll(left * 1000):
             raise TimeoutError
 
 

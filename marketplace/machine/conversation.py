@@ -6,6 +6,7 @@ from typing import Final
 
 import paramiko
 
+from marketplace.machine.command import send
 from marketplace.machine.errors import CommandTimeout, NotUnderstood, OutcomeUnknown
 
 CHUNK: Final = 1 << 16
@@ -34,9 +35,8 @@ class Conversation:
 
         :raises CommandTimeout: it was not taken in time. :raises OutcomeUnknown: the command is gone.
         """
-        self._channel.settimeout(seconds)
         try:
-            self._channel.sendall(line + b"\n")
+            send(self._channel, line + b"\n", deadline=time.monotonic() + seconds)
         except TimeoutError as error:
             raise self._late(seconds) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
@@ -60,16 +60,19 @@ class Conversation:
         return line
 
     def _take(self, deadline: float, seconds: float) -> None:
-        while self._channel.recv_stderr_ready():
-            self._errors = (self._errors + self._channel.recv_stderr(CHUNK))[-ERRORS_KEPT:]
+        left = deadline - time.monotonic()
+        # Asked before what is there: nothing comes after the end.
+        has_ended = self._channel.eof_received or self._channel.closed
         if self._channel.recv_ready():
             self._received += self._channel.recv(CHUNK)
-        elif self._channel.eof_received or self._channel.closed:
+        elif left <= 0:
+            raise self._late(seconds)
+        elif self._channel.recv_stderr_ready():
+            self._errors = (self._errors + self._channel.recv_stderr(CHUNK))[-ERRORS_KEPT:]
+        elif has_ended:
             raise self._gone()
-        else:
-            left = deadline - time.monotonic()
-            if left <= 0 or not self._poll.poll(left * 1000):
-                raise self._late(seconds)
+        elif not self._poll.poll(left * 1000):
+            raise self._late(seconds)
 
     def _late(self, seconds: float) -> CommandTimeout:
         why = f"No line within {seconds:g} seconds"

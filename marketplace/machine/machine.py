@@ -12,7 +12,7 @@ from typing import BinaryIO
 import paramiko
 
 from marketplace.machine.address import MachineAddress
-from marketplace.machine.command import CommandResult, execute
+from marketplace.machine.command import CommandResult, begin, execute
 from marketplace.machine.conversation import Conversation
 from marketplace.machine.errors import (
     CommandFailed,
@@ -129,7 +129,7 @@ class Machine:
             channel.set_combine_stderr(True)
             channel.settimeout(idle_timeout)
             try:
-                channel.exec_command(shlex.join(["sh", "-c", WATCHED, "sh", *argv]))
+                begin(channel, shlex.join(["sh", "-c", WATCHED, "sh", *argv]), deadline=deadline)
             except (paramiko.SSHException, OSError, EOFError) as error:
                 raise MachineUnreachable(where=str(self), why=str(error)) from error
             yield Stream(channel, where=str(self), command=_shown(argv))
@@ -142,9 +142,8 @@ class Machine:
         """
         deadline = min(time.monotonic() + CHANNEL_OPEN_SECONDS, self._ends)
         with self._channel(deadline=deadline) as channel:
-            channel.settimeout(CHANNEL_OPEN_SECONDS)
             try:
-                channel.exec_command(shlex.join(argv))
+                begin(channel, shlex.join(argv), deadline=deadline)
             except (paramiko.SSHException, OSError, EOFError) as error:
                 raise MachineUnreachable(where=str(self), why=str(error)) from error
             yield Conversation(channel, where=str(self), command=_shown(argv))

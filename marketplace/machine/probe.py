@@ -1,6 +1,8 @@
 """What a server shows before anyone logs in: its banner and its host key."""
 
+import socket
 import time
+from typing import Final
 
 import paramiko
 
@@ -10,6 +12,8 @@ from marketplace.machine.transport import handshake, presented_key
 
 BANNER_POLL_SECONDS = 0.02
 BANNER_TRY_SECONDS = 2.0
+# RFC 4253: its identification line is no longer, its end included.
+LONGEST_LINE: Final = 255
 
 
 def banner(host: str, port: int, *, deadline: float) -> str:
@@ -61,9 +65,25 @@ def login_methods(host: str, port: int, *, user: str, timeout: float) -> tuple[s
 
 
 def _identification(host: str, port: int, *, timeout: float) -> str:
+    ends = time.monotonic() + timeout
     with dial(host, port, timeout=timeout) as sock:
-        line = sock.makefile("rb").readline(255)
+        line = _first_line(sock, ends)
     if not line.startswith(b"SSH-2.0-"):
         # A published port accepts before the server behind it listens.
         raise ConnectionError("the port is open, but no SSH server is behind it")
     return line.decode("ascii", "replace").rstrip()
+
+
+def _first_line(sock: socket.socket, ends: float) -> bytes:
+    """Read one line, all of it in time: who sends it byte by byte gets no more than who sends it at once."""
+    line = b""
+    while b"\n" not in line and len(line) < LONGEST_LINE:
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        sock.settimeout(left)
+        received = sock.recv(LONGEST_LINE - len(line))
+        if not received:
+            break
+        line += received
+    return line.partition(b"\n")[0]

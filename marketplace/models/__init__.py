@@ -7,6 +7,7 @@ from marketplace.models.gpu_model import GpuModel
 from marketplace.models.machine_request import MachineRequest
 from marketplace.models.node import (
     GpuAccess,
+    Met,
     Node,
     NodeGpu,
     NodeStatus,
@@ -34,6 +35,7 @@ __all__ = [
     "HandOver",
     "HostKeySighting",
     "MachineRequest",
+    "Met",
     "Node",
     "NodeEvent",
     "NodeGpu",

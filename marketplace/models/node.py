@@ -1,5 +1,6 @@
 """A node is one GPU machine of a provider: what it has, what of it is free, and how to reach it."""
 
+from enum import StrEnum
 from uuid import UUID, uuid4
 
 from django.contrib.postgres.fields import ArrayField
@@ -24,6 +25,13 @@ class NodeStatus(models.TextChoices):
     OFFLINE = "offline"
     NOT_DETECTED = "not_detected"
     RECLAIMING = "reclaiming"
+
+
+class Met(StrEnum):
+    """What a missed probe met, where it is more than silence, in the words of its event."""
+
+    ANOTHER_KEY = "Another host key is presented at its address."
+    REFUSAL = "Our key is refused."
 
 
 class Tier(models.TextChoices):

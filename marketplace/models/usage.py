@@ -22,6 +22,9 @@ class UsageFact(models.Model):
     paid_usd = models.DecimalField(
         max_digits=30, decimal_places=9, null=True, blank=True, help_text="empty: not counted yet"
     )
+    lent_usd = models.DecimalField(
+        max_digits=30, decimal_places=9, db_default=0, help_text="was owed when it was counted"
+    )
 
     class Meta:
         constraints = [
@@ -33,7 +36,16 @@ class UsageFact(models.Model):
         indexes = [
             models.Index(
                 fields=["id"], condition=Q(paid_usd__isnull=True), name="usage_fact_uncounted"
-            )
+            ),
+            # Payouts ask for these alone, of a provider's nodes and of a renter's pods (rentals.services.paid_use).
+            models.Index(
+                fields=["node", "started_at"],
+                condition=Q(paid_usd=None)
+                | Q(paid_usd__lt=F("charged_usd"))
+                | Q(paid_usd__gt=F("charged_usd")),
+                name="usage_fact_unpaid",
+            ),
+            models.Index(fields=["holder"], condition=~Q(lent_usd=0), name="usage_fact_lent"),
         ]
 
     def __str__(self) -> str:

@@ -79,6 +79,11 @@ class Webhook(models.Model):
         return self.url
 
     @property
+    def is_mailbox(self) -> bool:
+        """Say whether it is the mailbox of its workspace's owner."""
+        return self.url == OWNER_MAIL
+
+    @property
     def owner(self) -> Owner:
         """Give whose events it is sent."""
         owner = self.provider or self.workspace

@@ -5,12 +5,13 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from ninja import Router
 
-from accounts import email_change_mail
+from accounts import email_change_mail, limits
 from accounts.access import principal_of
 from accounts.models import User
-from accounts.services import emails, hotkeys, passwords, sessions
+from accounts.services import claiming, emails, hotkeys, passwords, sessions
 from core import clock
 from core.errors import Invalid
 from core.tokens import digest
@@ -71,11 +72,13 @@ def set_email(request: HttpRequest, payload: schemas.NewEmail) -> dict[str, Any]
     """Change the address soon after a sign-in; earlier sessions end and a new one is given."""
     user, now = caller(request).user, clock.now()
     sessions.require_recent(token=bearer_token(request), now=now)
+    limits.mail(payload.email)
     before = emails.set_email(user=user, email=payload.email, now=now)
-    if before and before != user.email:
-        email_change_mail.send(old=before, new=user.email or "")
+    if before != user.email:
+        _mail_of_change(request, user, before)
     token = sessions.open_session(user=user, now=now)
-    return wire.profile(provider(request), user) | {"token": token}
+    hint = "" if claiming.is_proven(user) else _how_to_confirm()
+    return wire.profile(provider(request), user) | {"token": token, "hint": hint}
 
 
 @router.get("/auth/me/discord/oauth-url", response=Message, auth=PortalAuth())
@@ -138,6 +141,20 @@ def _session(user: User) -> dict[str, Any]:
 
 def _login(user: User, token: str) -> dict[str, Any]:
     return {"miner": wire.profile(_provider_of(user), user), "token": token}
+
+
+def _mail_of_change(request: HttpRequest, user: User, before: str) -> None:
+    if before:
+        email_change_mail.send(old=before, new=user.email or "")
+    email_change_mail.ask_to_confirm(user=user, request=request)
+
+
+def _how_to_confirm() -> str:
+    page = f"{settings.PUBLIC_URL}{reverse('account_email')}"
+    return (
+        f"Confirm the address: sign in at {page}, then open the link that was mailed to it; the page sends another one. "
+        "Until then a password reset ends this account's keys, hotkeys, coldkeys and webhooks."
+    )
 
 
 def _provider_of(user: User) -> Provider:

@@ -44,7 +44,7 @@ def estimated_rewards(
 ) -> dict[str, Any]:
     """Estimate what a machine would earn here in 30 days, before its power, from what such machines did."""
     gpu, now = onboarding.claimed_model(gpu_type), clock.now()
-    price = gpu_price or selectors.market_figures(now=now, gpu_names=tuple(gpu.aliases)).median_usd
+    price = gpu_price or selectors.figures_of(gpu, now=now).median_usd
     price = price or gpu.secure_price_usd
     used = use_at_price(gpu, price, now=now) if price else UseAtPrice(0, None)
     rented = Decimal(str(used.share)) if used.share is not None else None

@@ -131,11 +131,12 @@ def number(amount: Decimal | None) -> float | None:
 
 
 def _last_error(obstacle: Obstacle, *, own: bool) -> dict[str, Any]:
-    measured = f" Measured: {obstacle.measured}." if own and obstacle.measured else ""
-    required = f" Required: {obstacle.required}." if obstacle.required else ""
+    # What is required may name the port and the pinned key.
+    figures = {"Measured": obstacle.measured, "Required": obstacle.required} if own else {}
+    told = "".join(f" {label}: {text}." for label, text in figures.items() if text)
     return {
         "title": obstacle.title,
-        "message": f"{obstacle.message}{measured}{required}".strip(),
+        "message": f"{obstacle.message}{told}".strip(),
         "impact": "It is not offered to renters.",
         "remediation": obstacle.fix,
         "reason_code": obstacle.code,

@@ -11,7 +11,13 @@ from marketplace.selectors.gpu_models import (
     sold_out,
     unknown,
 )
-from marketplace.selectors.market import GpuOnOffer, MarketFigures, gpus_on_offer, market_figures
+from marketplace.selectors.market import (
+    GpuOnOffer,
+    MarketFigures,
+    figures_of,
+    gpus_on_offer,
+    market_figures,
+)
 from marketplace.selectors.notices import open_notice
 from marketplace.selectors.offers import OfferList, offers, offers_json
 from marketplace.selectors.passport import EventRow, FactRow, events, facts
@@ -42,6 +48,7 @@ __all__ = [
     "equivalents",
     "events",
     "facts",
+    "figures_of",
     "find",
     "full_names",
     "gpus_on_offer",

@@ -49,11 +49,12 @@ class Day:
 class Earnings:
     """Where a provider's money is, in USD (docs/money.md, Payouts); what accrued today is part of what is on hold.
 
-    The balance of the ledger is on hold or payable; what is in payment or paid has left it.
+    The balance of the ledger is on hold, not paid by renters or payable; what is in payment or paid has left it.
     """
 
     accrued_usd: Decimal = Decimal(0)
     on_hold_usd: Decimal = Decimal(0)
+    not_paid_by_renters_usd: Decimal = Decimal(0)
     payable_usd: Decimal = Decimal(0)
     in_payment_usd: Decimal = Decimal(0)
     paid_usd: Decimal = Decimal(0)
@@ -87,6 +88,7 @@ def summary(provider: Provider, *, now: datetime) -> Earnings:
     return Earnings(
         accrued_usd=_accrued(row.account_id, now),
         on_hold_usd=row.on_hold_usd,
+        not_paid_by_renters_usd=row.unpaid_usd,
         payable_usd=row.payable_usd,
         in_payment_usd=sums["moving"] or Decimal(0),
         paid_usd=sums["paid"] or Decimal(0),

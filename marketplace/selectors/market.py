@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
+
+from marketplace.models import GpuModel
 
 WINDOW: Final = timedelta(hours=24)
 ON_OFFER: Final = """
@@ -26,6 +28,7 @@ SELECT
     (SELECT count(*) FROM marketplace_startoutcome WHERE occurred_at > %(since)s AND proven)
 FROM marketplace_node node
 WHERE status = 'available' AND delisted_at IS NULL AND frozen_at IS NULL
+AND (%(model)s::bigint IS NULL OR gpu_model_id = %(model)s)
 AND (%(gpu)s::varchar[] IS NULL OR gpu_model_id IN (
     SELECT id FROM marketplace_gpumodel WHERE aliases && %(gpu)s::varchar[]))
 """
@@ -70,7 +73,18 @@ def market_figures(
     *, now: datetime, gpu_names: tuple[str, ...] = (), gpu_label: str = ""
 ) -> MarketFigures:
     """Measure the listed market, or the part of it that ``gpu_names`` (normalized) mean."""
-    params = {"since": now - WINDOW, "gpu": list(gpu_names) or None}
+    return _figures(
+        gpu_label, {"since": now - WINDOW, "gpu": list(gpu_names) or None, "model": None}
+    )
+
+
+def figures_of(gpu_model: GpuModel, *, now: datetime) -> MarketFigures:
+    """Measure the listed market of one GPU alone: a name such as ``100`` means an H100 and a V100 as well."""
+    params = {"since": now - WINDOW, "gpu": None, "model": gpu_model.pk}
+    return _figures(gpu_model.short_name, params)
+
+
+def _figures(gpu_label: str, params: dict[str, Any]) -> MarketFigures:
     with connection.cursor() as cursor:
         cursor.execute(FIGURES, params)
         return MarketFigures(gpu_label, *cursor.fetchone())

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from django.db.models import OuterRef, Subquery
 
-from marketplace.checks import BY_ID
-from marketplace.models import CheckResult, CheckRun, CheckStatus, Node, NodeStatus
+from marketplace.checks import BY_ID, install_command
+from marketplace.checks.access import INSTALL_KEY, NEW_KEY, SAME_KEY, SHOW_KEY
+from marketplace.models import CheckResult, CheckRun, CheckStatus, Met, Node, NodeStatus
 from marketplace.selectors.standing import standing_of
 
 ON_THE_MARKET = (NodeStatus.AVAILABLE, NodeStatus.RECLAIMING)
@@ -32,10 +33,15 @@ def obstacles(nodes: Sequence[Node]) -> Mapping[int, list[Obstacle]]:
     return {node.pk: _of(node, failures.get(node.pk, [])) for node in nodes}
 
 
+def silence(node: Node) -> Obstacle | None:
+    """Tell what keeps an offline node from answering, as its last probe met it; None where it is not offline."""
+    return _silent(node) if node.status == NodeStatus.OFFLINE else None
+
+
 def _of(node: Node, failures: list[Obstacle]) -> list[Obstacle]:
     found = [_frozen(node)] if node.frozen_at else []
-    if node.status == NodeStatus.OFFLINE:
-        return [*found, _silent(node)]
+    if silent := silence(node):
+        return [*found, silent]
     if node.status == NodeStatus.VALIDATION_FAILED and not failures:
         return [*found, _said(node)]
     return [*found, *failures]
@@ -77,10 +83,33 @@ def _failure(result: CheckResult) -> Obstacle:
 
 
 def _silent(node: Node) -> Obstacle:
+    message = standing_of(node).message
+    if node.missed_why == Met.ANOTHER_KEY:
+        return Obstacle(
+            code="host_key_changed",
+            title="It presents another host key",
+            message=message,
+            required=SAME_KEY,
+            fix=NEW_KEY,
+            fix_command=SHOW_KEY,
+        )
+    if node.missed_why == Met.REFUSAL:
+        return Obstacle(
+            code="wrong_key",
+            title="It refuses our key",
+            message=message,
+            required=f"Our key logs in as {node.ssh_user}",
+            fix=INSTALL_KEY,
+            fix_command=install_command(
+                user=node.ssh_user,
+                public_key=node.provider.ssh_public_key,
+                state_dir=node.state_dir,
+            ),
+        )
     return Obstacle(
         code="not_responding",
         title="It does not answer",
-        message=standing_of(node).message,
+        message=message,
         required=f"an SSH server at port {node.ssh_port} that presents the pinned host key",
         fix="Start the machine and its sshd, and let this market reach its port.",
         fix_command="systemctl start ssh",

@@ -9,6 +9,7 @@ from marketplace.models import Fact, HandOver, Node, NodeEvent, NodeStatus
 from marketplace.selectors.hosting import rental_words
 from marketplace.selectors.repeated import Spread, spreads
 from marketplace.selectors.standing import status_word
+from marketplace.transitions import Reason
 
 LABELS: Final = {
     "gpu_count": "GPUs",
@@ -42,6 +43,8 @@ ROLES: Final = {
     ActorKind.ADMIN: "an operator",
     ActorKind.PLATFORM: "the market",
 }
+# Once told a fingerprint, by which anybody finds the address that it answers at.
+FOR_ITS_PROVIDER: Final = frozenset({Reason.HOST_KEY_CONFIRMED})
 OF_GPUS: Final = ("gpu_model", "gpu_count")
 
 
@@ -115,7 +118,7 @@ def _event_row(event: NodeEvent, *, own: bool) -> EventRow:
     status = NodeStatus(event.to_status)
     return EventRow(
         title=status_word(status) if moved else event.reason_code.replace("_", " ").capitalize(),
-        reason=event.reason,
+        reason=event.reason if own or event.reason_code not in FOR_ITS_PROVIDER else "",
         actor=(event.actor_name if named else "") or role,
         at=event.created_at,
         tone=TONES.get(status, "") if moved else "",

@@ -20,7 +20,8 @@ import structlog
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 from django.urls import reverse
 
 from core import clock, crypto, outbound
@@ -38,6 +39,7 @@ FIRST_PAUSE: Final = timedelta(seconds=30)
 LONGEST_PAUSE: Final = timedelta(hours=6)
 # About eleven hours in all, with the pauses above.
 TRIES: Final = 12
+BROKEN_OFF: Final = "Its last try broke off on this market's side; there is no other."
 SWEEP_AT_ONCE: Final = 200
 KEPT: Final = timedelta(days=30)
 OF_BALANCES: Final = ("balance.low", "balance.empty")
@@ -58,18 +60,20 @@ def deliver(*, delivery_id: int, now: datetime) -> bool:
     delivery = _claim(delivery_id, now)
     if delivery is None:
         return False
-    is_mail = delivery.webhook.url == OWNER_MAIL
-    sent = _mail(delivery) if is_mail else _post(delivery, now)
+    sent = _mail(delivery) if delivery.webhook.is_mailbox else _post(delivery, now)
     _note(delivery, sent, now=clock.now())
     return not sent.error
 
 
 def sweep(now: datetime) -> int:
-    """Ring for deliveries that are due and whose nudge was lost; give how many."""
+    """Ring for deliveries that are due and whose nudge was lost, of each webhook in turn; give how many."""
     due = WebhookDelivery.objects.filter(delivered_at=None, next_try_at__lte=now)
-    found = list(due.order_by("next_try_at").values_list("pk", flat=True)[:SWEEP_AT_ONCE])
-    for pk in found:
-        dispatch.deliver_event(pk)
+    due.filter(attempts__gte=TRIES).update(next_try_at=None, error=BROKEN_OFF)
+    turn = Window(RowNumber(), partition_by="webhook", order_by="next_try_at")
+    rows = due.annotate(turn=turn).order_by("turn", "next_try_at")
+    found = list(rows.values_list("pk", "webhook__url")[:SWEEP_AT_ONCE])
+    for pk, url in found:
+        dispatch.deliver_event(pk, by_mail=url == OWNER_MAIL)
     return len(found)
 
 

@@ -18,7 +18,6 @@ from marketplace.models import (
     Node,
     NodeStatus,
     Outcome,
-    ProofVerdict,
     Trigger,
 )
 from marketplace.services import findings, gpu_proofs, listing, outage, outcomes, proofs
@@ -157,9 +156,9 @@ def _until_next_try(node: Node, *, now: datetime) -> timedelta | None:
 def _passed(node: Node, *, now: datetime) -> None:
     node.last_verified_at = now
     node.save(update_fields=["last_verified_at", "updated_at"])
-    if node.proof_verdict == ProofVerdict.FAIL:
-        gpu_proofs.keep_off(node, now=now)
-    elif node.listing_wanted_at is not None:
+    if gpu_proofs.keep_off(node, now=now):
+        return
+    if node.listing_wanted_at is not None:
         listing.admit(node_id=node.pk, now=now)
     elif node.status == NodeStatus.VALIDATION_PENDING:
         node.status_reason = "Its checks passed; it is listed once its provider says so."

@@ -36,10 +36,16 @@ def failed(*, node_id: int, proof_id: UUID, why: str, now: datetime) -> None:
             _off(node, why=why, now=now)
 
 
-def keep_off(node: Node, *, now: datetime) -> None:
-    """Leave a node whose last proof failed off the market, though its checks passed; the caller holds the row lock."""
+def keep_off(node: Node, *, now: datetime) -> bool:
+    """Keep a node whose last proof failed off the market, whatever brings it there; False where the proof did not.
+
+    The caller holds the row lock.
+    """
+    if node.proof_verdict != ProofVerdict.FAIL:
+        return False
     if node.status in LISTED_OR_SOON:
         _off(node, why=NOT_PROVEN, now=now)
+    return True
 
 
 def _write(node: Node, verdict: ProofVerdict, proof_id: UUID, *, now: datetime) -> None:

@@ -34,7 +34,8 @@ from marketplace.machine import (
     MachineError,
     session,
 )
-from marketplace.models import Node, NodeStatus
+from marketplace.models import Met, Node, NodeStatus
+from marketplace.services import gpu_proofs
 from marketplace.services.machines import machine_address
 from marketplace.transitions import Reason, move, note
 
@@ -136,9 +137,9 @@ def record_missed(*, node_id: int, why: str, now: datetime) -> None:
 def in_public(error: MachineError) -> str:
     """Say what happened without the machine's address: anyone can read a node's events."""
     if isinstance(error, HostKeyChanged):
-        return "Another host key is presented at its address."
+        return Met.ANOTHER_KEY
     if isinstance(error, AccessDenied):
-        return "Our key is refused."
+        return Met.REFUSAL
     return ""
 
 
@@ -176,6 +177,7 @@ def _record_return(node_id: int, boot_id: str, now: datetime) -> None:
             now=now,
             detail=detail,
         )
+        gpu_proofs.keep_off(node, now=now)
 
 
 def _given_up(now: datetime) -> Q:

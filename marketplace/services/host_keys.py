@@ -10,14 +10,19 @@ from core.errors import Conflict, Invalid
 from marketplace.machine import BadKey, fingerprint, scan_host_key
 from marketplace.models import Node, NodeStatus
 from marketplace.services import proofs
-from marketplace.transitions import Reason, note
+from marketplace.transitions import Reason, move, note
 
 LOOK_SECONDS: Final = 10.0
-UNLISTED: Final = (
-    NodeStatus.NOT_DETECTED,
-    NodeStatus.VALIDATION_PENDING,
-    NodeStatus.VALIDATION_FAILED,
+OF_THE_OLD: Final = (
+    "host_key",
+    "last_verified_at",
+    "proven_at",
+    "missing_since",
+    "missed_probes",
+    "missed_why",
+    "updated_at",
 )
+ON_THE_MARKET: Final = (NodeStatus.AVAILABLE, NodeStatus.RECLAIMING)
 
 
 def look_at_host_key(node: Node) -> str:
@@ -31,13 +36,15 @@ def look_at_host_key(node: Node) -> str:
 def confirm_host_key(
     *, node_id: int, host_key: str, actor: Actor, now: datetime, trusted: str = "compared"
 ) -> Node:
-    """Pin a host key; ``trusted`` says how its holder came to trust it.
+    """Pin a host key; ``trusted`` says how its holder came to trust it. No event tells the key: it leads to the address.
 
-    :raises Conflict: another node has this key, and we were let in there: it is the same machine.
+    A machine that is offline, as one is that was reinstalled, is checked with its new key at once.
+
+    :raises Conflict: another node has this key, and we were let in there: it is the same machine; or `refusal`.
     :raises Invalid: it is no public key.
     """
     try:
-        shown = fingerprint(host_key)
+        fingerprint(host_key)
     except BadKey as error:
         raise Invalid(str(error)) from error
     if proofs.has_key(host_key, besides=node_id):
@@ -47,26 +54,45 @@ def confirm_host_key(
             "copied machine a key of its own.",
         )
     with transaction.atomic():
-        return _pin(node_id, host_key, f"Host key {shown}, {trusted}.", actor=actor, now=now)
+        return _pin(node_id, host_key, f"Host key {trusted}.", actor=actor, now=now)
+
+
+def refusal(node: Node) -> Conflict | None:
+    """Say why no other host key is taken for a machine now, and what works instead; None where one is."""
+    if node.gpus.filter(holder__isnull=False).exists():
+        return Conflict(
+            "Pods are on the machine, and their renters trust the key that is pinned.",
+            hint="Give the machine its old key back. If that is gone, announce its removal, and add the machine again "
+            "when it has been removed.",
+        )
+    if node.status in ON_THE_MARKET:
+        return Conflict(
+            "The machine is on the market with the key that is pinned.",
+            hint="One that presents another key is offline within minutes, or once its maintenance is over: confirm the "
+            "new key then.",
+        )
+    return None
 
 
 def _pin(node_id: int, host_key: str, detail: str, *, actor: Actor, now: datetime) -> Node:
     node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
     if node.host_key == host_key:
         return node
-    if node.host_key:
-        _require_unlisted(node)
-    # Another key is another machine, as far as anyone knows: what was checked was not this one.
+    if node.host_key and (refused := refusal(node)):
+        raise refused
+    # Another key is another machine, as far as anyone knows: what was checked, and was silent, was not this one.
     node.host_key, node.last_verified_at, node.proven_at = host_key, None, None
-    node.save(update_fields=["host_key", "last_verified_at", "proven_at", "updated_at"])
-    note(node, reason=Reason.HOST_KEY_CONFIRMED, actor=actor, now=now, detail=detail)
+    node.missing_since, node.missed_probes, node.missed_why = None, 0, ""
+    node.save(update_fields=OF_THE_OLD)
+    if node.status == NodeStatus.OFFLINE:
+        _begin_anew(node, detail, actor=actor, now=now)
+    else:
+        note(node, reason=Reason.HOST_KEY_CONFIRMED, actor=actor, now=now, detail=detail)
     return node
 
 
-def _require_unlisted(node: Node) -> None:
-    held = node.gpus.filter(holder__isnull=False).exists()
-    if held or node.status not in UNLISTED:
-        raise Conflict(
-            "The machine is on the market, and its renters trust the key that is pinned.",
-            hint="Take it off the market first, or add the reinstalled machine as a new one.",
-        )
+def _begin_anew(node: Node, detail: str, *, actor: Actor, now: datetime) -> None:
+    node.next_checks_at = now
+    node.save(update_fields=["next_checks_at", "updated_at"])
+    to, reason = NodeStatus.VALIDATION_PENDING, Reason.HOST_KEY_CONFIRMED
+    move(node, to=to, reason=reason, actor=actor, now=now, detail=detail)

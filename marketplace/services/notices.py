@@ -4,7 +4,7 @@ From the start of a maintenance, and from the notice of a removal on, a machine 
 RECLAIMING. Pods are not touched here: rentals acts on the notice by a sweep of its own.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -21,11 +21,12 @@ from marketplace.selectors.notices import (
     overdue,
     standing_notices,
 )
-from marketplace.services import delisting
+from marketplace.services import delisting, gpu_proofs
 from marketplace.transitions import Reason, move, note
 
 MAINTENANCE_LEAD: Final = timedelta(hours=24)
 LONGEST_MINUTES: Final = 60
+LONGEST_NOTICE: Final = timedelta(days=366)
 # A machine that was unplugged shows no evidence of its pods' end; it does not stay on the books for that.
 PATIENCE: Final = timedelta(hours=24)
 
@@ -55,9 +56,10 @@ def give(
 ) -> Notice:
     """Announce a maintenance of so many minutes, or a removal for good; an open notice is replaced.
 
-    :raises TooSoon: renters are told earlier than that. :raises Invalid: a maintenance without a length.
+    :raises TooSoon: renters are told earlier than that.
+    :raises Invalid: a maintenance without a length, or more than a year away.
     """
-    length = _length(minutes, permanent=permanent)
+    length, starts_at = _length(minutes, permanent=permanent), _bounded(starts_at, now=now)
     with transaction.atomic():
         node = _lock(node_id)
         _require_lead(node, starts_at, permanent=permanent, now=now)
@@ -159,6 +161,7 @@ def _close(notice: Notice, node: Node, *, actor: Actor, now: datetime, cancelled
     silent = node.missing_since is not None
     to = NodeStatus.OFFLINE if silent else NodeStatus.AVAILABLE
     move(node, to=to, reason=reason, actor=actor, now=now, detail=detail)
+    gpu_proofs.keep_off(node, now=now)
 
 
 def _remove(node: Node, notice: Notice, *, now: datetime) -> None:
@@ -189,6 +192,17 @@ def _length(minutes: int | None, *, permanent: bool) -> int | None:
             hint="For longer work, announce a removal and add the machine again afterwards.",
         )
     return minutes
+
+
+def _bounded(starts_at: datetime, *, now: datetime) -> datetime:
+    """Give the moment in UTC, as all who are told of it read it."""
+    if starts_at - now > LONGEST_NOTICE:
+        raise Invalid(
+            f"A notice is given at most {LONGEST_NOTICE.days} days ahead.",
+            hint="Choose an earlier start.",
+            data={"field": "starting_at"},
+        )
+    return starts_at.astimezone(UTC)
 
 
 def _require_lead(node: Node, starts_at: datetime, *, permanent: bool, now: datetime) -> None:

@@ -93,6 +93,21 @@ def prove_coldkey(
     return provider
 
 
+def forget_keys(*, principal: Principal, now: datetime) -> bool:
+    """Let the provider of a workspace earn for no coldkey and no hotkey until others are proven; False without a coldkey."""
+    provider = find_provider(principal)
+    if provider is None or not (provider.coldkey or provider.hotkey):
+        return False
+    coldkey, hotkey = provider.coldkey, provider.hotkey
+    with transaction.atomic():
+        provider.coldkey, provider.coldkey_proven_at, provider.hotkey = "", None, None
+        provider.save(update_fields=["coldkey", "coldkey_proven_at", "hotkey"])
+        _record(
+            principal, provider, "provider.keys.forget", now=now, coldkey=coldkey, hotkey=hotkey
+        )
+    return bool(coldkey)
+
+
 def set_opted_in(
     *, principal: Principal, provider: Provider, opted_in: bool, now: datetime
 ) -> Provider:

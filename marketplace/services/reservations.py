@@ -102,7 +102,7 @@ def _lock_for_rent(node_id: int, now: datetime) -> Node:
     if off or _is_announced_away(node, now):
         raise NoCapacity(
             f"{node.huid} is not on the market now.",
-            hint="Choose another machine; the nearest equivalents are offered.",
+            hint="Choose another machine.",
             data={"node_id": str(node.public_id)},
         )
     _require_answering(node)

@@ -6,8 +6,19 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from accounts.models import Workspace
+from marketplace.event_kinds import TEST
 from marketplace.gpu_names import spellings
-from marketplace.models import GpuAccess, GpuModel, Node, NodeGpu, NodeStatus, Provider
+from marketplace.models import (
+    GpuAccess,
+    GpuModel,
+    Node,
+    NodeGpu,
+    NodeStatus,
+    Provider,
+    Webhook,
+    WebhookDelivery,
+)
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 _number = count(1)
@@ -66,3 +77,15 @@ def make_node(*, gpu_count: int = 8, **fields: Any) -> Node:
         for position in range(gpu_count)
     )
     return node
+
+
+def make_webhook(workspace: Workspace, **fields: Any) -> Webhook:
+    """Make a webhook of a renter's, which nobody listens at."""
+    values = {"url": "http://127.0.0.1:9/", "created_at": NOON, **fields}
+    return Webhook.objects.create(workspace=workspace, **values)
+
+
+def make_delivery(webhook: Webhook, **fields: Any) -> WebhookDelivery:
+    """Make a test event that is due at a webhook."""
+    values = {"kind": TEST, "payload": {}, "created_at": NOON, "next_try_at": NOON, **fields}
+    return WebhookDelivery.objects.create(webhook=webhook, **values)

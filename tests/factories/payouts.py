@@ -6,6 +6,7 @@ from itertools import count
 
 from bittensor_core import Keypair
 
+from accounts.services import powers
 from billing import ledger
 from billing.accounts import (
     fee_account,
@@ -24,6 +25,7 @@ from core import clock
 from core.actors import Actor, ActorKind
 from core.money import USD, usd_to_whole_rao
 from marketplace.models import Provider
+from tests.factories.accounts import make_person
 from tests.factories.billing import (
     TAO,
     TREASURY,
@@ -38,6 +40,21 @@ ADA = Actor(kind=ActorKind.ADMIN, id="ada", name="Ada")
 GRACE = Actor(kind=ActorKind.ADMIN, id="grace", name="Grace")
 WEEKS_AGO = timedelta(days=30)
 _number = count(1)
+
+
+def new_administrator(*, ago: timedelta = timedelta(0)) -> Actor:
+    """Make somebody staff, some time ago."""
+    user = make_person("newcomer").user
+    powers.change(
+        user=user,
+        is_staff=True,
+        is_superuser=False,
+        groups=[],
+        actor=ADA,
+        reason="joined finance",
+        now=clock.now() - ago,
+    )
+    return Actor(kind=ActorKind.ADMIN, id=str(user.public_id), name="Newcomer")
 
 
 def payable_provider(usd: Decimal | int = 35, *, uri: str = "//Bob") -> Provider:

@@ -23,7 +23,13 @@ from marketplace.models import NodeStatus, Provider, Webhook, WebhookDelivery
 from marketplace.services import announcing, webhook_health, webhooks
 from marketplace.transitions import Reason, move, note
 from tests.factories.accounts import Person
-from tests.factories.marketplace import NOON, make_node, make_provider
+from tests.factories.marketplace import (
+    NOON,
+    make_delivery,
+    make_node,
+    make_provider,
+    make_webhook,
+)
 from tests.receiver import Receiver, receiving
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +51,16 @@ def hook(bob: Person, provider: Provider, receiver: Receiver) -> tuple[Webhook, 
     return webhooks.add(
         principal=bob.principal, owner=provider, url=f"{receiver.url}/hook", kinds=[], now=NOON
     )
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note which deliveries workers are nudged to try."""
+    sent: list[int] = []
+    monkeypatch.setattr(
+        "core.doorbell.ring", lambda *_, delivery_id, **__: sent.append(delivery_id)
+    )
+    return sent
 
 
 def go_offline(provider: Provider) -> None:
@@ -198,6 +214,28 @@ def test_a_sender_that_died_is_followed_by_another(
     assert announcing.sweep(NOON + announcing.LEASE) == 2
     assert announcing.deliver(delivery_id=delivery.pk, now=NOON + announcing.LEASE)
     assert len(receiver.got) == 1
+
+
+def test_who_has_much_undelivered_holds_up_nobody(
+    bob: Person, charlie: Person, rung: list[int]
+) -> None:
+    """What is swept comes from each webhook in turn, however long the others' wait."""
+    hook, late = make_webhook(bob.workspace), make_delivery(make_webhook(charlie.workspace))
+    for _ in range(announcing.SWEEP_AT_ONCE):
+        make_delivery(hook, next_try_at=NOON - timedelta(hours=1))
+
+    assert announcing.sweep(NOON) == announcing.SWEEP_AT_ONCE
+    assert late.pk in rung
+
+
+def test_a_last_try_that_broke_off_is_the_last(bob: Person, rung: list[int]) -> None:
+    delivery = make_delivery(make_webhook(bob.workspace), attempts=announcing.TRIES)
+
+    assert announcing.sweep(NOON) == 0
+
+    delivery.refresh_from_db()
+    assert (rung, delivery.next_try_at) == ([], None)
+    assert "broke off" in delivery.error
 
 
 def test_only_the_kinds_that_were_chosen(

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from marketplace.models import MachineRequest, Node
 from marketplace.services import gpu_catalogue
 from tests.factories.accounts import make_key, make_person
 from tests.factories.marketplace import make_gpu_model, make_node
+from tests.lium import run_lium
 
 
 @pytest.mark.django_db
@@ -179,15 +179,7 @@ def lium(url: str, home: Path, *arguments: str, key: str = "") -> subprocess.Com
     }
     if key:
         environment["LIUM_API_KEY"] = key
-    program = str(Path(sys.executable).with_name("lium"))
-    return subprocess.run(
-        [program, *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_lium(*arguments, env=environment, cwd=home)
 
 
 @pytest.mark.client

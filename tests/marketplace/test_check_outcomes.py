@@ -7,8 +7,17 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 
+from core.actors import PLATFORM
 from marketplace.models import CheckStatus, Node, NodeStatus, Outcome, ProofVerdict, Trigger
-from marketplace.services import alerts, check_turns, checking, gpu_proofs, outage
+from marketplace.services import (
+    alerts,
+    check_turns,
+    checking,
+    gpu_proofs,
+    heartbeat,
+    notices,
+    outage,
+)
 from marketplace.services.check_outcomes import TRIED_IN_VAIN, finish
 from tests.factories.marketplace import NOON, make_node
 
@@ -128,6 +137,29 @@ class TestAFailedProof:
 
         assert node.status == NodeStatus.VALIDATION_FAILED
         assert node.events.latest("id").reason_code == "proof_failed"
+
+    @pytest.mark.parametrize("permanent", [True, False])
+    def test_is_not_forgotten_over_a_notice(self, permanent: bool) -> None:
+        node, starts_at = listed(), NOON + timedelta(days=3)
+        notices.give(
+            node_id=node.pk, starts_at=starts_at, minutes=None if permanent else 30,
+            permanent=permanent, reason="", actor=PLATFORM, now=NOON,
+        )  # fmt: skip
+        notices.sweep(NOON if permanent else starts_at)
+        assert Node.objects.get().status == NodeStatus.RECLAIMING
+
+        gpu_proofs.failed(node_id=node.pk, proof_id=uuid4(), why="-", now=NOON)
+        notices.cancel(node_id=node.pk, actor=PLATFORM, now=NOON)
+
+        assert Node.objects.get().status == NodeStatus.VALIDATION_FAILED
+
+    def test_is_not_forgotten_over_a_silence(self) -> None:
+        node = listed(status=NodeStatus.OFFLINE, missing_since=NOON)
+
+        gpu_proofs.failed(node_id=node.pk, proof_id=uuid4(), why="-", now=NOON)
+        heartbeat.record_seen(node_id=node.pk, now=NOON)
+
+        assert Node.objects.get().status == NodeStatus.VALIDATION_FAILED
 
     def test_lets_it_back_once_one_passes(self) -> None:
         node = listed(status=NodeStatus.VALIDATION_FAILED, proof_verdict=ProofVerdict.FAIL)

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.consumers import NOT_FOUND, SIGN_IN
+from billing import limits
 from billing.services import payout_holds
 from core import clock
 from core.actors import PLATFORM
@@ -38,7 +39,7 @@ from marketplace.transitions import Reason, move
 from tests.factories.accounts import Person
 from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
 from tests.factories.payouts import ADA, make_payout
-from tests.factories.pods import make_pod
+from tests.factories.pods import make_pod, make_ready
 from tests.live_page import close_code, heard, live_page
 from tests.marketplace.test_earnings import charge
 from tests.receiver import Receiver, receiving
@@ -152,6 +153,26 @@ def test_what_could_not_be_told_says_why_and_is_tried_again_alone(bob: Person, n
         text = unescape(bob.browser.get(page).content.decode())
         assert "Try this one again" in text
         assert why in text
+
+
+def test_prices_are_those_of_the_same_gpu_alone(bob: Person, node: Node) -> None:
+    """Both cards are called ``100`` too."""
+    old = make_gpu_model("Tesla V100-SXM2-16GB", "V100", 16384)
+    for _ in range(3):
+        make_node(gpu_model=old, price_per_gpu_usd=Decimal("0.3"))
+
+    for page in (
+        page_of(node),
+        reverse("provider_setup", args=[node.public_id, "price"]),
+        f"{reverse('provide')}?gpu={node.gpu_model.name}",
+    ):
+        figures = bob.browser.get(page).context["figures"]
+        assert (figures.p10_usd, figures.total_gpus) == (Decimal("2.45"), 8)
+        assert figures.gpu_label == "H100"
+    told = bob.session.get(
+        "/portal/machines/estimated-rewards", {"gpu_type": "H100", "gpu_count": 8}
+    )
+    assert told.json()["price_per_gpu"] == 2.45
 
 
 @pytest.mark.parametrize("step", ["", "checks"])
@@ -301,6 +322,7 @@ def test_an_unused_machine_is_removed(bob: Person, node: Node) -> None:
     listed = bob.browser.get(reverse("provider")).content.decode()
     assert "Taken off the market" in listed
     assert page_of(node) in listed
+    assert reverse("provider_earnings") in listed
 
 
 def test_pods_that_go_on_after_a_delisting_are_seen_and_ended_with_notice(
@@ -353,6 +375,15 @@ def test_earnings(alice: Person, bob: Person, provider: Provider) -> None:
     lines = bob.browser.get(f"{page}?format=csv").content.decode().splitlines()
     assert lines[0] == "day,kind,entries,gross_usd,fee_usd,amount_usd"
     assert lines[1] == f"{now.date()},usage,1,2.000000000,0.100000000,1.900000000"
+
+
+def test_the_statement_is_limited(
+    bob: Person, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "STATEMENTS_PER_OWNER", "1/hour")
+    page = f"{reverse('provider_earnings')}?format=statement"
+
+    assert [bob.browser.get(page).status_code for _ in range(2)] == [200, 429]
 
 
 def test_payouts_on_the_page_and_in_the_statement(
@@ -471,6 +502,18 @@ def test_others_are_not_let_in(served: Served, charlie: Person, node: Node, path
             assert close_code(page) == code
 
 
+def test_a_push_says_what_an_early_reclaim_would_do_now(bob: Person, node: Node) -> None:
+    live = reverse("provider_node_live", args=[node.public_id])
+    assert "You pay back" not in bob.browser.get(live).content.decode()
+
+    make_ready(make_pod(node=node))
+    node.gpus.update(holder=uuid4())
+    now = bob.browser.get(live).content.decode()
+
+    assert "Affects 1 pod now" in now
+    assert "You pay back" in now
+
+
 def test_a_push_holds_no_form(bob: Person, node: Node) -> None:
     """A socket has no CSRF token to give."""
     run_checks(node)
@@ -488,7 +531,7 @@ def test_a_push_holds_no_form(bob: Person, node: Node) -> None:
     assert "machine-checks" in live
     assert "<form" not in live
     assert "<h1" in live
-    assert live.count("<hx-partial") == 5
+    assert live.count("<hx-partial") == 7
 
 
 def silence(node: Node) -> None:

@@ -1,18 +1,22 @@
 """What a hostile machine prints is at worst not understood; it never ends a run, and never counts as a figure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import pytest
 
-from marketplace.checks import Claim, Evidence
+from marketplace.checks import Claim, Evidence, Requirements, Verdict
+from marketplace.checks.capacity import judge_disk, judge_memory
 from marketplace.machine import CommandResult, NotUnderstood
+from marketplace.models import CheckStatus
 from marketplace.services import preflight
+from marketplace.services.requirements import requirements
 from marketplace.services.visiting import SPEED_BYTES, Visit, _ports_listened_on
 from rentals.engine.node import _directories, _engine
 from rentals.engine.spec import NodeLayout
 
+Judge = Callable[[Evidence, Requirements], Verdict]
 CLAIM = Claim(gpu_model="H100", gpu_count=1, first_port=1, last_port=2)
 LAYOUT = NodeLayout(market_id="a", directory="/srv", runtime="0123456789ab")
 
@@ -78,6 +82,25 @@ def test_a_stumble_of_ours_leaves_the_part_unmeasured(monkeypatch: pytest.Monkey
 )
 def test_a_look_reads_figures_in_ascii_only(said: str) -> None:
     assert preflight.read(said).gpus == ()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("said", "judge"),
+    [
+        ("cpus 999999999\nram_mib 65536", judge_memory),
+        ("cpus 16\nram_mib 999999999", judge_memory),
+        ("disk_gib 999999999", judge_disk),
+    ],
+)
+def test_more_than_any_computer_has_is_refused_in_words(said: str, judge: Judge) -> None:
+    evidence = Evidence(claim=CLAIM, found=preflight.read(said))
+
+    verdict = judge(evidence, requirements())
+
+    assert (verdict.status, verdict.code) == (CheckStatus.FAILED, "implausible")
+    assert "at most" in verdict.required
+    assert verdict.fix_command
 
 
 @pytest.mark.parametrize("said", [b"", b"x86_64 4", "x86_64 ² 4".encode(), b"a b c d e"])

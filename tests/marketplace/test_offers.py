@@ -188,6 +188,12 @@ class TestFilters:
         assert len(ids("gpus=2&min_cpus=16")) == 1
         assert ids("gpus=2&min_cpus=17") == []
 
+    def test_a_machine_that_claims_the_most_breaks_nobodys_search(self) -> None:
+        most = 2**31 - 1
+        boastful = make_node(gpu_count=8, cpu_count=most, ram_mib=most, disk_gib=most)
+
+        assert ids("gpus=8&min_disk=100&min_cpus=1&min_ram=1") == [str(boastful.public_id)]
+
     @pytest.mark.parametrize(
         "name",
         [

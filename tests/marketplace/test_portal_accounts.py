@@ -1,8 +1,11 @@
 """The portal's doors: a hotkey's signature, e-mail, provider keys, sessions that end."""
 
+import re
 from datetime import timedelta
+from smtplib import SMTPException
 
 import pytest
+from allauth.account.models import EmailAddress
 from bittensor_core import Keypair
 from django.core import mail
 from django.test import Client
@@ -123,12 +126,43 @@ class TestAccount:
         assert changed.json()["email"] == "new@example.com"
         assert bearer(token).get("/portal/auth/me").status_code == 401
         assert bearer(changed.json()["token"]).get("/portal/auth/me").status_code == 200
-        assert not mail.outbox
+        assert [sent.to for sent in mail.outbox] == [["new@example.com"]]
 
     def test_the_old_address_hears_of_the_new_one(self, bob: Person) -> None:
         post(bob.session, EMAIL, {"email": "new@example.com"})
 
-        assert [sent.to for sent in mail.outbox] == [["bob@example.com"]]
+        assert [sent.to for sent in mail.outbox] == [["bob@example.com"], ["new@example.com"]]
+
+    def test_the_new_address_is_confirmed_by_the_link_in_its_mail(self, bob: Person) -> None:
+        changed = post(bob.session, EMAIL, {"email": "new@example.com"})
+
+        assert "Confirm the address" in changed.json()["hint"]
+        found = re.search(r"https?://[^/]+(/accounts/confirm-email/\S+)", mail.outbox[-1].body)
+        assert found
+        bob.browser.post(found[1])
+        assert EmailAddress.objects.get(user=bob.user).verified
+        again = post(bearer(changed.json()["token"]), EMAIL, {"email": "new@example.com"})
+        assert again.json()["hint"] == ""
+
+    def test_a_lost_mail_loses_neither_the_change_nor_the_session(
+        self, token: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def down(*_: object, **__: object) -> None:
+            raise SMTPException("down")
+
+        monkeypatch.setattr("django.core.mail.EmailMessage.send", down)
+        changed = post(bearer(token), EMAIL, {"email": "new@example.com"})
+
+        assert (changed.status_code, changed.json()["email"]) == (200, "new@example.com")
+
+    def test_mails_to_one_address_are_limited(self, token: str) -> None:
+        answers = []
+        for _ in range(6):
+            changed = post(bearer(token), EMAIL, {"email": "new@example.com"})
+            token = changed.json().get("token", token)
+            answers.append(changed.status_code)
+
+        assert answers == [200] * 5 + [429]
 
     def test_a_session_of_long_ago_may_not_change_it(self, token: str, bob: Person) -> None:
         past = clock.now() - timedelta(minutes=6)

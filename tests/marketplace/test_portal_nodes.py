@@ -1,11 +1,12 @@
 """Machines through the portal: added, read by whom, changed, taken away; registration tokens."""
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 from decimal import Decimal
 from uuid import uuid4
 
 import jwt
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from lium.provider.models import ExecutorInfo
 
@@ -239,6 +240,7 @@ class TestReading:
         assert (own["rented"], own["rented_gpu_count"], own["revenue_per_hour"]) == (False, 0, 0)
 
     def test_verification_starts_with_never(self, fresh: Node, bob: Person) -> None:
+        cache.clear()  # What other tests' machines took is kept for a while.
         told = bob.session.get(f"/portal{path_of(fresh, 'verification')}").json()
         assert (told["phase"], told["basis"]) == ("never_validated", "none")
         failed_check(fresh)
@@ -282,10 +284,28 @@ class TestChanging:
         assert post(bob.session, path, naive).status_code == 400
         assert post(bob.session, path, later).status_code == 200
 
+        for away in ("9999-12-31T23:59:59-14:00", (now + timedelta(days=400)).isoformat()):
+            assert post(bob.session, path, later | {"starting_at": away}).status_code == 400
+
         told = bob.session.get(f"/portal{path_of(node)}").json()["notice_period"]
         assert (told["period_in_minute"], told["reason"]) == (30, "fans")
         assert bob.session.delete(f"/portal{path}").status_code == 200
         assert not bob.session.get(f"/portal{path_of(node)}").json().get("notice_period")
+
+    def test_a_notice_is_told_in_utc_whatever_zone_it_came_in(
+        self, node: Node, bob: Person
+    ) -> None:
+        starts = (clock.now() + timedelta(days=2)).replace(microsecond=0)
+        there = starts.astimezone(timezone(timedelta(hours=2))).isoformat()
+
+        answer = post(
+            bob.session,
+            path_of(node, "notice-period"),
+            {"starting_at": there, "period_in_minute": 30},
+        )
+
+        assert f"{starts:%Y-%m-%d %H:%M} UTC" in answer.json()["message"]
+        assert f"{starts:%Y-%m-%d %H:%M}" in node.events.latest("pk").reason
 
     def test_an_unused_machine_goes_at_once_and_a_rented_one_with_notice(
         self, node: Node, bob: Person

@@ -121,6 +121,8 @@ class TestLedger:
             {"from": "2026-01-01", "to": "2026-04-01"},
             {"from": "2026-01-02", "to": "2026-01-01"},
             {"from": "yesterday"},
+            {"to": "0001-01-15"},
+            {"to": "9999-12-31"},
         ],
     )
     def test_a_window_that_will_not_do_is_refused(self, bob: Person, window: dict) -> None:

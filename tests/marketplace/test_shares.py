@@ -7,17 +7,26 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 
 import pytest
+from django.db import transaction
 
 from core.errors import RateLimited
 from lium_site.celery import QUEUES, app
 from lium_site.stack import application
-from marketplace import dispatch, limits, tasks
+from marketplace import dispatch, limits, outbox, tasks
+from marketplace.event_kinds import TEST
 from marketplace.machine import MachineAddress, MachineUnreachable, fingerprint, generate_keypair
 from marketplace.machine.transport import open_transport
-from marketplace.models import Node, NodeStatus, Trigger
+from marketplace.models import Node, NodeStatus, Trigger, WebhookDelivery
 from marketplace.services import checking, heartbeat, shares
 from rentals import dispatch as pods
-from tests.factories.marketplace import NOON, make_node, make_provider
+from tests.factories.accounts import Person
+from tests.factories.marketplace import (
+    NOON,
+    make_delivery,
+    make_node,
+    make_provider,
+    make_webhook,
+)
 
 
 @pytest.fixture
@@ -44,6 +53,21 @@ class TestQueues:
         assert [queue for _, queue in rung] == ["validate", "checks", "checks"]
         assert pods.STEPS not in {queue for _, queue in rung}
 
+    @pytest.mark.django_db
+    def test_no_mail_waits_for_receivers_of_webhooks(
+        self, rung: list[tuple[str, str]], bob: Person
+    ) -> None:
+        hook = make_webhook(bob.workspace)
+
+        with transaction.atomic():
+            outbox.write(
+                [hook, outbox.mail_channel(bob.workspace, now=NOON)], kind=TEST, event={}, now=NOON
+            )
+
+        assert [queue for _, queue in rung] == ["webhooks", "mail"]
+        served = [str(program.command) for program in application.workers({}, signing={})]
+        assert not any("mail" in queues and "webhooks" in queues for queues in served)
+
     def test_every_queue_has_one_worker_and_the_sweeps_none_that_waits_for_machines(self) -> None:
         programs = {
             program.name: program.command[program.command.index("--queues") + 1]
@@ -53,7 +77,7 @@ class TestQueues:
 
         assert sorted(served) == sorted(QUEUES)
         sweeps = {queue for task, _, queue in tasks.SCHEDULE.values() if "sweep" in task}
-        assert sweeps <= {"sweep", "mail"}
+        assert sweeps == {"sweep"}
         assert "sweep" in str(programs["worker"])
 
     def test_no_task_names_a_limit_that_nobody_enforces(self) -> None:
@@ -81,6 +105,22 @@ class TestShares:
 
         assert admitted == [True] * shares.LOOKS_PER_PROVIDER + [False]
         assert rung == [nodes[-1].pk]
+
+    def test_one_owners_deliveries_take_only_their_share(
+        self, bob: Person, charlie: Person
+    ) -> None:
+        """Receivers that say nothing keep each try for ten seconds."""
+        hook = make_webhook(bob.workspace)
+        mine = [make_delivery(hook) for _ in range(shares.DELIVERIES_PER_OWNER + 1)]
+        rung: list[int] = []
+
+        with ExitStack() as tries:
+            admitted = [tries.enter_context(_try(delivery, rung)) for delivery in mine]
+            with _try(make_delivery(make_webhook(charlie.workspace)), rung) as others:
+                assert others
+
+        assert admitted == [True] * shares.DELIVERIES_PER_OWNER + [False]
+        assert rung == [mine[-1].pk]
 
     def test_a_provider_starts_so_many_runs_of_a_machine_in_an_hour(self) -> None:
         node = make_node()
@@ -127,6 +167,10 @@ class TestDeadline:
             open_transport(address, timeout=0.5, tries=1)
 
         assert time.monotonic() - began < 2
+
+
+def _try(delivery: WebhookDelivery, rung: list[int]) -> AbstractContextManager[bool]:
+    return shares.delivery(delivery_id=delivery.pk, ring=lambda: rung.append(delivery.pk))
 
 
 def _look(node: Node, rung: list[int]) -> AbstractContextManager[bool]:

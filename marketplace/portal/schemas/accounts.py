@@ -76,9 +76,10 @@ class LoginOut(Schema):
 
 
 class NewProfileOut(ProfileOut):
-    """A changed account with the session that replaces the ended ones."""
+    """A changed account with the session that replaces the ended ones; ``hint`` is what is left to do, if anything."""
 
     token: str
+    hint: str
 
 
 class OptInOut(Schema):

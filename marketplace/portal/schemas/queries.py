@@ -1,9 +1,9 @@
 """The market as providers ask about it: prices, demand, earnings."""
 
-from datetime import date
-
 from ninja import Schema
 from pydantic import Field
+
+from core.moments import Day
 
 
 class SharedConfigOut(Schema):
@@ -69,8 +69,8 @@ class RequestSumsOut(Schema):
 class Window(Schema):
     """Days in UTC, both ends included."""
 
-    since: date | None = Field(None, alias="from")
-    until: date | None = Field(None, alias="to")
+    since: Day | None = Field(None, alias="from")
+    until: Day | None = Field(None, alias="to")
 
 
 class LedgerRow(Schema):

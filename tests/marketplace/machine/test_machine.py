@@ -1,3 +1,5 @@
+import io
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from marketplace.machine import (
     CommandTimeout,
     HostKeyChanged,
     Machine,
+    MachineAddress,
     MachineUnreachable,
     OutcomeUnknown,
     connect,
@@ -25,6 +28,11 @@ from marketplace.machine.stream import Stream
 from tests.machines import Sshd
 
 HOSTILE = ["; id", "$(id)", "`id`", "a b", "'", '"', "-n", "\n", "*", "ü\\0", ""]
+# Ends the session's own server process, and with it the connection; a login shell may stand between the two.
+UP_TO_SSHD = (
+    'p=$$; until ps -o comm= -p "$p" | grep -q ^sshd; do p=$(ps -o ppid= -p "$p" | tr -d " "); done'
+)
+CUT = ["sh", "-c", f'{UP_TO_SSHD}; kill -9 "$p"']
 
 
 class Ended(paramiko.Channel):
@@ -44,6 +52,49 @@ class Ended(paramiko.Channel):
     def _tell(self, status: int) -> None:
         self.exit_status = status
         self.status_event.set()
+
+
+class Withholding(paramiko.ServerInterface):
+    """A server that lets anybody in, and never says whether it runs their command."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return paramiko.AUTH_SUCCESSFUL  # type: ignore[attr-defined,no-any-return]
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED  # type: ignore[attr-defined,no-any-return]
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        return not self.over.wait(30)
+
+
+@pytest.fixture
+def withholding(sshd: Sshd) -> Iterator[MachineAddress]:
+    private, public = generate_keypair()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = replace(
+            sshd.address, port=listening.getsockname()[1], host_key_sha256=fingerprint(public)
+        )
+        answers = Withholding()
+        serving = threading.Thread(target=serve, args=(listening, private, answers))
+        serving.start()
+        yield address
+        answers.over.set()
+        serving.join()
+
+
+def serve(listening: socket.socket, host_key: str, answers: Withholding) -> None:
+    """Serve one connection until the answers are over."""
+    transport = paramiko.Transport(listening.accept()[0])
+    transport.add_server_key(paramiko.Ed25519Key.from_private_key(io.StringIO(host_key)))
+    transport.start_server(server=answers)
+    answers.over.wait()
+    transport.close()
 
 
 class TestConnect:
@@ -110,6 +161,22 @@ class TestRun:
 
         assert time.monotonic() - started < 5
 
+    def test_gives_up_on_a_server_that_never_says_whether_it_runs_the_command(
+        self, withholding: MachineAddress
+    ) -> None:
+        began = time.monotonic()
+        with (
+            connect(withholding) as machine,
+            pytest.raises(CommandTimeout),
+        ):
+            machine.run(["true"], timeout=0.5)
+
+        assert time.monotonic() - began < 5
+
+    def test_gives_up_on_output_without_end(self, machine: Machine) -> None:
+        with pytest.raises(CommandTimeout):
+            machine.run(["cat", "/dev/zero"], timeout=0.5)
+
     def test_survives_a_reader_that_leaves_early(self, machine: Machine) -> None:
         result = machine.run(["sh", "-c", "exec 0<&-; exit 4"], timeout=20, stdin=b"x" * 10_000_000)
 
@@ -117,10 +184,7 @@ class TestRun:
 
     def test_calls_a_lost_link_unknown_not_failed(self, sshd: Sshd) -> None:
         with connect(sshd.address) as opened:
-            # The session's own server process: its end cuts the connection.
-            cut = ["sh", "-c", "kill -9 $(ps -o ppid= -p $$)"]
-
-            result = opened.run(cut, timeout=20)
+            result = opened.run(CUT, timeout=20)
 
             assert result.exit_status is None
             with pytest.raises(MachineUnreachable):
@@ -130,7 +194,7 @@ class TestRun:
         with pytest.raises(CommandFailed, match=r"status 2.*no such thing"):
             machine.check(["sh", "-c", "echo no such thing >&2; exit 2"], timeout=10)
         with connect(sshd.address) as opened, pytest.raises(OutcomeUnknown):
-            opened.check(["sh", "-c", "kill -9 $(ps -o ppid= -p $$)"], timeout=20)
+            opened.check(CUT, timeout=20)
 
     def test_runs_more_commands_at_once_than_sshd_allows_channels(self, machine: Machine) -> None:
         results: list[int | None] = []

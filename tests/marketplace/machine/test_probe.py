@@ -1,5 +1,7 @@
+import contextlib
 import socket
 import threading
+import time
 
 import pytest
 
@@ -31,6 +33,28 @@ def test_an_open_port_is_no_banner() -> None:
         with pytest.raises(MachineUnreachable, match=r"no SSH server|timed out"):
             banner("127.0.0.1", server.getsockname()[1], deadline=0.3)
         closing.join()
+
+
+def test_a_banner_in_drips_is_waited_for_no_longer_than_one_that_never_comes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        dripping = threading.Thread(target=drip, args=(server, b"SSH-2.0-drips\r\n"))
+        dripping.start()
+        began = time.monotonic()
+        with pytest.raises(MachineUnreachable, match="timed out"):
+            banner("127.0.0.1", server.getsockname()[1], deadline=0.5)
+        lasted = time.monotonic() - began
+        dripping.join()
+
+    assert lasted < 1
+
+
+def drip(server: socket.socket, line: bytes) -> None:
+    """Send a line byte by byte, each in time for who waits for a byte."""
+    taken, _ = server.accept()
+    with taken, contextlib.suppress(OSError):
+        for byte in line:
+            taken.sendall(bytes([byte]))
+            time.sleep(0.1)
 
 
 @pytest.mark.parametrize("line", ["", "ssh-ed25519", "ssh-ed25519 ***"])
