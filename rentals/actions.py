@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
-from rentals.models import PodStatus
+from rentals.models import Phase, PodStatus
 from rentals.reasons import Reason
 
 
@@ -24,7 +25,20 @@ class Action(StrEnum):
     MOVE = "move"
     KEEP = "keep"
     GIVE_BACK = "give_back"
+    EXPLAIN = "explain"
     WAIT = "wait"
+
+
+_PHASES: Final = {
+    Action.PULL: Phase.IMAGE,
+    Action.CREATE: Phase.CONTAINER,
+    Action.PROBE: Phase.SSH,
+}
+
+
+def phase_of(action: Action) -> Phase:
+    """Name the phase of a start that an action on the machine belongs to."""
+    return _PHASES.get(action, Phase.CONNECTING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +56,11 @@ class Step:
 def move(to: PodStatus, reason: Reason, detail: str = "") -> Step:
     """Change the status."""
     return Step(action=Action.MOVE, to=to, reason=reason, detail=detail)
+
+
+def explain(reason: Reason) -> Step:
+    """Keep the status and say anew why."""
+    return Step(action=Action.EXPLAIN, reason=reason)
 
 
 def wait(span: timedelta) -> Step:

@@ -131,9 +131,9 @@ class RunwayAdmin(ReadOnlyAdmin):
 
 @admin.register(PaidUse)
 class PaidUseAdmin(ReadOnlyAdmin):
-    """What each renter's usage facts came to, and what of it was the renter's own money."""
+    """What each renter's usage facts came to, what of it was the renter's own money, and what was lent."""
 
-    list_display = ["renter_account", "charged_usd", "paid_usd"]
+    list_display = ["renter_account", "charged_usd", "paid_usd", "lent_usd"]
     list_select_related = ["renter_account"]
     search_fields = ["renter_account__code"]
     ordering = ["renter_account"]

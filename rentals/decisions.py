@@ -8,22 +8,24 @@ from typing import Final
 from django.conf import settings
 
 from rentals import terms
-from rentals.actions import Action, Step, move, wait
+from rentals.actions import Action, Step, explain, move, phase_of, wait
 from rentals.engine import Observed
 from rentals.keeping import kept_for
 from rentals.models import Phase, PodStatus
 from rentals.observations import (
     Contact,
+    Proof,
     Seen,
     Subject,
     exit_reason,
     exit_text,
     gpu_text,
     proves,
+    runs_unproven,
     silence_reason,
     started_mark,
 )
-from rentals.reasons import Reason
+from rentals.reasons import UNPROVEN, Reason
 
 
 def decide(pod: Subject, seen: Seen, *, now: datetime) -> Step:
@@ -49,7 +51,11 @@ def _pending(pod: Subject, seen: Seen, now: datetime) -> Step:
         return _prove(pod, seen, late)
     if container.exists and container.status != "created":
         return fail(Reason.PROGRAM_ENDED)
-    return late or Step(action=_making(seen))
+    making = Step(action=_making(seen))
+    # Late is what the machine was asked for and did not do, not what waited for us, nor what is done by now.
+    asked = seen.contact is not Contact.UNTRIED
+    is_on = pod.phase.is_before(phase_of(making.action))
+    return late if late and asked and not is_on else making
 
 
 def _making(seen: Seen) -> Action:
@@ -74,8 +80,9 @@ def _restarting(
         return move(failed, gone)
     if fault := _fault(pod, seen):
         return _fail(failed, seen, fault)
-    is_late = _overdue(pod, now) and not (pod.away_until and now < pod.away_until)
-    late = _fail(failed, seen, Reason.REBOOT_TOO_LATE) if is_late else None
+    is_late = _overdue(pod, now) and not _is_away(pod, now)
+    is_late = is_late or _was_unproven_too_long(pod, seen, now)
+    late = _fail(failed, seen, _lateness(pod, seen)) if is_late else None
     if seen.contact in _NO_ANSWER:
         return late or _try_later(pod, seen)
     if container is None:
@@ -89,10 +96,8 @@ def _restarting(
 
 
 def _running(pod: Subject, seen: Seen, now: datetime) -> Step:
-    if seen.contact in _NO_ANSWER:
-        return _doubt(pod, silence_reason(seen))
-    if seen.trouble:
-        return _doubt(pod, _meaning(seen.trouble))
+    if _is_blind(seen):
+        return _doubt(pod, _cause(pod, seen))
     container = seen.container
     if container is None:
         return Step(action=Action.LOOK)
@@ -106,9 +111,10 @@ def _running(pod: Subject, seen: Seen, now: datetime) -> Step:
         return Step(action=Action.PROBE)
     if proves(pod, seen.proof):
         return Step(action=Action.KEEP)
-    if seen.proof.gpus is not None and seen.proof.gpus != pod.gpus:
-        return move(PodStatus.UNREACHABLE, Reason.GPUS_MISSING, detail=gpu_text(pod, seen.proof))
-    return _doubt(pod, Reason.SSH_SILENT)
+    cause = _cause(pod, seen)
+    if cause is Reason.GPUS_MISSING:
+        return move(PodStatus.UNREACHABLE, cause, detail=gpu_text(pod, seen.proof))
+    return _doubt(pod, cause)
 
 
 def _unreachable(pod: Subject, seen: Seen, now: datetime) -> Step:
@@ -123,11 +129,23 @@ def _unreachable(pod: Subject, seen: Seen, now: datetime) -> Step:
         return Step(action=Action.LOOK)
     if container and seen.proof is None:
         return Step(action=Action.PROBE)
+    if _was_unproven_too_long(pod, seen, now):
+        return move(PodStatus.STOPPING, Reason.STOPPED_SILENT)
     # Counted from when we lost sight: while the market itself was down, nobody looked. Nor is a maintenance counted.
     since = max(pod.status_since, pod.away_until or pod.status_since)
     if now - since > settings.MARKET_LOST_AFTER:
         return move(PodStatus.LOST, Reason.LOST_MACHINE, detail=seen.error)
+    cause = _cause(pod, seen)
+    if (cause in UNPROVEN) != (pod.reason in UNPROVEN):
+        return explain(cause)
     return wait(terms.PROBE_INTERVAL)
+
+
+def _was_unproven_too_long(pod: Subject, seen: Seen, now: datetime) -> bool:
+    """Say whether a pod computed unbilled for too long, and does now, though its machine is well."""
+    if not runs_unproven(pod, seen) or _is_away(pod, now):
+        return False
+    return pod.unproven > settings.MARKET_SSH_SILENCE
 
 
 def _stopping(pod: Subject, seen: Seen, now: datetime) -> Step:
@@ -200,7 +218,8 @@ _TOO_LATE: Final = {
     Phase.RESERVED: Reason.STARTED_TOO_LATE,
     Phase.CONNECTING: Reason.MACHINE_UNREACHABLE,
     Phase.IMAGE: Reason.IMAGE_TOO_SLOW,
-    Phase.CONTAINER: Reason.ENGINE_FAILED,
+    # The engine answers and was perhaps never asked.
+    Phase.CONTAINER: Reason.STARTED_TOO_LATE,
     Phase.SSH: Reason.SSH_TOO_LATE,
 }
 _STOPS_ASKED_FOR: Final = frozenset({Reason.STOPPED_BY_RENTER, Reason.STOPPED_LOW_BALANCE})
@@ -225,7 +244,10 @@ def _fault(pod: Subject, seen: Seen) -> Reason | None:
 def _lateness(pod: Subject, seen: Seen) -> Reason:
     if seen.contact is Contact.ENGINE_SILENT:
         return Reason.ENGINE_FAILED
-    return Reason.MACHINE_UNREACHABLE if seen.contact in _NO_ANSWER else _TOO_LATE[pod.phase]
+    if seen.contact in _NO_ANSWER:
+        return Reason.MACHINE_UNREACHABLE
+    is_first = pod.status is PodStatus.PENDING
+    return _TOO_LATE[pod.phase] if is_first else Reason.REBOOT_TOO_LATE
 
 
 def _prove(pod: Subject, seen: Seen, late: Step | None) -> Step:
@@ -256,8 +278,26 @@ def _fail(to: PodStatus, seen: Seen, reason: Reason) -> Step:
     return move(to, reason, detail=detail)
 
 
+def _is_away(pod: Subject, now: datetime) -> bool:
+    """Say whether the machine is in a maintenance, for which nothing is given up."""
+    return pod.away_until is not None and now < pod.away_until
+
+
 def _overdue(pod: Subject, now: datetime) -> bool:
     return pod.deadline_at is not None and now > pod.deadline_at
+
+
+def _cause(pod: Subject, seen: Seen) -> Reason:
+    """Name who is silent, or what a pod whose machine is well lacks to be proven."""
+    if seen.contact in _NO_ANSWER:
+        return silence_reason(seen)
+    if seen.trouble:
+        return _meaning(seen.trouble)
+    proof = seen.proof or Proof()
+    if proof.gpus is not None and proof.gpus != pod.gpus:
+        return Reason.GPUS_MISSING
+    other = proof.banner and proof.host_key_matches is False
+    return Reason.WRONG_HOST_KEY if other else Reason.SSH_SILENT
 
 
 def _meaning(trouble: Reason) -> Reason:

@@ -18,6 +18,7 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
+from accounts.auth import KEY_HEADER, WORKSPACE_HEADER, workspace_named
 from accounts.models import Scope as KeyScope
 from accounts.principal import Principal
 from accounts.services import credentials
@@ -210,12 +211,16 @@ def _authorized(scope: Scope, pod_id: UUID) -> Pod:
 
 
 def _principal(headers: dict[bytes, bytes]) -> Principal:
+    def sent(name: str) -> str:
+        return headers.get(name.lower().encode(), b"").decode("latin-1")
+
     now = clock.now()
-    if key := headers.get(b"x-api-key", b"").decode("latin-1"):
+    if key := sent(KEY_HEADER):
         return credentials.principal_of_key(key, now=now)
-    kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    kind, _, token = sent("Authorization").partition(" ")
     if kind.lower() == "bearer" and token:
-        return credentials.principal_of_session(token, workspace_id=None, now=now)
+        workspace_id = workspace_named(sent(WORKSPACE_HEADER))
+        return credentials.principal_of_session(token, workspace_id=workspace_id, now=now)
     raise Unauthenticated("No valid API key or session was sent.", hint="Send X-API-KEY.")
 
 

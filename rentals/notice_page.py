@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from core.dialing import bracketed
 from marketplace.models import Notice
 from marketplace.selectors import equivalents, open_notice
 from marketplace.selectors.notices import is_early
@@ -44,9 +45,9 @@ def copy_command(pod: Pod) -> str:
     host, port = pod.node.public_host, evidence.ssh_port(pod)
     folder = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in pod.name)
     if pod.template.built_on_node:
-        return f'rsync -az -e "ssh -p {port}" root@{host}:/root/ ./{folder}/'
+        return f'rsync -az -e "ssh -p {port}" root@{bracketed(host)}:/root/ ./{folder}/'
     # Any image: our own sshd in the pod speaks SFTP, rsync may not be there.
-    return f"scp -r -P {port} root@{host}:/root ./{folder}"
+    return f"scp -r -P {port} root@{bracketed(host)}:/root ./{folder}"
 
 
 def _notice(pod: Pod) -> Notice | None:

@@ -1,7 +1,7 @@
 """What is known of a pod: its row as far as decisions need it, and what was seen on the machine."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -68,11 +68,19 @@ class Subject:
     is_gone: bool = False
     # The end of the machine's maintenance that has begun: nothing is given up before, or for it.
     away_until: datetime | None = None
+    # How long within the last day it ran without proving itself.
+    unproven: timedelta = timedelta()
 
 
 def proves(pod: Subject, proof: Proof) -> bool:
     """Say whether a probe proves readiness: banner, host key, and exactly the GPUs that were sold."""
     return bool(proof.banner) and proof.host_key_matches is True and proof.gpus == pod.gpus
+
+
+def runs_unproven(pod: Subject, seen: Seen) -> bool:
+    """Say whether the container runs and was asked for its proof, which it did not give."""
+    runs = seen.container is not None and seen.container.running is True
+    return runs and seen.proof is not None and not proves(pod, seen.proof)
 
 
 def started_mark(container: Observed) -> str:

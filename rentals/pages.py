@@ -9,13 +9,14 @@ from django.urls import reverse
 
 from accounts.models import Workspace
 from billing.selectors import balance_usd
+from core.dialing import bracketed
 from marketplace.machine import fingerprint
 from rentals import notice_page, selectors
 from rentals.keeping import kept_until
 from rentals.models import Phase, Pod, PodEvent, PodMeter, PodStatus
 from rentals.plots import series_of
 from rentals.reasons import Reason
-from rentals.services import evidence, meter, metrics, receipts
+from rentals.services import evidence, lifecycle, meter, metrics, receipts
 
 S = PodStatus
 Wallet = dict[str, Decimal | None]
@@ -23,7 +24,6 @@ EVENTS_SHOWN: Final = 30
 CHARGES_SHOWN: Final = 10
 CONNECTABLE: Final = frozenset({S.RUNNING, S.UNREACHABLE})
 ACTIONS: Final = {
-    "reboot": frozenset({S.RUNNING, S.REBOOT_FAILED}),
     "stop": frozenset({S.RUNNING}),
     "start": frozenset({S.STOPPED}),
     "schedule": frozenset(S) - {S.REMOVING, S.REMOVED, S.FAILED},
@@ -43,6 +43,9 @@ TITLES: Final = {
     "pod-delete.success": "Asked to end",
     "pod-edit.success": "Changed",
     "pod-lifecycle.given_back": "GPUs given back",
+    "pod-lifecycle.explained": "Still unreachable",
+    "pod-lifecycle.runs_again": "Container runs again",
+    "pod-lifecycle.out_of_sight": "Out of sight",
     "pod-notice.given": "Announced",
     "pod-notice.withdrawn": "Taken back",
 }
@@ -84,7 +87,8 @@ def pod_page(pod: Pod, *, now: datetime) -> dict[str, Any]:
     kept = kept_until(pod)
     return {
         "pod": pod,
-        "actions": {name: status in states for name, states in ACTIONS.items()},
+        "actions": {name: status in states for name, states in ACTIONS.items()}
+        | {"reboot": lifecycle.may_reboot(pod)},
         "reason_kind": "bad" if status in BAD else "warn" if status in WARN else "",
         "reason_hint": _hint(pod),
         "told": notice_page.announcement(pod, now=now),
@@ -182,7 +186,7 @@ def _connect(pod: Pod) -> dict[str, Any] | None:
     key = " ".join(pod.host_public_key.split()[:2])
     return {
         "ssh_command": command,
-        "host": host,
+        "host": bracketed(host),
         "fingerprint": fingerprint(pod.host_public_key),
         "known_hosts_line": f"[{host}]:{port} {key}",
         "ports": sorted(pod.ports.all(), key=lambda row: row.internal),

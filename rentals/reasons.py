@@ -39,11 +39,23 @@ class Reason(StrEnum):
         "removed_low_balance",
         "The balance stayed empty and the grace time for the files is over.",
     )
+    STOPPED_SILENT = (
+        "stopped_silent",
+        "The machine answered, but the pod did not prove itself for too long within a day: what cannot be proven "
+        "is not charged, and does not run on.",
+        "Its files are kept. Start it again in an hour, or remove it.",
+    )
     STARTED_BY_RENTER = "started_by_renter", "A start was asked for."
     REBOOT_BY_RENTER = "reboot_by_renter", "A reboot was asked for."
 
     END_SCHEDULED = "end_scheduled", "An end was scheduled."
     END_CLEARED = "end_cleared", "The scheduled end was taken back."
+
+    RUNS_AGAIN = "runs_again", "The container runs again; its SSH and its GPUs are being proven."
+    OUT_OF_SIGHT = (
+        "out_of_sight",
+        "The machine or its container engine was not seen to answer; until it is, the pod need not prove itself.",
+    )
 
     # The machine, as its provider announces it
     MAINTENANCE_ANNOUNCED = (
@@ -117,12 +129,12 @@ class Reason(StrEnum):
     SSH_SILENT = (
         "ssh_silent",
         "The container runs but its SSH port does not answer; nothing is charged meanwhile.",
-        "Reboot or remove the pod if it stays so.",
+        "Reboot or remove the pod; one that stays silent for long is stopped, with its files kept.",
     )
     GPUS_MISSING = (
         "gpus_missing",
         "Fewer GPUs are visible than were sold; nothing is charged meanwhile.",
-        "Remove the pod and rent another machine.",
+        "Copy what you need, then reboot the pod; if it stays so it is stopped, with its files kept.",
     )
     CONTAINER_EXITED = "container_exited", "The container had ended; it is being started again."
     OUT_OF_MEMORY = (
@@ -181,7 +193,7 @@ class Reason(StrEnum):
     MACHINE_UNREACHABLE = (
         "machine_unreachable",
         "The machine could not be reached in time.",
-        "Choose another machine.",
+        "Try again later, or choose another machine.",
     )
     MACHINE_REFUSED = (
         "machine_refused",
@@ -215,9 +227,17 @@ class Reason(StrEnum):
     )
 
 
-# The renter's image, program or patience; every other failed start counts against the node.
+# The machine answers and the container runs, but does not prove itself; a new start of it may mend that.
+UNPROVEN: Final = frozenset({Reason.SSH_SILENT, Reason.WRONG_HOST_KEY, Reason.GPUS_MISSING})
+# The renter's image, program or patience, or our own delay; every other failed start counts against the node.
 NOT_THE_NODES_FAULT = frozenset(
-    {Reason.IMAGE_UNAVAILABLE, Reason.IMAGE_TOO_SLOW, Reason.PROGRAM_ENDED, Reason.SSH_TOO_LATE}
+    {
+        Reason.IMAGE_UNAVAILABLE,
+        Reason.IMAGE_TOO_SLOW,
+        Reason.PROGRAM_ENDED,
+        Reason.SSH_TOO_LATE,
+        Reason.STARTED_TOO_LATE,
+    }
 )
 
 

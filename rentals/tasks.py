@@ -27,6 +27,7 @@ from rentals.services import (
     provisioning,
     quoting,
     sweeping,
+    turns,
     usage_facts,
 )
 
@@ -61,7 +62,9 @@ def probe_node(*, node_id: int, **_: object) -> None:
 @shared_task(acks_late=True)
 def prepare_node(*, node_id: int, **_: object) -> None:
     """Make one node ready for pods."""
-    preparation.prepare(node_id=node_id)
+    with turns.preparing(node_id=node_id) as has_turn:
+        if has_turn:
+            preparation.prepare(node_id=node_id)
 
 
 @shared_task(acks_late=True, soft_time_limit=30, time_limit=45)

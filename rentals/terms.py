@@ -21,6 +21,8 @@ START_DEADLINE: Final = timedelta(minutes=5)
 LEASE: Final = leases.LEASE
 # A worker gives way after this; the sweep goes on with the pod.
 WORK_SECONDS: Final = 60.0
+# A start that waits for its turn to pull is looked at this often, should nobody ring for it.
+TURN_INTERVAL: Final = timedelta(seconds=30)
 BANNER_SECONDS: Final = 5.0
 PROBE_BANNER_SECONDS: Final = 3.0
 CONNECT_SECONDS: Final = 10.0

@@ -14,7 +14,7 @@ S = PodStatus
 ALLOWED: Final[Mapping[PodStatus, frozenset[PodStatus]]] = {
     S.PENDING: frozenset({S.RUNNING, S.FAILED, S.REMOVING}),
     S.RUNNING: frozenset({S.UNREACHABLE, S.REBOOTING, S.STOPPING, S.REMOVING, S.LOST}),
-    S.UNREACHABLE: frozenset({S.RUNNING, S.REBOOTING, S.LOST, S.REMOVING}),
+    S.UNREACHABLE: frozenset({S.RUNNING, S.REBOOTING, S.STOPPING, S.LOST, S.REMOVING}),
     S.REBOOTING: frozenset({S.RUNNING, S.REBOOT_FAILED, S.REMOVING}),
     S.REBOOT_FAILED: frozenset({S.REBOOTING, S.REMOVING}),
     S.STOPPING: frozenset({S.STOPPED, S.REMOVING}),
@@ -42,16 +42,15 @@ WIRE_STATUS: Final[Mapping[PodStatus, str]] = {
     S.REMOVED: "REMOVED",
 }
 
-
-# What `move` writes of a pod.
+EXPLAINED: Final = "pod-lifecycle.explained"
+# What `explain` and `move` write of a pod.
+WHY: Final = ("status_reason_code", "status_reason", "updated_at")
 MOVED: Final = (
+    *WHY,
     "status",
-    "status_reason_code",
-    "status_reason",
     "status_since",
     "attempt",
     "last_error",
-    "updated_at",
 )
 
 
@@ -82,14 +81,25 @@ def move(
         detail=detail,
         error=error,
     )
+    _give_reason(pod, reason)
     pod.status = to
-    pod.status_reason_code = reason.code
-    pod.status_reason = reason.words
     pod.status_since = now
     pod.attempt = 0
     pod.last_error = ""
     pod.save(update_fields=MOVED)
     renter_events.tell_of_move(pod, source=source, reason=reason, actor=actor, now=now)
+
+
+def explain(pod: Pod, *, reason: Reason, actor: Actor, now: datetime, error: str = "") -> None:
+    """Say anew why a pod has its status, and record it; the caller holds the row lock."""
+    record(pod, sub_type=EXPLAINED, reason=reason, actor=actor, now=now, error=error)
+    _give_reason(pod, reason)
+    pod.save(update_fields=WHY)
+
+
+def _give_reason(pod: Pod, reason: Reason) -> None:
+    pod.status_reason_code = reason.code
+    pod.status_reason = reason.words
 
 
 def record(

@@ -63,7 +63,7 @@ def schedule(request: HttpRequest, pod_id: UUID, payload: schemas.ScheduleIn) ->
     """Set when a pod ends, in any state from its rent on."""
     principal, now = caller(request), clock.now()
     budgets.require(principal.api_key, now=now)
-    at = payload.at
+    at = payload.removal_scheduled_at
     pod = lifecycle.schedule_removal(principal=principal, pod_id=pod_id, at=at, now=now)
     return {"message": f"{pod.name} ends at {clock.iso(at)}."}
 

@@ -21,31 +21,34 @@ router = Router(tags=["templates"])
 @router.get("/templates", response=list[schemas.TemplateOut], auth=OptionalKey())
 def listing(request: HttpRequest) -> list[dict[str, Any]]:
     """List the templates that the caller may rent with, the market's own first."""
-    principal = caller_or_none(request)
-    workspace = principal.workspace if principal else None
-    return [wire.template(row) for row in starts.listed_templates(workspace)]
+    reader = caller_or_none(request)
+    rows = starts.listed_templates(reader.workspace if reader else None)
+    return [wire.template(row, reader=reader) for row in rows]
 
 
 @router.get("/templates/{uuid:template_id}", response=schemas.TemplateOut, auth=OptionalKey())
 def detail(request: HttpRequest, template_id: UUID) -> dict[str, Any]:
     """Give one template."""
-    return wire.template(access.template_for(caller_or_none(request), template_id))
+    reader = caller_or_none(request)
+    return wire.template(access.template_for(reader, template_id), reader=reader)
 
 
 @router.post("/templates", response={201: schemas.TemplateOut}, auth=KeyOrSession())
 def create(request: HttpRequest, payload: schemas.TemplateIn) -> Status[dict[str, Any]]:
     """Make a template for the own workspace."""
-    row = templates.create(principal=caller(request), draft=_draft(payload))
-    return Status(201, wire.template(row))
+    principal = caller(request)
+    row = templates.create(principal=principal, draft=_draft(payload))
+    return Status(201, wire.template(row, reader=principal))
 
 
 @router.put("/templates/{uuid:template_id}", response=schemas.TemplateOut, auth=KeyOrSession())
 def update(request: HttpRequest, template_id: UUID, payload: schemas.TemplateIn) -> dict[str, Any]:
     """Change an own template; pods that run keep what they were rented with."""
+    principal, draft = caller(request), _draft(payload)
     row = templates.update(
-        principal=caller(request), template_id=template_id, draft=_draft(payload), now=clock.now()
+        principal=principal, template_id=template_id, draft=draft, now=clock.now()
     )
-    return wire.template(row)
+    return wire.template(row, reader=principal)
 
 
 @router.delete("/templates/{uuid:template_id}", response=Message, auth=KeyOrSession())

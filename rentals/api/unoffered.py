@@ -62,19 +62,23 @@ def no_volume(request: HttpRequest) -> None:
     raise NotOffered("network volumes", instead=COPY_FILES)
 
 
-@router.api_operation(["GET", "PUT", "DELETE"], "/volumes/{uuid:volume_id}", response=Message)
+@router.get("/volumes/{uuid:volume_id}", response=Message)
+@router.put("/volumes/{uuid:volume_id}", response=Message)
+@router.delete("/volumes/{uuid:volume_id}", response=Message)
 def no_such_volume(request: HttpRequest, volume_id: UUID) -> None:
     """Say that there is no such volume."""
     raise _none(request, "volume", because=f"This market does not offer volumes. {COPY_FILES}")
 
 
-@router.api_operation(["PUT", "DELETE"], "/backup-configs/{uuid:config_id}", response=Message)
+@router.put("/backup-configs/{uuid:config_id}", response=Message)
+@router.delete("/backup-configs/{uuid:config_id}", response=Message)
 def no_such_schedule(request: HttpRequest, config_id: UUID) -> None:
     """Say that there is no such backup schedule."""
     raise _none(request, "backup schedule", because=NO_BACKUPS)
 
 
-@router.api_operation(["GET", "DELETE"], "/backup-logs/{uuid:log_id}", response=Message)
+@router.get("/backup-logs/{uuid:log_id}", response=Message)
+@router.delete("/backup-logs/{uuid:log_id}", response=Message)
 @router.post("/backup-logs/{uuid:log_id}/cancel", response=Message)
 def no_such_backup(request: HttpRequest, log_id: UUID) -> None:
     """Say that there is no such backup."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from core.dialing import bracketed
 from rentals.engine.spec import (
     MARKET_LABEL,
     NVIDIA_SMI,
@@ -77,7 +78,7 @@ def _network(spec: ContainerSpec, layout: NodeLayout) -> Iterator[str]:
     yield from ("--network", layout.network)
     for server in spec.dns:
         yield from ("--dns", server)
-    host = f"[{spec.bind_address}]" if ":" in spec.bind_address else spec.bind_address
+    host = bracketed(spec.bind_address)
     for inside, outside in sorted(spec.ports.items()):
         yield from ("--publish", f"{host}:{outside}:{inside}/tcp")
 

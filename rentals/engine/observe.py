@@ -10,7 +10,13 @@ from uuid import UUID
 
 from marketplace.machine import Machine
 from rentals.engine.docker import LOOK_SECONDS, attempt, complaint, docker
-from rentals.engine.errors import ForeignContainer, GpuUnavailable, PodMissing
+from rentals.engine.errors import (
+    EngineDown,
+    ForeignContainer,
+    GpuUnavailable,
+    PodMissing,
+    PodNotRunning,
+)
 from rentals.engine.spec import (
     MARKET_LABEL,
     NVIDIA_SMI,
@@ -24,6 +30,7 @@ from rentals.engine.spec import (
 
 _LISTED_GPU = re.compile(r"^GPU \d+: .*\(UUID: ([A-Za-z0-9-]+)\)$", re.MULTILINE)
 _NEVER = "0001-01-01"
+NOT_ASKED = (EngineDown, PodMissing, PodNotRunning)
 # Shell alone: a machine may have no awk.
 _BOOT = """\
 cat /proc/sys/kernel/random/boot_id
@@ -93,15 +100,21 @@ def visible_gpus(machine: Machine, *, pod_id: UUID, access: GpuAccess) -> tuple[
     The program is the one that the engine mounts over the image, by its full path: nothing in the image or in its
     PATH takes its place. The stand-in is a script, so our own shell runs it.
 
-    :raises GpuUnavailable: when the pod's nvidia-smi cannot tell.
+    :raises GpuUnavailable: when the pod's nvidia-smi cannot tell, or hangs as on a broken GPU.
+    :raises EngineDown, PodMissing, PodNotRunning: when it could not be asked.
     """
     shell = ["/.lium/bin/busybox", "sh"] if access is GpuAccess.SIMULATED else []
     plain = ["--env", "LIUM_SIMULATED=", "--env", "LD_PRELOAD="]
     args = ["exec", *plain, container_name(pod_id), *shell, NVIDIA_SMI, "-L"]
-    result = attempt(machine, args, timeout=LOOK_SECONDS)
+    try:
+        result = attempt(machine, args, timeout=LOOK_SECONDS)
+    except EngineDown as silence:
+        # Who hangs, the program or the engine? An engine that is down says so, or nothing, once more.
+        docker(machine, ["container", "inspect", container_name(pod_id)], timeout=LOOK_SECONDS)
+        raise GpuUnavailable(silence.detail) from silence
     if result.exit_status:
         error = complaint(result)
-        raise error if type(error).reason.startswith("pod_") else GpuUnavailable(error.detail)
+        raise error if isinstance(error, NOT_ASKED) else GpuUnavailable(error.detail)
     return tuple(_LISTED_GPU.findall(result.stdout.decode("utf-8", "replace")))
 
 

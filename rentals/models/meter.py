@@ -52,13 +52,14 @@ class PodMeter(models.Model):
 
 
 class PaidUse(models.Model):
-    """What a renter's usage facts came to so far, and what of it was the renter's own money (docs/money.md)."""
+    """What a renter's usage facts came to so far, what of it was the renter's own money, and what was lent (docs/money.md)."""
 
     renter_account = models.OneToOneField(
         Account, on_delete=models.PROTECT, primary_key=True, related_name="+"
     )
     charged_usd = models.DecimalField(max_digits=30, decimal_places=9, default=0)
     paid_usd = models.DecimalField(max_digits=30, decimal_places=9, default=0)
+    lent_usd = models.DecimalField(max_digits=30, decimal_places=9, default=0)
 
     class Meta:
         verbose_name = "paid use"

@@ -39,6 +39,11 @@ class Phase(models.TextChoices):
     CONTAINER = "container"
     SSH = "ssh"
 
+    def is_before(self, other: "Phase") -> bool:
+        """Say whether a start comes to this phase before it comes to another."""
+        order = list(Phase)
+        return order.index(self) < order.index(other)
+
 
 class PodQuerySet(models.QuerySet["Pod"]):
     """Read predicates over pods."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -16,6 +16,8 @@ from rentals.observations import Proof, Seen, started_mark
 from rentals.reasons import Reason
 from rentals.services import changes, evidence, meter
 
+_ON_THE_POD_ALONE: Final = frozenset({Action.KEEP, Action.EXPLAIN})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Guard:
@@ -23,18 +25,24 @@ class Guard:
 
     status: PodStatus
     status_since: datetime
+    reason_code: str
     token: UUID | None
 
 
 def guard_of(pod: Pod, token: UUID | None) -> Guard:
     """Remember a row as it was when the work on it began."""
-    return Guard(status=PodStatus(pod.status), status_since=pod.status_since, token=token)
+    return Guard(
+        status=PodStatus(pod.status),
+        status_since=pod.status_since,
+        reason_code=pod.status_reason_code,
+        token=token,
+    )
 
 
 def apply(pod: Pod, guard: Guard, step: Step, seen: Seen, *, now: datetime) -> Pod | None:
     """Apply a step to a pod's row, or give None when the row has moved on meanwhile."""
     with transaction.atomic(durable=True):
-        if step.action is not Action.KEEP:
+        if step.action not in _ON_THE_POD_ALONE:
             # docs/locking.md: whatever may give GPUs back takes the node before the pod.
             Node.objects.select_for_update(no_key=True).get(pk=pod.node_id)
         fresh = _locked(pod.pk, guard)
@@ -44,6 +52,8 @@ def apply(pod: Pod, guard: Guard, step: Step, seen: Seen, *, now: datetime) -> P
             _keep(fresh, seen, now)
         elif step.action is Action.GIVE_BACK:
             _give_back(fresh, seen, now)
+        elif step.action is Action.EXPLAIN:
+            _explain(fresh, step, seen, now)
         else:
             _change(fresh, step, seen, now)
         return fresh
@@ -58,6 +68,7 @@ def _locked(pk: int, guard: Guard) -> Pod | None:
             lease_token=guard.token,
             status=guard.status,
             status_since=guard.status_since,
+            status_reason_code=guard.reason_code,
         )
         .first()
     )
@@ -79,6 +90,13 @@ def _give_back(pod: Pod, seen: Seen, now: datetime) -> None:
         actor=PLATFORM,
         now=now,
     )
+
+
+def _explain(pod: Pod, step: Step, seen: Seen, now: datetime) -> None:
+    why = cast(Reason, step.reason)
+    transitions.explain(pod, reason=why, actor=PLATFORM, now=now, error=seen.error)
+    pod.next_look_at = changes.next_look(pod, now)
+    pod.save(update_fields=["next_look_at"])
 
 
 def _change(pod: Pod, step: Step, seen: Seen, now: datetime) -> None:

@@ -12,6 +12,7 @@ from marketplace.services import reservations
 from rentals import terms, transitions
 from rentals.engine import Observed
 from rentals.models import NodeWatch, Pod, PodStatus
+from rentals.observations import started_mark
 from rentals.reasons import Reason
 from rentals.services import meter, receipts, templates
 
@@ -81,6 +82,9 @@ def give_back(pod: Pod, shown: Observed | None, *, now: datetime) -> None:
         return
     if shown.exists:
         reservations.release_gpus(holder=pod.public_id, now=now)
+        # What runs after this is a new run, though one that never proved itself came between.
+        pod.container_started_at = started_mark(shown)
+        pod.save(update_fields=["container_started_at"])
     else:
         reservations.release(holder=pod.public_id, now=now)
         pod.gone_at = pod.gone_at or now

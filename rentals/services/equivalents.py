@@ -6,27 +6,28 @@ from typing import Any
 from core.errors import Conflict
 from marketplace import selectors as market
 from marketplace.models import Node
+from marketplace.services.reservations import NoCapacity
 
 
 class NodeTaken(Conflict):
-    """Somebody else was faster; the nearest equivalents are offered."""
+    """The node cannot give what was asked for now; the nearest equivalents are offered."""
 
     code = "node_taken"
     nodes: Sequence[Node] = ()
 
 
-def not_free(node: Node, gpu_count: int) -> NodeTaken:
-    """Write the refusal, with the nearest equivalents that are free now."""
+def not_free(node: Node, gpu_count: int, why: NoCapacity) -> NodeTaken:
+    """Refuse for the reason that the node gave, with the nearest equivalents that are free now."""
     nodes = list(market.equivalents(node=node, gpu_count=gpu_count, limit=3))
-    hint = "No equivalent is free now; try again later."
+    nearest = "No equivalent is free now."
     if nodes:
         price = nodes[0].price_per_gpu_usd * gpu_count
         where = f"{nodes[0].huid} ({nodes[0].public_id})"
-        hint = f"The nearest equivalent is {where} at ${price:.4f} an hour."
+        nearest = f"The nearest equivalent is {where} at ${price:.4f} an hour."
     refusal = NodeTaken(
-        f"{gpu_count} GPU of {node.huid} are not free: somebody else was faster.",
-        hint=hint,
-        data={"equivalents": [_offer(near, gpu_count) for near in nodes]},
+        why.message,
+        hint=f"{why.hint} {nearest}",
+        data={**why.data, "equivalents": [_offer(near, gpu_count) for near in nodes]},
     )
     refusal.nodes = nodes
     return refusal

@@ -7,8 +7,9 @@ from django.conf import settings
 from django.db.models import Sum
 
 from accounts.models import Workspace
+from billing.models import Account, AccountKind
 from core.errors import Forbidden
-from core.money import charge_for
+from core.money import USD, charge_for
 from rentals.models import Pod, PodStatus
 
 # They cost something, or will without anybody asking again.
@@ -19,6 +20,12 @@ OPEN: Final = (
     PodStatus.REBOOTING,
     PodStatus.STARTING,
 )
+
+
+class DebtElsewhere(Forbidden):
+    """The workspace's owner owes for another one, which a new workspace would leave behind."""
+
+    code = "debt_elsewhere"
 
 
 class InsufficientBalance(Forbidden):
@@ -39,10 +46,12 @@ def required_usd(workspace: Workspace, *, hourly_price_usd: Decimal) -> Decimal:
 
 
 def require(workspace: Workspace, *, balance_usd: Decimal, hourly_price_usd: Decimal) -> None:
-    """Refuse a pod that the balance does not carry.
+    """Refuse a pod that the balance does not carry, and one of an owner who owes elsewhere.
 
     :raises InsufficientBalance: with both figures in the words that the published client reads.
+    :raises DebtElsewhere: another workspace of the same owner is below zero.
     """
+    _refuse_debtor(workspace)
     required = required_usd(workspace, hourly_price_usd=hourly_price_usd)
     if balance_usd > required:
         return
@@ -58,6 +67,16 @@ def require(workspace: Workspace, *, balance_usd: Decimal, hourly_price_usd: Dec
             "missing_usd": float(required - balance_usd),
         },
     )
+
+
+def _refuse_debtor(workspace: Workspace) -> None:
+    owed = Account.objects.filter(kind=AccountKind.RENTER, currency=USD, balance__lt=0)
+    elsewhere = owed.filter(workspace__owner=workspace.owner_id).exclude(workspace=workspace)
+    if elsewhere.exists():
+        raise DebtElsewhere(
+            "The owner of this workspace has another one whose balance is below zero.",
+            hint="Its owner sees which on the billing pages; once it is paid, rent again.",
+        )
 
 
 def _open_burn(workspace: Workspace) -> Decimal:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Scope
@@ -13,18 +14,19 @@ from accounts.principal import Principal
 from billing.accounts import renter_account
 from billing.ledger import lock_account
 from core.actors import Actor
-from core.errors import Conflict, DomainError, NotFound
+from core.errors import Conflict, DomainError, Invalid, NotFound
 from marketplace.models import Node
 from marketplace.services import reservations
 from rentals import dispatch, faults, transitions
 from rentals.access import pod_for
 from rentals.models import Pod, PodStatus
-from rentals.reasons import Reason
-from rentals.services import budgets, changes, floors, metering
+from rentals.reasons import UNPROVEN, Reason
+from rentals.services import budgets, changes, floors, metering, silences
 from rentals.services.changes import Change
 from rentals.services.equivalents import not_free
 
 GONE: Final = frozenset({PodStatus.REMOVING, PodStatus.REMOVED})
+LONGEST_SCHEDULE: Final = timedelta(days=366)
 STOPS: Final = frozenset({PodStatus.STOPPING, PodStatus.STOPPED})
 
 
@@ -38,6 +40,12 @@ class PastTime(DomainError):
     """A scheduled end lies in the past."""
 
     code = "past_time"
+
+
+class TooFar(Invalid):
+    """A scheduled end lies too far ahead."""
+
+    code = "too_far"
 
 
 def remove(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
@@ -82,8 +90,9 @@ def stop_as(*, pod_id: UUID, reason: Reason, actor: Actor, now: datetime) -> Pod
 def start(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
     """Start a stopped pod where its files are.
 
-    :raises NodeTaken: its GPUs are rented; equivalents are offered. :raises InsufficientBalance.
-    :raises NotFound: it is not the caller's. :raises NotNow: it is not stopped.
+    :raises NodeTaken: the node cannot give its GPUs now, and why; equivalents are offered.
+    :raises InsufficientBalance: the balance does not exceed the floor.
+    :raises NotFound: it is not the caller's. :raises NotNow: it is not stopped, or ran unproven for too long.
     """
     principal.require(Scope.RENT)
     pod = pod_for(principal, pod_id)
@@ -103,7 +112,8 @@ def reboot(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
 
     After a reboot that failed its GPUs are taken again, as a start does.
 
-    :raises NotFound: it is not the caller's. :raises NotNow: there is nothing to reboot.
+    :raises NotFound: it is not the caller's.
+    :raises NotNow: there is nothing to reboot, or it ran unproven for too long.
     :raises NodeTaken, InsufficientBalance: as `start`.
     """
     principal.require(Scope.RENT)
@@ -119,25 +129,40 @@ def reboot(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
     with _locked(pod) as row:
         if row.status == PodStatus.REBOOTING:
             return row
-        _require(row, PodStatus.RUNNING, "rebooted")
+        if not may_reboot(row):
+            raise _not_now(row, PodStatus.RUNNING, "rebooted")
+        _require_minutes(row, "rebooted", now)
         changes.make(row, change)
         dispatch.reconcile(row)
     return row
 
 
+def may_reboot(pod: Pod) -> bool:
+    """Say whether a reboot is possible: it runs, failed to, or its machine answers and it does not."""
+    is_unproven = pod.status == PodStatus.UNREACHABLE and pod.status_reason_code in UNPROVEN
+    return is_unproven or pod.status in {PodStatus.RUNNING, PodStatus.REBOOT_FAILED}
+
+
 def schedule_removal(*, principal: Principal, pod_id: UUID, at: datetime, now: datetime) -> Pod:
     """Set when a pod ends, in any state from its rent on; a repeat is a no-op.
 
-    :raises PastTime: that moment is over. :raises NotFound: it is not the caller's, or removed.
+    :raises PastTime: that moment is over. :raises TooFar: it is more than a year away.
+    :raises NotFound: it is not the caller's, or removed.
     """
     principal.require(Scope.RENT)
+    if at - now > LONGEST_SCHEDULE:
+        raise TooFar(
+            f"A pod can be scheduled to end within {LONGEST_SCHEDULE.days} days.",
+            hint="Choose an earlier time, or let it run without an end.",
+            data={"field": "removal_scheduled_at"},
+        )
     if at <= now:
         raise PastTime(
             f"The scheduled end {at:%Y-%m-%d %H:%M:%S} UTC is in the past.",
             hint="Choose a later time, or remove the pod now.",
             data={"field": "removal_scheduled_at"},
         )
-    return _schedule(principal, pod_id, at, now)
+    return _schedule(principal, pod_id, at.astimezone(UTC), now)
 
 
 def cancel_removal(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
@@ -194,6 +219,7 @@ def _take_up(pod: Pod, change: Change, *, source: PodStatus, done: str) -> Pod:
             )
             row = _lock(pod)
             _require(row, source, done)
+            _require_minutes(row, done, change.now)
             floors.require(
                 row.workspace, balance_usd=balance, hourly_price_usd=row.hourly_price_usd
             )
@@ -205,7 +231,7 @@ def _take_up(pod: Pod, change: Change, *, source: PodStatus, done: str) -> Pod:
             dispatch.reconcile(row)
             return row
     except reservations.NoCapacity as refusal:
-        raise not_free(pod.node, pod.gpu_count) from refusal
+        raise not_free(pod.node, pod.gpu_count, refusal) from refusal
 
 
 def _halt(pod: Pod, *, reason: Reason, actor: Actor, now: datetime) -> Pod:
@@ -237,12 +263,27 @@ def _lock(pod: Pod) -> Pod:
 
 def _require(pod: Pod, wanted: PodStatus, done: str) -> None:
     if PodStatus(pod.status) is not wanted:
-        name = wanted.label.lower()
+        raise _not_now(pod, wanted, done)
+
+
+def _require_minutes(pod: Pod, done: str, now: datetime) -> None:
+    if rests_until := silences.rests_until(pod, now=now):
+        minutes = settings.MARKET_SSH_SILENCE // timedelta(minutes=1)
         raise NotNow(
-            f"The pod is {pod.get_status_display().lower()}; only a pod that is {name} can be {done}.",
-            hint=pod.status_reason,
-            data={"status": pod.status},
+            f"The pod ran for more than {minutes} minutes of the last day without proving itself, at no charge; "
+            f"it can be {done} again at {rests_until:%Y-%m-%d %H:%M} UTC.",
+            hint="Its files are kept. Wait until then, or rent another machine.",
+            data={"status": pod.status, "again_at": rests_until.isoformat()},
         )
+
+
+def _not_now(pod: Pod, wanted: PodStatus, done: str) -> NotNow:
+    name = wanted.label.lower()
+    return NotNow(
+        f"The pod is {pod.get_status_display().lower()}; only a pod that is {name} can be {done}.",
+        hint=pod.status_reason,
+        data={"status": pod.status},
+    )
 
 
 def _record(

@@ -1,20 +1,60 @@
 """Counting what of renters' charges was their own money: credits and debts are nobody's payment (docs/money.md)."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
+from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from billing.models import Account
 from billing.selectors import granted_usd
+from core.money import quantize
 from marketplace.models import UsageFact
 from rentals.models import PaidUse, PodMeter
 
 NOTHING: Final = Decimal(0)
 # Of one transaction; the rest is counted in the next.
 AT_ONCE: Final = 5_000
+# What credits paid, by the index of facts that were not paid wholly. What is not counted yet is not known to be paid.
+CREDITED: Final = """
+SELECT provider.public_id, meter.renter_account_id,
+    sum((fact.charged_usd - coalesce(fact.paid_usd, 0) - fact.lent_usd) * (1 - meter.fee_rate))
+FROM marketplace_provider provider
+JOIN marketplace_node node ON node.provider_id = provider.id
+JOIN marketplace_usagefact fact ON fact.node_id = node.id
+JOIN rentals_pod pod ON pod.public_id = fact.holder
+JOIN rentals_podmeter meter ON meter.pod_id = pod.id
+WHERE provider.public_id = ANY(%s) AND fact.started_at < %s
+AND (fact.paid_usd IS NULL OR fact.paid_usd < fact.charged_usd OR fact.paid_usd > fact.charged_usd)
+GROUP BY provider.public_id, meter.renter_account_id
+"""
+# Of each renter the newest facts that were lent, until they come to what is still owed of them.
+OWED: Final = """
+SELECT provider.public_id,
+    sum((least(greatest(upto, 0), usd) - least(greatest(upto - lent_usd, 0), usd)) * (1 - fee_rate))
+FROM (
+    SELECT fact.node_id, fact.started_at, fact.lent_usd, meter.fee_rate, owing.usd,
+        sum(fact.lent_usd) OVER (PARTITION BY owing.renter_id ORDER BY fact.id DESC) AS upto
+    FROM unnest(%s::bigint[], %s::numeric[]) owing (renter_id, usd)
+    JOIN rentals_podmeter meter ON meter.renter_account_id = owing.renter_id
+    JOIN rentals_pod pod ON pod.id = meter.pod_id
+    JOIN marketplace_usagefact fact ON fact.holder = pod.public_id AND fact.lent_usd <> 0
+) lent
+JOIN marketplace_node node ON node.id = lent.node_id
+JOIN marketplace_provider provider ON provider.id = node.provider_id
+WHERE provider.public_id = ANY(%s) AND lent.started_at < %s
+GROUP BY provider.public_id
+"""
+
+
+class Part(NamedTuple):
+    """What of a charge was the renter's own money, and what was lent; the rest was paid with credits."""
+
+    paid: Decimal
+    lent: Decimal
 
 
 def count() -> int:
@@ -23,32 +63,102 @@ def count() -> int:
         renters = _renters_of(_waiting())
         tallies = _locked(set(renters.values()))
         waiting = [fact for fact in _waiting() if fact.holder in renters]
-        facts = _by_renter(waiting, renters)
-        limits = _limits(tallies)
-        for renter, of_renter in facts.items():
-            _count(of_renter, tallies[renter], credits_and_debt=limits[renter])
-        UsageFact.objects.bulk_update(waiting, ["paid_usd"], batch_size=500)
-        PaidUse.objects.bulk_update(tallies.values(), ["charged_usd", "paid_usd"], batch_size=500)
+        granted, balances = granted_usd(tallies.keys()), _balances(tallies.keys())
+        for renter, facts in _by_renter(waiting, renters).items():
+            _count(
+                facts,
+                tallies[renter],
+                credits=granted.get(renter, NOTHING),
+                debt=max(NOTHING, -balances[renter]),
+            )
+        UsageFact.objects.bulk_update(waiting, ["paid_usd", "lent_usd"], batch_size=500)
+        PaidUse.objects.bulk_update(
+            tallies.values(), ["charged_usd", "paid_usd", "lent_usd"], batch_size=500
+        )
     return len(waiting)
 
 
-def paid_of(
-    charged: Sequence[Decimal], *, before: Decimal, paid: Decimal, not_own: Decimal
-) -> list[Decimal]:
-    """Give what of each charge was paid with a renter's own money, credits first.
+def unpaid_of(provider_ids: Collection[UUID], *, before: datetime) -> dict[UUID, Decimal]:
+    """Give what providers earned by use before a moment that no renter's own money paid, in USD after the fee.
 
-    :param charged: USD of each fact, in order; below zero where more was paid back than charged
-    :param before: charged in all facts before these; ``paid`` is what of that was own money
-    :param not_own: every credit ever given, and what is owed
+    Facts never change: what was lent counts as long as its renter owes it, the newest first.
+    """
+    unpaid: defaultdict[UUID, Decimal] = defaultdict(Decimal)
+    providers, renters = list(provider_ids), set()
+    with connection.cursor() as cursor:
+        cursor.execute(CREDITED, [providers, before])
+        for provider, renter, usd in cursor.fetchall():
+            unpaid[provider] += usd
+            renters.add(renter)
+        if owing := _owing(renters):
+            cursor.execute(OWED, [list(owing), list(owing.values()), providers, before])
+            for provider, usd in cursor.fetchall():
+                unpaid[provider] += usd
+    return {provider: max(NOTHING, quantize(usd)) for provider, usd in unpaid.items()}
+
+
+def parts_of(
+    charged: Sequence[Decimal],
+    *,
+    before: Decimal,
+    paid: Decimal,
+    lent: Decimal,
+    credits: Decimal,
+    debt: Decimal,
+) -> list[Part]:
+    """Split each charge: credits come first, what was lent before was charged already, the debt is the newest of these.
+
+    :param charged: USD of each fact, in order; below zero where more was paid back than charged, first of what was lent
+    :param before: charged in all facts before these; of that ``paid`` was own money, and ``lent`` was owed
+    :param credits: all that were ever given
+    :param debt: what is owed now
     """
     parts = []
     for amount in charged:
         before += amount
-        own = max(NOTHING, before - not_own)
-        part = min(max(own - paid, min(amount, NOTHING)), max(amount, NOTHING))
+        own = before - credits
+        if amount < 0:
+            back = min(max(max(NOTHING, own - debt) - paid, amount), NOTHING)
+            part = Part(back, max(amount - back, -lent))
+        else:
+            part = Part(min(max(own - paid - lent, NOTHING), amount), NOTHING)
         parts.append(part)
-        paid += part
-    return parts
+        paid, lent = paid + part.paid, lent + part.lent
+    return _with_debt(parts, debt)
+
+
+def still_owed(
+    *, charged: Decimal, paid: Decimal, lent: Decimal, credits: Decimal, balance: Decimal
+) -> Decimal:
+    """Give what of all that was lent to a renter no own money made good: what is owed, or was settled with credits."""
+    used = charged - paid - lent
+    return min(max(credits - used - balance, NOTHING), lent)
+
+
+def _with_debt(parts: Sequence[Part], debt: Decimal) -> list[Part]:
+    newest_first = []
+    for part in reversed(parts):
+        owed = min(max(part.paid, NOTHING), debt)
+        newest_first.append(Part(part.paid - owed, part.lent + owed))
+        debt -= owed
+    return newest_first[::-1]
+
+
+def _owing(renters: Collection[int]) -> dict[int, Decimal]:
+    """Give what renters still owe of what was lent; who owes nothing is left out."""
+    tallies = PaidUse.objects.filter(pk__in=renters, lent_usd__gt=0).in_bulk()
+    granted, balances = granted_usd(tallies), _balances(tallies)
+    owing = {
+        renter: still_owed(
+            charged=tally.charged_usd,
+            paid=tally.paid_usd,
+            lent=tally.lent_usd,
+            credits=granted.get(renter, NOTHING),
+            balance=balances[renter],
+        )
+        for renter, tally in tallies.items()
+    }
+    return {renter: usd for renter, usd in owing.items() if usd}
 
 
 def _waiting() -> list[UsageFact]:
@@ -79,19 +189,21 @@ def _by_renter(
     return grouped
 
 
-def _limits(tallies: Mapping[int, PaidUse]) -> dict[int, Decimal]:
-    """Give of each renter the credits and the debt."""
-    granted = granted_usd(tallies.keys())
-    balances = Account.objects.filter(pk__in=tallies).values_list("pk", "balance")
-    return {pk: granted.get(pk, NOTHING) - min(balance, NOTHING) for pk, balance in balances}
+def _balances(renters: Collection[int]) -> dict[int, Decimal]:
+    return dict(Account.objects.filter(pk__in=renters).values_list("pk", "balance"))
 
 
-def _count(facts: Sequence[UsageFact], tally: PaidUse, *, credits_and_debt: Decimal) -> None:
-    charged = [fact.charged_usd for fact in facts]
-    parts = paid_of(
-        charged, before=tally.charged_usd, paid=tally.paid_usd, not_own=credits_and_debt
+def _count(facts: Sequence[UsageFact], tally: PaidUse, *, credits: Decimal, debt: Decimal) -> None:
+    parts = parts_of(
+        [fact.charged_usd for fact in facts],
+        before=tally.charged_usd,
+        paid=tally.paid_usd,
+        lent=tally.lent_usd,
+        credits=credits,
+        debt=debt,
     )
     for fact, part in zip(facts, parts, strict=True):
-        fact.paid_usd = part
-    tally.charged_usd += sum(charged, NOTHING)
-    tally.paid_usd += sum(parts, NOTHING)
+        fact.paid_usd, fact.lent_usd = part
+        tally.charged_usd += fact.charged_usd
+        tally.paid_usd += part.paid
+        tally.lent_usd += part.lent

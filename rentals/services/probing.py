@@ -105,12 +105,15 @@ def _conclude(
 ) -> list[int]:
     """Act on what was seen to be wrong and give the pods that are well.
 
-    While our own network is suspected, a silence is not held against anybody.
+    One in doubt is well when its host key and its GPUs are too, which a node's probe does not see. While our own
+    network is suspected, a silence is not held against anybody.
     """
     good = []
     for pod in pods:
         step = decide(provisioning.subject_of(pod, now=now()), observed[pod.pk], now=now())
-        if step.action is Action.KEEP:
+        if step.action is Action.KEEP and pod.attempt:
+            dispatch.reconcile(pod)
+        elif step.action is Action.KEEP:
             good.append(pod.pk)
         elif not (ours and suspicion.is_silence(observed[pod.pk])):
             _take_note(pod, step, observed[pod.pk], now)
@@ -120,13 +123,11 @@ def _conclude(
 @transaction.atomic
 def _keep(pod_ids: list[int], at: datetime) -> None:
     meter.prove_all(pod_ids, at=at, evidence="container and SSH banner seen by the node's probe")
-    doubted = Pod.objects.filter(pk__in=pod_ids, status=PodStatus.RUNNING, attempt__gt=0)
-    doubted.update(attempt=0, last_error="")
 
 
 def _take_note(pod: Pod, step: Step, seen: Seen, now: Clock) -> None:
     recovering = pod.status == PodStatus.UNREACHABLE and step.to is PodStatus.RUNNING
-    if recovering or step.action not in {Action.MOVE, Action.WAIT}:
+    if recovering or step.action not in {Action.MOVE, Action.EXPLAIN, Action.WAIT}:
         # To prove it anew, or to touch its container, takes the pod's own lease.
         dispatch.reconcile(pod)
     elif step.action is Action.WAIT:

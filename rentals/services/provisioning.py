@@ -1,8 +1,9 @@
 """Bringing a pod to where its row wants it: lease, look, one repeatable step, guarded apply (docs/lifecycle.md)."""
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,12 +17,21 @@ from marketplace.machine import MachineError, session
 from marketplace.selectors.notices import last_maintenance
 from marketplace.services.machines import machine_address
 from rentals import faults, terms
-from rentals.actions import Action, Step
+from rentals.actions import Action, Step, phase_of, wait
 from rentals.decisions import decide
 from rentals.models import Phase, Pod, PodStatus
 from rentals.observations import GONE, UNSEEN, Seen, Subject
 from rentals.reasons import reason_of
-from rentals.services import applying, changes, receipts, reporting, steps, suspicion
+from rentals.services import (
+    applying,
+    changes,
+    receipts,
+    reporting,
+    silences,
+    steps,
+    suspicion,
+    turns,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -34,13 +44,7 @@ RESTING: Final = frozenset(
         PodStatus.REMOVED,
     }
 )
-_ON_THE_ROW: Final = frozenset({Action.MOVE, Action.KEEP, Action.GIVE_BACK})
-_PHASES: Final = {
-    Action.PULL: Phase.IMAGE,
-    Action.CREATE: Phase.CONTAINER,
-    Action.PROBE: Phase.SSH,
-}
-_ORDER: Final = list(Phase)
+_ON_THE_ROW: Final = frozenset({Action.MOVE, Action.KEEP, Action.GIVE_BACK, Action.EXPLAIN})
 MOST_ATTEMPTS: Final = 1000
 
 
@@ -70,6 +74,9 @@ _WAITS_FOR_THE_MACHINE: Final = frozenset(
 )
 
 
+_RESTARTS: Final = frozenset({PodStatus.REBOOTING, PodStatus.STARTING})
+
+
 def subject_of(pod: Pod, *, now: datetime) -> Subject:
     """Give the part of a pod's row that decisions rest on."""
     waits = PodStatus(pod.status) in _WAITS_FOR_THE_MACHINE
@@ -87,6 +94,7 @@ def subject_of(pod: Pod, *, now: datetime) -> Subject:
         holds_gpus=pod.holds_gpus,
         is_gone=pod.gone_at is not None,
         away_until=away.ends_at if away else None,
+        unproven=silences.unproven(pod, now=now) if waits else timedelta(),
     )
 
 
@@ -102,15 +110,33 @@ def _drive(claim: Claim) -> None:
         if suspicion.withholds(step, seen, node_id=pod.node_id, now=claim.now()):
             step = Step(action=Action.WAIT, wait=terms.DOUBT_INTERVAL)
         if step.action is Action.WAIT:
+            if pod.status in _RESTARTS:
+                silences.note_blind(pod, now=claim.now())
             _put_off(claim, pod, step)
             return
         if step.action not in _ON_THE_ROW:
-            seen = _act(claim, pod, step.action, seen)
+            with _turn(pod, step.action) as has_turn:
+                if not has_turn:
+                    _wait_for_turn(claim, pod, step.action)
+                    return
+                seen = _act(claim, pod, step.action, seen)
         elif _settle_and_apply(claim, pod, step, seen):
             return
         else:
             seen = seen.after_a_move()
     log.info("pod.work_goes_on", pod=claim.pk)
+
+
+def _turn(pod: Pod, action: Action) -> AbstractContextManager[bool]:
+    return turns.pulling(pod) if action is Action.PULL else nullcontext(True)
+
+
+def _wait_for_turn(claim: Claim, pod: Pod, action: Action) -> None:
+    """Leave the thread to others; the wait is part of the phase, whose deadline begins with the turn."""
+    phase = phase_of(action)
+    if _enter(claim, pod, phase):
+        begins = claim.now() + terms.PHASE_DEADLINES[phase]
+        _put_off(claim, pod, wait(terms.TURN_INTERVAL), deadline_at=begins)
 
 
 def _load(claim: Claim) -> Pod | None:
@@ -121,7 +147,7 @@ def _load(claim: Claim) -> Pod | None:
 
 def _was_never_made(pod: Pod) -> bool:
     """Say that no container can exist, for the phase is written before the engine is asked for one."""
-    return pod.ready_at is None and _is_before(Phase(pod.phase), Phase.CONTAINER)
+    return pod.ready_at is None and Phase(pod.phase).is_before(Phase.CONTAINER)
 
 
 def _act(claim: Claim, pod: Pod, action: Action, seen: Seen) -> Seen:
@@ -129,8 +155,10 @@ def _act(claim: Claim, pod: Pod, action: Action, seen: Seen) -> Seen:
         if not _enter(claim, pod, Phase.CONNECTING):
             return seen
         with session(machine_address(pod.node), timeout=terms.CONNECT_SECONDS) as machine:
-            if not _enter(claim, pod, _PHASES.get(action, Phase.CONNECTING)):
+            if not _enter(claim, pod, phase_of(action)):
                 return seen
+            if action is Action.PROBE and pod.status in _RESTARTS:
+                silences.note_run(pod, now=claim.now())
             return steps.take(action, machine, pod, seen)
     except MachineError as error:
         return steps.trouble(seen, error)
@@ -138,7 +166,7 @@ def _act(claim: Claim, pod: Pod, action: Action, seen: Seen) -> Seen:
 
 def _enter(claim: Claim, pod: Pod, phase: Phase) -> bool:
     """Write the phase that a start has come to, once and with its deadline; False when the row has moved on."""
-    if pod.status != PodStatus.PENDING or not _is_before(Phase(pod.phase), phase):
+    if pod.status != PodStatus.PENDING or not Phase(pod.phase).is_before(phase):
         return True
     now = claim.now()
     pod.phase_seconds = changes.phase_times(pod, now)
@@ -155,12 +183,8 @@ def _enter(claim: Claim, pod: Pod, phase: Phase) -> bool:
     return bool(entered)
 
 
-def _is_before(phase: Phase, other: Phase) -> bool:
-    return _ORDER.index(phase) < _ORDER.index(other)
-
-
-def _put_off(claim: Claim, pod: Pod, step: Step) -> None:
-    changed: dict[str, Any] = {"next_look_at": changes.next_look(pod, claim.now(), step.wait)}
+def _put_off(claim: Claim, pod: Pod, step: Step, **changed: Any) -> None:
+    changed["next_look_at"] = changes.next_look(pod, claim.now(), step.wait)
     if step.doubt:
         counted = Least(F("attempt") + 1, MOST_ATTEMPTS)
         changed |= {"attempt": counted, "last_error": step.detail}

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from accounts.models import Scope
+from accounts.models import Scope, Workspace
 from accounts.principal import Principal
 from accounts.ssh_public_key import parse
 from billing.accounts import renter_account
@@ -76,8 +76,8 @@ def rent(*, principal: Principal, request: RentRequest, now: datetime) -> Pod:
     """Rent some GPUs of a node: the pod is pending when this returns.
 
     :raises InsufficientBalance: the balance does not exceed the floor. :raises BudgetExceeded: nor the key's budget.
-    :raises NodeTaken: the GPUs went to somebody else; its data names equivalents.
-    :raises NotFound, Invalid, QuoteExpired: as they say.
+    :raises NodeTaken: the node cannot give that now, and why; its data names equivalents.
+    :raises NotFound, Invalid, QuoteExpired, Conflict: as they say.
     """
     principal.require(Scope.RENT)
     order = _prepare(principal, request, now)
@@ -85,7 +85,7 @@ def rent(*, principal: Principal, request: RentRequest, now: datetime) -> Pod:
         with budgets.noting_refusals(now=now):
             pod = _commit(principal, order, now)
     except reservations.NoCapacity as refusal:
-        raise not_free(order.node, order.gpu_count) from refusal
+        raise not_free(order.node, order.gpu_count, refusal) from refusal
     faults.point("rent.committed")
     return pod
 
@@ -148,6 +148,7 @@ def _refuse_dearer(price_usd: Decimal, most_usd: Decimal | None) -> None:
 @transaction.atomic(durable=True)
 def _commit(principal: Principal, order: _Order, now: datetime) -> Pod:
     account = lock_account(renter_account(principal.workspace).pk)
+    _refuse_closed(principal.workspace)
     floors.require(
         principal.workspace,
         balance_usd=account.balance,
@@ -180,6 +181,12 @@ def _commit(principal: Principal, order: _Order, now: datetime) -> Pod:
     dispatch.reconcile(pod)
     faults.point("rent.inserted")
     return pod
+
+
+def _refuse_closed(workspace: Workspace) -> None:
+    """Ask again under the account's lock, which closing a team takes too."""
+    if not Workspace.objects.filter(pk=workspace.pk, closed_at=None).exists():
+        raise Conflict("The workspace was closed.", hint="Rent in another one.")
 
 
 def _insert(principal: Principal, order: _Order, gpu_uuids: list[str], now: datetime) -> Pod:

@@ -117,10 +117,15 @@ def _probe(machine: Machine, pod: Pod, seen: Seen) -> Seen:
         key = scan_host_key(host, port, timeout=terms.BANNER_SECONDS)
     except MachineUnreachable as error:
         return replace(seen, proof=Proof(), error=str(error))
-    access = engine.GpuAccess(pod.node.gpu_access)
-    gpus = frozenset(engine.visible_gpus(machine, pod_id=pod.public_id, access=access))
     same = key.split()[:2] == pod.host_public_key.split()[:2]
-    return replace(seen, proof=Proof(banner=line, host_key_matches=same, gpus=gpus))
+    proof = Proof(banner=line, host_key_matches=same)
+    access = engine.GpuAccess(pod.node.gpu_access)
+    try:
+        gpus = frozenset(engine.visible_gpus(machine, pod_id=pod.public_id, access=access))
+    except engine.GpuUnavailable as error:
+        # The container runs all the same, and the rest of the proof stands.
+        return replace(seen, proof=proof, trouble=Reason.GPUS_UNAVAILABLE, error=str(error))
+    return replace(seen, proof=replace(proof, gpus=gpus))
 
 
 _STEPS: Final[Mapping[Action, Callable[[Machine, Pod, Seen], Seen]]] = {

@@ -41,5 +41,5 @@ def is_silence(seen: Seen) -> bool:
 
 def withholds(step: Step, seen: Seen, *, node_id: int, now: datetime) -> bool:
     """Say whether a step rests on a silence from which nothing may be concluded."""
-    blind = step.action is Action.MOVE and seen.contact is Contact.SILENT
-    return blind and step.to in FROM_SILENCE and is_ours(node_id, now=now)
+    concludes = step.action is Action.EXPLAIN or step.to in FROM_SILENCE
+    return concludes and seen.contact is Contact.SILENT and is_ours(node_id, now=now)

@@ -81,7 +81,7 @@ class RentView(View):
                 screen.status, screen.quote = 422, _held_quote(request, screen)
         except DomainError as refusal:
             _refuse(request, screen, refusal)
-        return _render(request, screen, fragment="review" if action != "rent" else "")
+        return _render(request, screen)
 
 
 def _screen(request: HttpRequest, node_id: UUID, *, data: Any) -> Screen:
@@ -158,16 +158,16 @@ def _held_quote(request: HttpRequest, screen: Screen) -> Quote | None:
     return held.filter(public_id=_uuid(request.POST.get("quote"))).first()
 
 
-def _render(request: HttpRequest, screen: Screen, *, fragment: str = "") -> HttpResponse:
-    whole = not request.headers.get("HX-Request") or not fragment or screen.refusal
-    template = "rentals/rent.html" if whole else f"rentals/rent.html#{fragment}"
+def _render(request: HttpRequest, screen: Screen) -> HttpResponse:
+    part = "#priced" if request.headers.get("HX-Request") else ""
+    template = f"rentals/rent.html{part}"
     return render(request, template, _context(screen), status=screen.status)
 
 
 def _context(screen: Screen) -> dict[str, Any]:
     workspace = screen.principal.workspace if screen.principal else None
     chosen = screen.form["template"].value()
-    wanted = set(screen.form["ssh_keys"].value() or [str(key.public_id) for key in screen.keys])
+    wanted = _ticked(screen)
     for key in screen.keys:
         key.selected = str(key.public_id) in wanted  # type: ignore[attr-defined]
     templates = selectable(
@@ -186,6 +186,13 @@ def _context(screen: Screen) -> dict[str, Any]:
         "quote": screen.quote,
     }
     return context | (_priced(screen, screen.quote) if screen.quote else {})
+
+
+def _ticked(screen: Screen) -> set[str]:
+    """Give the SSH keys that are chosen: all at first, then what the renter left ticked."""
+    if screen.form.is_bound:
+        return set(screen.form["ssh_keys"].value() or [])
+    return {str(key.public_id) for key in screen.keys}
 
 
 def _priced(screen: Screen, quote: Quote) -> dict[str, Any]:

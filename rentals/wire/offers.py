@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from accounts.principal import Principal
 from core.clock import iso
 from marketplace.wire import executor
 from rentals.models import Pod, Template
@@ -12,8 +13,11 @@ from rentals.services.starts import Estimate
 from rentals.wire.numbers import with_numbers
 
 
-def template(row: Template) -> dict[str, Any]:
-    """Write a template."""
+def template(row: Template, *, reader: Principal | None) -> dict[str, Any]:
+    """Write a template; to the client ``user_id`` is whose it is, and what a team has is each member's own."""
+    owner = row.workspace.owner if row.workspace else None
+    if reader and row.workspace_id == reader.workspace.pk:
+        owner = reader.user
     return {
         "id": str(row.public_id),
         "name": row.name,
@@ -32,7 +36,7 @@ def template(row: Template) -> dict[str, Any]:
         "one_time_template": row.one_time,
         "status": row.status.upper(),
         "supports_volume_encryption": False,
-        "user_id": str(row.workspace.owner.public_id) if row.workspace else None,
+        "user_id": str(owner.public_id) if owner else None,
         "created_at": iso(row.created_at),
         "updated_at": iso(row.updated_at),
     }
@@ -63,11 +67,10 @@ def estimate(start: Estimate) -> dict[str, Any]:
     """Write what is known of a start before it."""
     pull = not start.image_is_there
     return {
-        "estimated_seconds": None if start.seconds is None else math.ceil(start.seconds),
+        # How long a pull takes nobody knows, and the client prints the warning for slow links only.
+        "estimated_seconds": None if pull or start.seconds is None else math.ceil(start.seconds),
         "is_slow_machine": start.slow_link,
-        "warning_message": "The image has to be pulled first; that is not counted."
-        if pull
-        else None,
+        "warning_message": "The image has to be pulled first." if pull else None,
         "is_cached_template": start.image_is_there,
         "docker_image_size": None,
     }

@@ -10,7 +10,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
-from core.actors import ActorKind
+from core.actors import on_the_wire
 from core.clock import iso
 from marketplace.selectors.notices import standing_notices
 from rentals.models import Phase, Pod, PodEvent, PodPort, PodStatus
@@ -98,7 +98,7 @@ def event(row: PodEvent, *, pod: Pod) -> dict[str, Any]:
         "reason": row.reason or None,
         "detail": row.detail or None,
         "error": row.error or None,
-        "actor": _actor(row),
+        "actor": on_the_wire(row.actor_kind, row.actor_id, row.actor_name),
     }
 
 
@@ -172,17 +172,3 @@ def _progress(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "estimated_ready_seconds": max(0, math.ceil(left)),
         "eta_basis": "fleet_default" if typical is None else "executor_history",
     }
-
-
-def _actor(row: PodEvent) -> dict[str, Any] | None:
-    match row.actor_kind:
-        case ActorKind.PLATFORM | ActorKind.PROVIDER:
-            return None
-        case ActorKind.API_KEY:
-            return {
-                "auth": "api_key",
-                "api_key_id": row.actor_id,
-                "api_key_name": row.actor_name,
-            }
-        case _:
-            return {"auth": "session", "user_id": row.actor_id, "name": row.actor_name}

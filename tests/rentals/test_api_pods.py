@@ -1,10 +1,11 @@
 """`/pods` and what hangs below it, over HTTP as the published client calls it."""
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 from uuid import uuid4
 
 import pytest
 
+from accounts.models import AuditEvent
 from core import clock
 from core.actors import PLATFORM
 from marketplace.models import Node
@@ -233,20 +234,55 @@ class TestRemove:
 
         assert alice.api.delete(f"/api/pods/{pod.public_id}").status_code == 404
 
+    def test_is_not_kept_from_it_by_long_words(self, alice, pod):
+        said = {"feedback_text": "no\x00" + "good " * 1000}
+
+        answer = alice.api.delete(
+            f"/api/pods/{pod.public_id}", said, content_type="application/json"
+        )
+
+        assert answer.status_code == 200
+        kept = AuditEvent.objects.get(action="pod.feedback").summary["result"]["text"]
+        assert (kept[:8], len(kept)) == ("nogood g", 2000)
+
 
 class TestSchedule:
     def test_sets_and_clears_the_end(self, alice, pod):
         path = f"/api/pods/{pod.public_id}/schedule-removal"
-        at = "2099-10-01T13:46:39.284561+00:00"
+        at = (clock.now() + timedelta(days=300)).replace(microsecond=284561)
 
         for _ in range(2):
-            sent = {"removal_scheduled_at": at}
+            sent = {"removal_scheduled_at": at.isoformat()}
             assert alice.api.post(path, sent, content_type="application/json").status_code == 200
 
         [row] = alice.api.get("/api/pods").json()
-        assert row["removal_scheduled_at"] == "2099-10-01T13:46:39.284561Z"
+        assert row["removal_scheduled_at"] == clock.iso(at)
         assert alice.api.delete(path).status_code == 200
         assert alice.api.get("/api/pods").json()[0]["removal_scheduled_at"] is None
+
+    @pytest.mark.parametrize(
+        "at", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2190-01-01T00:00:00Z"]
+    )
+    def test_refuses_what_no_calendar_holds_and_goes_on(self, alice, pod, at):
+        path = f"/api/pods/{pod.public_id}/schedule-removal"
+
+        answer = alice.api.post(path, {"removal_scheduled_at": at}, content_type="application/json")
+
+        assert answer.status_code == 422
+        assert "time" in answer.json()["message"] or "within 366 days" in answer.json()["message"]
+        assert alice.api.get("/api/pods").json()[0]["removal_scheduled_at"] is None
+
+    def test_tells_its_time_in_utc_whatever_zone_it_came_in(self, alice, pod):
+        path = f"/api/pods/{pod.public_id}/schedule-removal"
+        soon = clock.now().replace(microsecond=0) + timedelta(days=1)
+        sent = soon.astimezone(timezone(timedelta(hours=-5))).isoformat()
+
+        answer = alice.api.post(
+            path, {"removal_scheduled_at": sent}, content_type="application/json"
+        )
+
+        assert clock.iso(soon) in answer.json()["message"]
+        assert f"{soon:%H:%M:%S} UTC" in pod.events.latest("pk").detail
 
     def test_refuses_the_past(self, alice, pod):
         path = f"/api/pods/{pod.public_id}/schedule-removal"
@@ -334,6 +370,8 @@ class TestStatement:
 
         assert charlie.api.get("/api/billing/statement").json()["pods"] == []
         assert alice.api.get("/api/billing/statement?end_day=2020-01-01").json()["pods"] == []
+        for day in ("9999-12-31", "0001-01-01"):
+            assert alice.api.get(f"/api/billing/statement?end_day={day}").status_code == 422
 
     def test_refuses_what_is_no_day(self, alice):
         assert alice.api.get("/api/billing/statement?start_day=yesterday").status_code == 422

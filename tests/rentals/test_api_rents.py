@@ -390,3 +390,13 @@ class TestBefore:
         answer = alice.api.get(f"/api/executors/deployment-estimate?{query}").json()
 
         assert (answer["estimated_seconds"], answer["is_cached_template"]) == (5, True)
+
+    def test_nobody_knows_how_long_a_pull_takes(self, alice):
+        node = make_node(typical_ready_seconds=4.2)
+        elsewhere = make_template(built_on_node=False)
+        query = f"executor_id={node.public_id}&template_id={elsewhere.public_id}"
+
+        answer = alice.api.get(f"/api/executors/deployment-estimate?{query}").json()
+
+        assert (answer["estimated_seconds"], answer["is_cached_template"]) == (None, False)
+        assert "pulled first" in answer["warning_message"]

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from accounts.models import Membership
 from rentals.models import Template
 from tests.factories.pods import make_template
 
@@ -46,6 +47,16 @@ class TestTemplates:
         assert alice.api.get(path).json()["user_id"] == str(alice.user.public_id)
         assert charlie.api.get(path).status_code == 404
         assert anonymous.get(path).status_code == 404
+
+    def test_to_each_member_the_teams_own_are_theirs(self, alice, bob):
+        Membership.objects.create(workspace=alice.workspace, user=bob.user, role="member")
+        own = make_template(workspace=alice.workspace, is_private=True)
+        team = {"X-Lium-Workspace-Id": str(alice.workspace.public_id)}
+
+        [listed] = bob.session.get("/api/templates", headers=team).json()
+        read = bob.session.get(f"/api/templates/{own.public_id}", headers=team).json()
+
+        assert listed["user_id"] == read["user_id"] == str(bob.user.public_id)
 
     def test_a_one_time_one_is_made_as_the_client_does(self, alice):
         made = alice.api.post("/api/templates", NEW, content_type="application/json")

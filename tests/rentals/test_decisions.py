@@ -52,11 +52,18 @@ def seen(container: Observed | None = None, proof: Proof | None = None, **fields
 
 
 def leads_to(step: Step) -> tuple[object, ...]:
+    if step.action is Action.EXPLAIN:
+        return (step.action, step.reason)
     return (step.action, step.to, step.reason) if step.to else (step.action,)
 
 
+GPUS_UNTOLD = seen(UP, UNKNOWN_GPUS, trouble=Reason.GPUS_UNAVAILABLE)
 LATE = {"deadline_at": NOW - timedelta(seconds=1)}
 LONG_AGO = {"status_since": NOW - timedelta(hours=2)}
+BLIND = {"reason": Reason.MACHINE_SILENT}
+MUTE = {"reason": Reason.SSH_SILENT}
+MUTE_FOR_LONG = {**MUTE, "unproven": timedelta(minutes=11)}
+MUTE_FOR_A_WHILE = {**MUTE, "unproven": timedelta(minutes=10)}
 JUST_LOST_SIGHT = {"status_since": NOW - timedelta(minutes=1)}
 DAYS_AGO = {"status_since": NOW - timedelta(days=4)}
 WEEKS_AGO = {"status_since": NOW - timedelta(days=8)}
@@ -94,8 +101,13 @@ TABLE = [
     ("engine silent too long", P, LATE, ENGINE_SILENT, (A.MOVE, F, Reason.ENGINE_FAILED)),
     ("late, not looked at yet", P, {**LATE, "phase": Phase.SSH}, UNSEEN, (A.LOOK,)),
     ("late, not probed yet", P, {**LATE, "phase": Phase.SSH}, seen(UP), (A.PROBE,)),
+    ("waited too long for us", P, LATE, Seen(container=GONE), (A.FIND_IMAGE,)),
+    ("asked for nothing while the market was down", P, {**LATE, "phase": Phase.CONNECTING}, Seen(container=GONE), (A.FIND_IMAGE,)),
+    ("answered late, image there", P, {**LATE, "phase": Phase.CONNECTING}, seen(GONE, image=IMAGE), (A.CREATE,)),
+    ("answered late, image missing", P, {**LATE, "phase": Phase.CONNECTING}, seen(GONE, image_missing=True), (A.PULL,)),
+    ("pulled at the last moment", P, {**LATE, "phase": Phase.IMAGE}, seen(GONE, image=IMAGE), (A.CREATE,)),
     ("pull too long", P, {**LATE, "phase": Phase.IMAGE}, seen(GONE, image_missing=True), (A.MOVE, F, Reason.IMAGE_TOO_SLOW)),
-    ("made too late", P, {**LATE, "phase": Phase.CONTAINER}, seen(GONE), (A.MOVE, F, Reason.ENGINE_FAILED)),
+    ("made too late", P, {**LATE, "phase": Phase.CONTAINER}, seen(GONE), (A.MOVE, F, Reason.STARTED_TOO_LATE)),
     ("SSH too late", P, {**LATE, "phase": Phase.SSH}, seen(UP, NO_BANNER), (A.MOVE, F, Reason.SSH_TOO_LATE)),
     # Running: only evidence moves it at once.
     ("fresh look", R, {}, UNSEEN, (A.LOOK,)),
@@ -111,25 +123,43 @@ TABLE = [
     ("third engine silence", R, DOUBTED, ENGINE_SILENT, (A.MOVE, U, Reason.ENGINE_SILENT)),
     ("first missing banner", R, {}, seen(UP, NO_BANNER), (A.WAIT,)),
     ("third missing banner", R, DOUBTED, seen(UP, NO_BANNER), (A.MOVE, U, Reason.SSH_SILENT)),
+    ("another server thrice", R, DOUBTED, seen(UP, OTHER_KEY), (A.MOVE, U, Reason.WRONG_HOST_KEY)),
     ("GPU fell off", R, {}, seen(UP, ONE_GPU), (A.MOVE, U, Reason.GPUS_MISSING)),
-    ("GPUs untold", R, {}, seen(trouble=Reason.GPUS_UNAVAILABLE), (A.WAIT,)),
-    ("GPUs untold thrice", R, DOUBTED, seen(trouble=Reason.GPUS_UNAVAILABLE), (A.MOVE, U, Reason.GPUS_MISSING)),
+    ("GPUs untold", R, {}, GPUS_UNTOLD, (A.WAIT,)),
+    ("GPUs untold thrice", R, DOUBTED, GPUS_UNTOLD, (A.MOVE, U, Reason.GPUS_MISSING)),
     # Unreachable: nothing is killed, evidence brings it back or ends it, else the deadline.
-    ("still silent", U, {}, SILENT, (A.WAIT,)),
+    ("still silent", U, BLIND, SILENT, (A.WAIT,)),
+    ("silent once the pod was mute", U, MUTE, SILENT, (A.EXPLAIN, Reason.MACHINE_SILENT)),
+    ("engine silent once the pod was mute", U, MUTE, ENGINE_SILENT, (A.EXPLAIN, Reason.ENGINE_SILENT)),
+    ("mute once the machine was silent", U, BLIND, seen(UP, NO_BANNER), (A.EXPLAIN, Reason.SSH_SILENT)),
+    ("another server once the machine was silent", U, BLIND, seen(UP, OTHER_KEY), (A.EXPLAIN, Reason.WRONG_HOST_KEY)),
+    ("without GPUs once the machine was silent", U, BLIND, seen(UP, ONE_GPU), (A.EXPLAIN, Reason.GPUS_MISSING)),
+    ("GPUs untold once the machine was silent", U, BLIND, GPUS_UNTOLD, (A.EXPLAIN, Reason.GPUS_MISSING)),
+    ("machine silent once the engine was", U, {"reason": Reason.ENGINE_SILENT}, SILENT, (A.WAIT,)),
     ("answers again", U, {}, UNSEEN, (A.LOOK,)),
     ("up again, unproven", U, {}, seen(UP), (A.PROBE,)),
     ("proven again", U, {}, seen(UP, GOOD), (A.MOVE, R, Reason.RECOVERED)),
     ("proven after the deadline", U, LONG_AGO, seen(UP, GOOD), (A.MOVE, R, Reason.RECOVERED)),
     ("came back without it", U, {}, seen(GONE), (A.MOVE, L, Reason.LOST_CONTAINER)),
     ("came back rebooted", U, {}, seen(ENDED, booted_at=NOW), (A.MOVE, B, Reason.MACHINE_REBOOTED)),
-    ("still no banner", U, {}, seen(UP, NO_BANNER), (A.WAIT,)),
+    ("still no banner", U, MUTE, seen(UP, NO_BANNER), (A.WAIT,)),
     ("silent past the deadline", U, LONG_AGO, SILENT, (A.MOVE, L, Reason.LOST_MACHINE)),
-    ("silent after the market was down", U, JUST_LOST_SIGHT, SILENT, (A.WAIT,)),
-    ("mute after the market was down", U, JUST_LOST_SIGHT, seen(UP, NO_BANNER), (A.WAIT,)),
+    ("silent after the market was down", U, {**JUST_LOST_SIGHT, **BLIND}, SILENT, (A.WAIT,)),
+    ("mute after the market was down", U, {**JUST_LOST_SIGHT, **MUTE}, seen(UP, NO_BANNER), (A.WAIT,)),
     ("back past the deadline: looked at", U, LONG_AGO, UNSEEN, (A.LOOK,)),
     ("back past the deadline: probed", U, LONG_AGO, seen(UP), (A.PROBE,)),
     ("back past the deadline: started again", U, LONG_AGO, seen(ENDED), (A.MOVE, B, Reason.CONTAINER_EXITED)),
     ("mute past the deadline", U, LONG_AGO, seen(UP, NO_BANNER), (A.MOVE, L, Reason.LOST_MACHINE)),
+    ("mute for some of a day", U, MUTE_FOR_A_WHILE, seen(UP, NO_BANNER), (A.WAIT,)),
+    ("mute for too much of a day", U, MUTE_FOR_LONG, seen(UP, NO_BANNER), (A.MOVE, SG, Reason.STOPPED_SILENT)),
+    ("another server for too much of a day", U, MUTE_FOR_LONG, seen(UP, OTHER_KEY), (A.MOVE, SG, Reason.STOPPED_SILENT)),
+    ("mute for long, proven again", U, MUTE_FOR_LONG, seen(UP, GOOD), (A.MOVE, R, Reason.RECOVERED)),
+    ("without GPUs for too much of a day", U, MUTE_FOR_LONG, seen(UP, ONE_GPU), (A.MOVE, SG, Reason.STOPPED_SILENT)),
+    ("GPUs untold for too much of a day", U, MUTE_FOR_LONG, GPUS_UNTOLD, (A.MOVE, SG, Reason.STOPPED_SILENT)),
+    ("GPUs untold for some of a day", U, MUTE_FOR_A_WHILE, GPUS_UNTOLD, (A.WAIT,)),
+    ("mute for long, not looked at", U, MUTE_FOR_LONG, UNSEEN, (A.LOOK,)),
+    ("mute for long, the machine silent now", U, MUTE_FOR_LONG, SILENT, (A.EXPLAIN, Reason.MACHINE_SILENT)),
+    ("mute for long, the engine silent now", U, MUTE_FOR_LONG, ENGINE_SILENT, (A.EXPLAIN, Reason.ENGINE_SILENT)),
     # Rebooting: restart once, prove, or fail; the container is never removed.
     ("look first", B, {}, UNSEEN, (A.LOOK,)),
     ("not restarted yet", B, {}, seen(UP), (A.RESTART,)),
@@ -139,7 +169,13 @@ TABLE = [
     ("died again", B, {}, seen(DIED_AGAIN), (A.MOVE, BF, Reason.PROGRAM_ENDED)),
     ("gone", B, {}, seen(GONE), (A.MOVE, BF, Reason.LOST_CONTAINER)),
     ("silent", B, {}, SILENT, (A.WAIT,)),
-    ("silent too long", B, LATE, SILENT, (A.MOVE, BF, Reason.REBOOT_TOO_LATE)),
+    ("silent too long", B, LATE, SILENT, (A.MOVE, BF, Reason.MACHINE_UNREACHABLE)),
+    ("engine silent too long", B, LATE, ENGINE_SILENT, (A.MOVE, BF, Reason.ENGINE_FAILED)),
+    ("mute for some of a day", B, MUTE_FOR_A_WHILE, seen(RESTARTED, NO_BANNER), (A.LOOK,)),
+    ("mute for too much of a day", B, MUTE_FOR_LONG, seen(RESTARTED, NO_BANNER), (A.MOVE, BF, Reason.REBOOT_TOO_LATE)),
+    ("mute for long, not probed yet", B, MUTE_FOR_LONG, seen(RESTARTED), (A.PROBE,)),
+    ("mute for long, proven", B, MUTE_FOR_LONG, seen(RESTARTED, GOOD), (A.MOVE, R, Reason.PROVEN)),
+    ("mute for long, the machine silent now", B, MUTE_FOR_LONG, SILENT, (A.WAIT,)),
     ("mute too long", B, LATE, seen(RESTARTED, NO_BANNER), (A.MOVE, BF, Reason.REBOOT_TOO_LATE)),
     ("late, not looked at yet", B, LATE, UNSEEN, (A.LOOK,)),
     ("late, not probed yet", B, LATE, seen(RESTARTED), (A.PROBE,)),
@@ -150,7 +186,8 @@ TABLE = [
     ("started", ST, {}, seen(RESTARTED), (A.PROBE,)),
     ("proven", ST, {}, seen(RESTARTED, GOOD), (A.MOVE, R, Reason.PROVEN)),
     ("data gone", ST, {}, seen(GONE), (A.MOVE, SG, Reason.DATA_GONE)),
-    ("too late", ST, LATE, SILENT, (A.MOVE, SG, Reason.REBOOT_TOO_LATE)),
+    ("too late", ST, LATE, SILENT, (A.MOVE, SG, Reason.MACHINE_UNREACHABLE)),
+    ("mute for too much of a day", ST, MUTE_FOR_LONG, seen(RESTARTED, NO_BANNER), (A.MOVE, SG, Reason.REBOOT_TOO_LATE)),
     ("GPUs gone", ST, {}, seen(trouble=Reason.GPUS_UNAVAILABLE), (A.MOVE, SG, Reason.GPUS_UNAVAILABLE)),
     # Stopping and removing: repeated until the machine shows it.
     ("stop", SG, {}, UNSEEN, (A.STOP,)),
@@ -276,7 +313,9 @@ class TestFault:
     def test_counts_against_the_node(self, reason: Reason) -> None:
         assert node_at_fault(reason)
 
-    @pytest.mark.parametrize("reason", [Reason.IMAGE_UNAVAILABLE, Reason.PROGRAM_ENDED])
+    @pytest.mark.parametrize(
+        "reason", [Reason.IMAGE_UNAVAILABLE, Reason.PROGRAM_ENDED, Reason.STARTED_TOO_LATE]
+    )
     def test_spares_the_node(self, reason: Reason) -> None:
         assert not node_at_fault(reason)
 
@@ -297,6 +336,11 @@ class TestMaintenance:
         away = pod(status, **LONG_AGO, **LATE, away_until=NOW + timedelta(minutes=1))
 
         assert decide(away, SILENT, now=NOW).action is Action.WAIT
+
+    def test_a_port_that_is_silent_meanwhile_stops_nothing(self) -> None:
+        away = pod(PodStatus.UNREACHABLE, **MUTE_FOR_LONG, away_until=NOW + timedelta(minutes=1))
+
+        assert decide(away, seen(UP, NO_BANNER), now=NOW).action is Action.WAIT
 
     def test_the_time_to_lost_counts_from_its_end(self) -> None:
         back = pod(PodStatus.UNREACHABLE, **LONG_AGO, away_until=NOW - timedelta(minutes=29))

@@ -7,13 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 
 from accounts.principal import Principal
 from core.actors import PLATFORM
 from core.errors import NotFound
-from marketplace.models import Node, NodeGpu
+from marketplace.models import Node, NodeGpu, NodeStatus
 from marketplace.services import reservations
+from rentals import transitions
 from rentals.models import Pod, PodStatus
 from rentals.reasons import Reason
 from rentals.services import lifecycle, renting
@@ -150,8 +152,18 @@ class TestStopAndStart:
         with pytest.raises(NodeTaken) as refusal:
             lifecycle.start(principal=alice, pod_id=pod.public_id, now=LATER)
 
+        assert "are rented to somebody else" in refusal.value.message
         assert refusal.value.data["equivalents"][0]["executor_id"] == str(other.public_id)
         assert Pod.objects.get(pk=pod.pk).status == PodStatus.STOPPED
+
+    def test_a_start_on_a_machine_off_the_market_says_so(
+        self, alice: Principal, pod: Pod, node: Node
+    ) -> None:
+        stopped(pod)
+        Node.objects.update(status=NodeStatus.VALIDATION_FAILED)
+
+        with pytest.raises(NodeTaken, match="is not on the market now"):
+            lifecycle.start(principal=alice, pod_id=pod.public_id, now=LATER)
 
     def test_a_start_needs_a_balance_and_reserves_nothing_without(self, node: Node) -> None:
         poor = make_principal(usd=Decimal("0.51"))
@@ -189,6 +201,69 @@ class TestReboot:
             lifecycle.reboot(principal=alice, pod_id=pod.public_id, now=LATER)
 
         assert Pod.objects.get(pk=pod.pk).status == PodStatus.REBOOT_FAILED
+
+    @pytest.mark.parametrize("reason", [Reason.SSH_SILENT, Reason.GPUS_MISSING])
+    def test_is_possible_where_the_machine_answers_and_the_pod_does_not(
+        self, reason: Reason, alice: Principal, pod: Pod
+    ) -> None:
+        Pod.objects.update(status=PodStatus.UNREACHABLE, status_reason_code=reason.code)
+
+        lifecycle.reboot(principal=alice, pod_id=pod.public_id, now=LATER)
+
+        assert Pod.objects.get().status == PodStatus.REBOOTING
+
+    @pytest.mark.parametrize("reason", [Reason.MACHINE_SILENT, Reason.ENGINE_SILENT])
+    def test_reaches_no_machine_that_is_silent(
+        self, reason: Reason, alice: Principal, pod: Pod
+    ) -> None:
+        Pod.objects.update(
+            status=PodStatus.UNREACHABLE,
+            status_reason_code=reason.code,
+            status_reason=reason.words,
+        )
+
+        with pytest.raises(NotNow) as refused:
+            lifecycle.reboot(principal=alice, pod_id=pod.public_id, now=LATER)
+
+        assert refused.value.hint == reason.words
+        assert Pod.objects.get().status == PodStatus.UNREACHABLE
+
+
+class TestMinutes:
+    """A pod that computed at no charge for too long of a day rests for an hour."""
+
+    @pytest.fixture
+    def used_up(self, pod: Pod) -> Pod:
+        make_ready(pod)
+        over = NOON + settings.MARKET_SSH_SILENCE
+        for to, reason, at in (
+            (PodStatus.UNREACHABLE, Reason.SSH_SILENT, NOON),
+            (PodStatus.STOPPING, Reason.STOPPED_SILENT, over),
+            (PodStatus.STOPPED, Reason.STOPPED_SILENT, over),
+        ):
+            transitions.move(pod, to=to, reason=reason, actor=PLATFORM, now=at)
+        stopped(pod)
+        return pod
+
+    @pytest.mark.parametrize(
+        ("wish", "status"),
+        [
+            (lifecycle.start, PodStatus.STOPPED),
+            (lifecycle.reboot, PodStatus.REBOOT_FAILED),
+            (lifecycle.reboot, PodStatus.RUNNING),
+        ],
+    )
+    def test_is_told_when_it_may_run_again(
+        self, wish: Callable[..., Pod], status: PodStatus, alice: Principal, used_up: Pod
+    ) -> None:
+        Pod.objects.update(status=status)
+
+        with pytest.raises(NotNow, match="again at 2026-11-21 13:10 UTC"):
+            wish(principal=alice, pod_id=used_up.public_id, now=NOON + timedelta(minutes=11))
+
+        assert Pod.objects.get().status == status
+        wish(principal=alice, pod_id=used_up.public_id, now=NOON + timedelta(minutes=70))
+        assert Pod.objects.get().status in {PodStatus.STARTING, PodStatus.REBOOTING}
 
 
 def stopped(pod: Pod) -> None:

@@ -131,7 +131,8 @@ steps = st.lists(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(price=prices, rate=rates, steps=steps)
 def test_any_life_is_charged_for_its_ready_seconds_exactly(price, rate, steps):

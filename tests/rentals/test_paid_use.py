@@ -1,23 +1,26 @@
 """What of renters' charges was their own money: credits come first, and what nobody paid is no payment."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from accounts.models import Workspace
-from billing import ledger
+from billing import ledger, payables
 from billing.accounts import renter_account, trading_account
 from billing.ledger import Leg
 from billing.services.grants import grant
 from core.actors import PLATFORM
 from core.money import USD
-from marketplace.models import UsageFact
+from marketplace.models import Provider, UsageFact
 from rentals.models import PaidUse, Pod
 from rentals.services import metering, paid_use, usage_facts
-from rentals.services.paid_use import paid_of
+from rentals.services.paid_use import Part, parts_of, still_owed
+from tests.factories.accounts import Person
 from tests.factories.marketplace import NOON
 from tests.factories.pods import make_pod, make_ready, make_workspace
 
@@ -43,6 +46,16 @@ def used(pod: Pod, *, hours: int) -> None:
         metering.tick(now=until)
         usage_facts.record_running()
         paid_use.count()
+
+
+def owing(first: Pod, *, workspace: Workspace, usd: int) -> Pod:
+    """Let a debt of the first provider be repaid, and another be made with a second one."""
+    deposited(workspace, 3)
+    used(first, hours=2)
+    deposited(workspace, usd)
+    second = make_ready(make_pod(workspace=workspace))
+    used(second, hours=1)
+    return second
 
 
 def paid() -> list[Decimal | None]:
@@ -112,21 +125,187 @@ class TestCount:
             assert paid_use.count() == 4
 
 
-@given(st.lists(st.tuples(AMOUNTS, st.decimals(0, 100, places=9)), max_size=20))
+@pytest.mark.django_db
+class TestUnpaid:
+    """What a provider could be paid, of two dollars an hour less the fee of a twentieth."""
+
+    NOW = NOON + timedelta(days=30)
+
+    def payable(self, pod: Pod, *, now: datetime = NOW) -> tuple[Decimal, Decimal]:
+        found = payables.payable_of(pod.node.provider.public_id, now=now)
+        assert found is not None
+        return found.payable_usd, found.unpaid_usd
+
+    def test_a_credit_of_ours_is_cashed_out_by_nobody(self) -> None:
+        workspace = make_workspace()
+        credited(workspace, 3)
+        deposited(workspace, 100)
+        pod = make_ready(make_pod(workspace=workspace))
+
+        used(pod, hours=3)
+
+        assert self.payable(pod) == (Decimal("2.85"), Decimal("2.85"))
+
+    def test_a_debt_is_kept_until_it_is_paid(self) -> None:
+        workspace = make_workspace()
+        deposited(workspace, 3)
+        pod = make_ready(make_pod(workspace=workspace))
+        used(pod, hours=2)
+        assert self.payable(pod) == (Decimal("2.85"), Decimal("0.95"))
+
+        deposited(workspace, 1)
+
+        assert self.payable(pod) == (Decimal("3.80"), 0)
+
+    def test_what_is_not_counted_yet_is_not_known_to_be_paid(self) -> None:
+        workspace = make_workspace()
+        deposited(workspace, 100)
+        pod = make_ready(make_pod(workspace=workspace))
+        used(pod, hours=1)
+        UsageFact.objects.update(paid_usd=None)
+
+        assert self.payable(pod) == (0, Decimal("1.90"))
+
+    def test_what_is_on_hold_is_not_kept_twice(self) -> None:
+        workspace = make_workspace()
+        deposited(workspace, 2)
+        pod = make_ready(make_pod(workspace=workspace))
+        used(pod, hours=2)
+
+        assert self.payable(pod, now=NOON + timedelta(days=1)) == (0, 0)
+
+    def test_an_honest_renter_of_the_same_provider_is_paid_for(self) -> None:
+        debtor, payer = make_workspace(), make_workspace()
+        deposited(debtor, 1)
+        deposited(payer, 100)
+        pod = make_ready(make_pod(workspace=debtor))
+        used(pod, hours=1)
+        used(make_ready(make_pod(workspace=payer, node=pod.node)), hours=4)
+
+        assert self.payable(pod) == (Decimal("8.55"), Decimal("0.95"))
+
+    def test_a_second_debt_is_charged_to_its_own_provider(self) -> None:
+        workspace = make_workspace()
+        first = make_ready(make_pod(workspace=workspace))
+
+        second = owing(first, workspace=workspace, usd=1)
+
+        assert self.payable(first) == (Decimal("3.80"), 0)
+        assert self.payable(second) == (0, Decimal("1.90"))
+        assert list(UsageFact.objects.order_by("pk").values_list("paid_usd", flat=True)) == [
+            2,
+            1,
+            0,
+        ]
+
+    def test_of_what_is_owed_the_newest_is_unpaid(self) -> None:
+        workspace = make_workspace()
+        first = make_ready(make_pod(workspace=workspace))
+        second = owing(first, workspace=workspace, usd=1)
+        used(first, hours=1)
+
+        deposited(workspace, 2)
+
+        assert self.payable(first) == (Decimal("3.80"), Decimal("1.90"))
+        assert self.payable(second) == (Decimal("1.90"), 0)
+
+    def test_a_debt_that_a_credit_settles_stays_unpaid(self) -> None:
+        workspace = make_workspace()
+        deposited(workspace, 3)
+        pod = make_ready(make_pod(workspace=workspace))
+        used(pod, hours=2)
+
+        credited(workspace, 1)
+
+        assert self.payable(pod) == (Decimal("2.85"), Decimal("0.95"))
+
+    def test_is_as_many_queries_for_any_number_of_providers(
+        self, django_assert_max_num_queries
+    ) -> None:
+        for _ in range(4):
+            workspace = make_workspace()
+            used(make_ready(make_pod(workspace=workspace)), hours=1)
+
+        with django_assert_max_num_queries(6):
+            rows = payables.payables_of(
+                Provider.objects.values_list("public_id", flat=True), now=self.NOW
+            )
+            assert [row.payable_usd for row in rows.values()] == [0] * 4
+
+    def test_its_page_says_so_in_words(self, bob: Person, settings: Settings) -> None:
+        settings.MARKET_PAYOUT_HOLD = timedelta(0)
+        workspace = make_workspace()
+        credited(workspace, 3)
+        pod = make_ready(make_pod(workspace=workspace))
+        Provider.objects.filter(pk=pod.node.provider_id).update(workspace=bob.workspace)
+        used(pod, hours=1)
+
+        page = bob.browser.get(reverse("provider_earnings")).content.decode()
+
+        assert "Not yet paid by renters" in page
+        assert "$1.9000" in page
+
+
+class Renter:
+    """What a renter paid in, was given and used, and what was counted of it."""
+
+    def __init__(self) -> None:
+        self.deposited = self.granted = self.posted = Decimal(0)
+        self.charged = self.paid = self.lent = Decimal(0)
+        self.waiting: list[Decimal] = []
+
+    @property
+    def balance(self) -> Decimal:
+        return self.deposited + self.granted - self.posted
+
+    def does(self, what: str, usd: Decimal) -> None:
+        if what == "deposit":
+            self.deposited += abs(usd)
+        elif what == "credit":
+            self.granted += abs(usd)
+        else:
+            self.posted += usd
+            self.waiting.append(usd)
+
+    def count(self) -> list[Part]:
+        counted = {"before": self.charged, "paid": self.paid, "lent": self.lent}
+        debt = max(Decimal(0), -self.balance)
+        parts = parts_of(self.waiting, **counted, credits=self.granted, debt=debt)
+        self.charged += sum(self.waiting)
+        self.paid += sum(part.paid for part in parts)
+        self.lent += sum(part.lent for part in parts)
+        self.waiting.clear()
+        return parts
+
+    def still_owed(self) -> Decimal:
+        counted = {"charged": self.charged, "paid": self.paid, "lent": self.lent}
+        return still_owed(**counted, credits=self.granted, balance=self.balance)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["deposit", "credit", "use", "count"]), AMOUNTS)))
 def test_never_more_than_the_renters_own_money(history) -> None:
-    """However charges, refunds, credits and debts follow one another."""
-    charged = paid = Decimal(0)
-    for amount, not_own in history:
-        (part,) = paid_of([amount], before=charged, paid=paid, not_own=not_own)
-        charged, paid = charged + amount, paid + part
-        assert min(amount, 0) <= part <= max(amount, 0)
-        assert part <= 0 or paid <= charged - not_own
+    """However deposits, credits, charges and refunds follow one another, and whenever they are counted."""
+    renter = Renter()
+    for what, usd in history:
+        if what != "count":
+            renter.does(what, usd)
+            continue
+        waiting, debt = list(renter.waiting), max(Decimal(0), -renter.balance)
+        before, parts = renter.paid, renter.count()
+        for amount, part in zip(waiting, parts, strict=True):
+            assert min(amount, 0) <= part.paid <= max(amount, 0)
+        assert renter.paid <= max(before, renter.charged - renter.granted - debt)
+        payable = renter.paid + renter.lent - renter.still_owed()
+        assert payable <= renter.deposited - min(renter.posted, 0)
 
 
 @given(st.lists(AMOUNTS, max_size=8), st.decimals(0, 100, places=9))
-def test_facts_count_the_same_one_by_one_and_together(amounts, not_own) -> None:
-    together = paid_of(amounts, before=Decimal(0), paid=Decimal(0), not_own=not_own)
-    charged = paid = Decimal(0)
+def test_facts_count_the_same_one_by_one_and_together(amounts, credits) -> None:
+    known = {"credits": credits, "debt": Decimal(0)}
+    nothing = {"before": Decimal(0), "paid": Decimal(0), "lent": Decimal(0)}
+    together = parts_of(amounts, **nothing, **known)
+    charged = paid = lent = Decimal(0)
     for amount, expected in zip(amounts, together, strict=True):
-        assert paid_of([amount], before=charged, paid=paid, not_own=not_own) == [expected]
-        charged, paid = charged + amount, paid + expected
+        (part,) = parts_of([amount], before=charged, paid=paid, lent=lent, **known)
+        assert part == expected
+        charged, paid, lent = charged + amount, paid + part.paid, lent + part.lent

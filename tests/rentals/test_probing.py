@@ -9,14 +9,24 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 
+from accounts.principal import Principal
 from core import clock
 from core.actors import PLATFORM
 from marketplace.models import Alert, Node, PortReservation
-from rentals import terms
+from rentals import terms, transitions
 from rentals.engine import Boot
 from rentals.models import NodeWatch, Pod, PodStatus, Template
 from rentals.reasons import Reason
-from rentals.services import lifecycle, metering, probing, provisioning, renting, sweeping
+from rentals.services import (
+    lifecycle,
+    metering,
+    probing,
+    provisioning,
+    renting,
+    silences,
+    sweeping,
+)
+from rentals.services.lifecycle import NotNow
 from tests.factories.pods import meter_of
 from tests.factories.rentals import container, make_node, make_principal, rent_request
 from tests.machines import EngineMachine
@@ -26,8 +36,12 @@ pytestmark = [pytest.mark.engine, pytest.mark.django_db]
 
 
 @pytest.fixture
-def pod(market_node: Node) -> Pod:
-    alice = make_principal()
+def alice() -> Principal:
+    return make_principal()
+
+
+@pytest.fixture
+def pod(alice: Principal, market_node: Node) -> Pod:
     rented = renting.rent(principal=alice, request=rent_request(market_node), now=clock.now())
     provisioning.reconcile(pod_id=rented.public_id)
     rented.refresh_from_db()
@@ -43,8 +57,9 @@ def probed(pod: Pod, *, after: timedelta = timedelta(), times: int = 1) -> Pod:
     return pod
 
 
-def reconciled(pod: Pod) -> Pod:
-    provisioning.reconcile(pod_id=pod.public_id)
+def reconciled(pod: Pod, *, after: timedelta = timedelta()) -> Pod:
+    moment = clock.now() + after
+    provisioning.reconcile(pod_id=pod.public_id, now=lambda: moment)
     pod.refresh_from_db()
     return pod
 
@@ -115,12 +130,17 @@ class TestGoodProbe:
         assert market_node.last_seen_at is not None
         assert len(market_node.boot_id) == 36
 
-    def test_after_a_doubt_forgets_the_doubt(self, pod: Pod) -> None:
+    def test_after_a_doubt_leaves_it_to_a_whole_proof(self, pod: Pod) -> None:
+        proof = pod.last_proof_at
         Pod.objects.update(attempt=2, last_error="was silent")
 
         probed(pod)
+        doubted = (pod.attempt, pod.last_proof_at)
+        reconciled(pod)
 
+        assert doubted == (2, proof), "a node's probe sees neither host key nor GPUs"
         assert (pod.attempt, pod.last_error) == (0, "")
+        assert pod.last_proof_at > proof
 
 
 class TestSilence:
@@ -248,6 +268,85 @@ class TestDeath:
         assert (pod.status, pod.status_reason_code) == (PodStatus.UNREACHABLE, Reason.SSH_SILENT)
         assert meter_of(pod).ready_since is None
 
+    def test_of_its_own_sshd_buys_a_renter_minutes_and_not_hours(
+        self, alice: Principal, pod: Pod, market_node: Node, pod_machine: EngineMachine
+    ) -> None:
+        minutes = settings.MARKET_SSH_SILENCE
+        silence(pod, pod_machine)
+
+        probed(pod, times=terms.SILENT_LOOKS)
+        assert (pod.status, pod.status_reason_code) == (PodStatus.UNREACHABLE, Reason.SSH_SILENT)
+        probed(pod, after=minutes - timedelta(minutes=1))
+        assert pod.status == PodStatus.UNREACHABLE
+        probed(pod, after=minutes)
+        assert (pod.status, pod.status_reason_code) == (PodStatus.STOPPING, Reason.STOPPED_SILENT)
+
+        reconciled(pod)
+        market_node.refresh_from_db()
+        assert (pod.status, pod.status_reason_code) == (PodStatus.STOPPED, Reason.STOPPED_SILENT)
+        assert market_node.free_gpu_count == market_node.gpu_count
+
+        with pytest.raises(NotNow, match="can be started again at"):
+            lifecycle.start(principal=alice, pod_id=pod.public_id, now=clock.now() + minutes)
+        rested = minutes + silences.PAUSE
+        lifecycle.start(principal=alice, pod_id=pod.public_id, now=clock.now() + rested)
+        assert reconciled(pod, after=rested).status == PodStatus.RUNNING
+        silence(pod, pod_machine)
+        probed(pod, after=rested + minutes, times=terms.SILENT_LOOKS + 1)
+        assert pod.status == PodStatus.STOPPING, "the minutes of a day are used up"
+
+    def test_of_its_own_sshd_behind_a_silent_machine_is_told_once_and_counts(
+        self, pod: Pod, market_node: Node, pod_machine: EngineMachine
+    ) -> None:
+        minutes = settings.MARKET_SSH_SILENCE
+        cut_off(market_node)
+        probed(pod, times=terms.SILENT_LOOKS)
+        lost_sight_at = pod.status_since
+        silence(pod, pod_machine)
+        assert not lifecycle.may_reboot(pod)
+
+        back(market_node)
+        probed(pod, times=2)
+        assert pod.status_reason == Reason.SSH_SILENT.words
+        assert lifecycle.may_reboot(pod)
+        cut_off(market_node)
+        probed(pod, after=timedelta(minutes=1), times=2)
+        assert pod.status_reason == Reason.MACHINE_SILENT.words
+        back(market_node)
+        probed(pod, after=minutes)
+        assert (pod.status, pod.status_since) == (PodStatus.UNREACHABLE, lost_sight_at)
+        told = pod.events.filter(sub_type=transitions.EXPLAINED).order_by("pk")
+        assert list(told.values_list("reason_code", flat=True)) == [
+            Reason.SSH_SILENT,
+            Reason.MACHINE_SILENT,
+            Reason.SSH_SILENT,
+        ]
+
+        probed(pod, after=2 * minutes)
+        assert (pod.status, pod.status_reason_code) == (PodStatus.STOPPING, Reason.STOPPED_SILENT)
+
+    def test_of_its_own_nvidia_smi_is_no_longer_charged_and_ends_as_soon(
+        self, pod: Pod, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        minutes = settings.MARKET_SSH_SILENCE
+        proof = pod.last_proof_at
+        monkeypatch.setattr("rentals.engine.observe.NVIDIA_SMI", "/.lium/bin/none")
+
+        for _ in range(terms.SILENT_LOOKS):
+            reconciled(pod)
+            probed(pod)
+        assert (pod.status, pod.status_reason_code) == (
+            PodStatus.UNREACHABLE,
+            Reason.GPUS_MISSING,
+        )
+        assert pod.ready_intervals.get().ended_at == proof
+        assert reconciled(pod, after=minutes).status_reason_code == Reason.STOPPED_SILENT
+
+
+def silence(pod: Pod, machine: EngineMachine) -> None:
+    """Do what a renter could: freeze the SSH server that the pod's init would start again."""
+    machine.docker("exec", container(pod.public_id), "pkill", "-STOP", "-f", "sshd_config")
+
 
 def stray_container(machine: EngineMachine, base: Template) -> str:
     """Run a container that bears our labels and has no row; give its name."""
@@ -367,6 +466,19 @@ class TestGuards:
         probed(pod, times=terms.SILENT_LOOKS)
 
         assert (held, pod.status) == (PodStatus.RUNNING, PodStatus.UNREACHABLE)
+
+    def test_nor_is_another_cause_told_for_them(
+        self, pod: Pod, market_node: Node, pod_machine: EngineMachine
+    ) -> None:
+        silence(pod, pod_machine)
+        probed(pod, times=terms.SILENT_LOOKS)
+        silent_machines(3)
+        cut_off(market_node)
+
+        probed(pod)
+        reconciled(pod)
+
+        assert (pod.status, pod.status_reason_code) == (PodStatus.UNREACHABLE, Reason.SSH_SILENT)
 
     def test_nor_does_a_look_under_the_pods_own_lease(self, pod: Pod, market_node: Node) -> None:
         silent_machines(3)

@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,10 +18,10 @@ from core.actors import PLATFORM
 from core.leases import held
 from marketplace.machine import OutcomeUnknown, generate_keypair
 from marketplace.models import HandOver, Node, PortReservation, UsageFact
-from rentals import faults, selectors
+from rentals import faults, selectors, terms
 from rentals.models import Phase, Pod, PodStatus, Template
 from rentals.reasons import Reason
-from rentals.services import lifecycle, provisioning, renting, sweeping
+from rentals.services import lifecycle, provisioning, renting, sweeping, turns
 from tests.factories.pods import meter_of
 from tests.factories.rentals import container, make_principal, rent_request
 from tests.machines import EngineMachine
@@ -303,6 +303,31 @@ class TestFailedStart:
         assert pod.status == PodStatus.REMOVED
 
 
+class TestTurns:
+    def test_a_start_that_may_not_pull_yet_leaves_its_thread_and_is_rung_for(
+        self, alice: Principal, market_node: Node, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rung: list[Pod] = []
+        pod = rented(alice, market_node, image="127.0.0.1:9/no/such:image")
+        monkeypatch.setattr("rentals.dispatch.reconcile", rung.append)
+
+        with ExitStack() as pulls:
+            for n in range(turns.LONG_PER_OWNER):
+                pulls.enter_context(turns.pulling(Pod(pk=-n, workspace=pod.workspace)))
+            reconciled(pod)
+            waits = (pod.status, pod.phase, pod.lease_token)
+
+            later = clock.now() + terms.PHASE_DEADLINES[Phase.IMAGE] - timedelta(minutes=1)
+            reconciled(pod, now=lambda: later)
+            much_later = later + timedelta(minutes=10)
+            reconciled(pod, now=lambda: much_later)
+
+        assert waits == (PodStatus.PENDING, Phase.IMAGE, None)
+        assert rung[0] == pod
+        assert pod.status == PodStatus.PENDING, "the wait for a turn is not the image's"
+        assert reconciled(pod).status_reason_code == Reason.IMAGE_UNAVAILABLE
+
+
 class TestGivenUp:
     """What is not charged does not compute, and holds no GPUs once that is shown."""
 
@@ -325,6 +350,20 @@ class TestGivenUp:
         assert pod.status == PodStatus.REMOVED
         assert containers(pod_machine) == []
 
+    def test_a_reboot_that_failed_can_be_done_again(
+        self, alice: Principal, market_node: Node
+    ) -> None:
+        pod = running(alice, market_node)
+        sold = pod.gpu_uuids
+        lifecycle.reboot(principal=alice, pod_id=pod.public_id, now=clock.now())
+        Pod.objects.update(gpu_uuids=["GPU-00000000-0000-4000-8000-000000000000"])
+        assert reconciled(pod).status == PodStatus.REBOOT_FAILED
+
+        Pod.objects.update(gpu_uuids=sold)
+        lifecycle.reboot(principal=alice, pod_id=pod.public_id, now=clock.now())
+
+        assert reconciled(pod).status == PodStatus.RUNNING
+
     def test_a_start_that_the_machine_never_answered_holds_its_gpus_until_it_does(
         self, alice: Principal, market_node: Node
     ) -> None:
@@ -342,7 +381,10 @@ class TestGivenUp:
         market_node.refresh_from_db()
 
         assert (overdue, free) == (PodStatus.STOPPING, False)
-        assert (pod.status, pod.status_reason_code) == (PodStatus.STOPPED, Reason.REBOOT_TOO_LATE)
+        assert (pod.status, pod.status_reason_code) == (
+            PodStatus.STOPPED,
+            Reason.MACHINE_UNREACHABLE,
+        )
         assert market_node.free_gpu_count == market_node.gpu_count
 
 

@@ -11,9 +11,10 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection
 
+from accounts.models import Workspace
 from accounts.principal import MissingScope
 from accounts.ssh_public_key import BadSshKey
-from core.errors import Invalid, NotFound
+from core.errors import Conflict, Invalid, NotFound
 from marketplace.models import Node, NodeStatus, PortReservation
 from rentals.models import NodeWatch, Phase, Pod, PodStatus, Quote, Template
 from rentals.services import blueprint, lifecycle, quoting, renting
@@ -35,6 +36,19 @@ def nothing_is_left(node: Node) -> bool:
 
 
 class TestRent:
+    def test_meets_a_closing_team_under_the_lock(self) -> None:
+        alice, node = make_principal(), make_node()
+        team = Workspace.objects.create(name="Team", owner=alice.user)
+        principal = replace(alice, workspace=team)
+        wish = rent_request(node, template_id=make_template().public_id)
+        # The principal was read before the owner closed the team.
+        Workspace.objects.filter(pk=team.pk).update(closed_at=NOON)
+
+        with pytest.raises(Conflict, match="was closed"):
+            renting.rent(principal=principal, request=wish, now=NOON)
+
+        assert nothing_is_left(node)
+
     def test_writes_a_pending_pod_with_everything_that_it_needs(self) -> None:
         alice, node = make_principal(), make_node(gpu_count=4)
         template = make_template(internal_ports=[22, 8888], environment={"A": "b"})
@@ -294,6 +308,31 @@ class TestRefusals:
 
         node.refresh_from_db()
         assert node.free_gpu_count == node.gpu_count - 1
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(
+        ("node", "wish", "why"),
+        [
+            (
+                {"first_port": 9000, "last_port": 9001},
+                {"port_count": 3},
+                "has 2 free ports, 3 were",
+            ),
+            ({"missed_probes": 2}, {}, "has not answered the last 2 probes"),
+        ],
+    )
+    def test_gives_the_nodes_own_reason_and_names_what_comes_nearest(
+        self, node: dict[str, Any], wish: dict[str, Any], why: str
+    ) -> None:
+        asked, other = make_node(**node), make_node(gpu_count=4)
+        make_template()
+
+        with pytest.raises(NodeTaken, match=why) as refused:
+            renting.rent(principal=make_principal(), request=rent_request(asked, **wish), now=NOON)
+
+        assert refused.value.code == "node_taken"
+        assert refused.value.data["equivalents"][0]["executor_id"] == str(other.public_id)
 
 
 def in_parallel(jobs: list[Callable[[], Any]]) -> list[Any]:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from accounts.models import SshKey
 from accounts.principal import Principal
+from accounts.services import ssh_keys
 from core import clock
 from core.actors import PLATFORM
 from marketplace.models import Node
@@ -115,6 +116,36 @@ class TestRentPage:
         assert answer.context["form"].errors["pod_name"]
         assert answer.context["quote"] == held
         assert b"Rent for $" in answer.content
+
+    def test_a_refusal_leaves_the_keys_as_they_were_ticked(
+        self, renter: Principal, visitor: Client, offer: Node
+    ) -> None:
+        ssh_keys.add(principal=renter, name="old", public_key=ALICE_KEY, now=NOON)
+        address = reverse("rent", args=[offer.public_id])
+
+        fresh = visitor.get(address)
+        refused = visitor.post(address, form(pod_name="x" * 101))
+
+        assert [key.selected for key in fresh.context["ssh_keys"]] == [True]
+        assert [key.selected for key in refused.context["ssh_keys"]] == [False]
+
+    def test_another_size_is_priced_in_place(self, visitor: Client, offer: Node) -> None:
+        address, scripted = reverse("rent", args=[offer.public_id]), {"HX-Request": "true"}
+        asked = form(action="quote", gpu_count="2")
+
+        priced = visitor.post(address, asked, headers=scripted).content.decode()
+        refused = visitor.post(address, asked | {"termination_hours": "9999"}, headers=scripted)
+
+        assert "Rent for $4.0000 an hour" in priced
+        assert "<html" not in priced
+        assert refused.status_code == 422
+        assert '<hx-partial hx-target="#refusal"' in refused.content.decode()
+        assert "<html" not in refused.content.decode()
+
+    def test_asks_for_no_price_where_nobody_is_signed_in(self, offer: Node) -> None:
+        page = Client().get(reverse("rent", args=[offer.public_id])).content.decode()
+
+        assert "hx-post" not in page
 
     def test_a_new_key_is_kept_with_the_rent_and_not_without(
         self, visitor: Client, offer: Node
@@ -257,8 +288,9 @@ class TestActions:
 
     def test_an_end_is_set_and_cleared(self, visitor: Client, pod: Pod) -> None:
         address = reverse("pod_schedule", args=[pod.public_id])
+        at = f"{clock.now() + timedelta(days=30):%Y-%m-%dT%H:%M}"
 
-        visitor.post(address, {"action": "set", "removal_scheduled_at": "2099-01-01T00:00"})
+        visitor.post(address, {"action": "set", "removal_scheduled_at": at})
         set_to = Pod.objects.get().removal_scheduled_at
         visitor.post(address, {"action": "clear"})
 
@@ -290,6 +322,19 @@ class TestAnnouncements:
         port = pod.ports.get(internal=22).external
         command = told.context["told"]["copy_command"]
         assert command == f"scp -r -P {port} root@{pod.node.public_host}:/root ./{pod.name}"
+
+    def test_an_ipv6_address_is_written_so_that_it_can_be_copied_from(
+        self, visitor: Client, pod: Pod
+    ) -> None:
+        make_ready(pod)
+        Node.objects.update(public_host="2001:db8::7")
+        self.announce(pod)
+
+        page = visitor.get(reverse("pod", args=[pod.public_id]))
+
+        assert "root@[2001:db8::7]:/root" in page.context["told"]["copy_command"]
+        assert f"[2001:db8::7]:{pod.ports.get(internal=22).external}" in page.content.decode()
+        assert page.context["connect"]["ssh_command"].startswith("ssh root@2001:db8::7 -p ")
 
     def test_one_click_leads_to_the_nearest_equivalent_filled_in(
         self, visitor: Client, pod: Pod

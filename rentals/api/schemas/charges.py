@@ -5,6 +5,8 @@ from uuid import UUID
 
 from ninja import Schema
 
+from core.moments import Day
+
 
 class SegmentOut(Schema):
     """A stretch of proven readiness at one price."""
@@ -36,8 +38,8 @@ class RecordOut(Schema):
 class StatementQuery(Schema):
     """UTC days, both inclusive."""
 
-    start_day: date | None = None
-    end_day: date | None = None
+    start_day: Day | None = None
+    end_day: Day | None = None
     api_key_id: UUID | None = None
 
 

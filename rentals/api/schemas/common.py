@@ -1,6 +1,6 @@
 """Building blocks: bounded texts and numbers; names, types and units are the client's, money is JSON numbers."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from ninja import Schema
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 # PostgreSQL has no NUL in texts; a length keeps a hostile body cheap.
 NO_NUL = r"^[^\x00]*$"
 Name = Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)]
-Text = Annotated[str, StringConstraints(max_length=2_000, pattern=NO_NUL)]
+LONGEST_TEXT: Final = 2_000
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT, pattern=NO_NUL)]
 LongText = Annotated[str, StringConstraints(max_length=65_536, pattern=NO_NUL)]
 PublicKey = Annotated[str, StringConstraints(max_length=16_384, pattern=NO_NUL)]
 Count = Annotated[int, Field(ge=1, le=1024)]

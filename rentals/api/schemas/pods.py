@@ -1,13 +1,13 @@
 """Pods, events and wishes."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Schema
 from pydantic import BeforeValidator, Field
 
-from rentals.api.schemas.common import Blankable, Text, blank_if_null
+from core.moments import Moment
+from rentals.api.schemas.common import LONGEST_TEXT, Blankable, Text, blank_if_null
 
 
 class PodTemplateOut(Schema):
@@ -86,24 +86,24 @@ class PodDetailOut(PodOut):
     last_event: EventOut | None
 
 
+def cropped(value: object) -> object:
+    """Take the beginning of a long text: a pod is not kept, and charged, for what is said of it."""
+    text = blank_if_null(value)
+    return text.replace("\x00", "")[:LONGEST_TEXT] if isinstance(text, str) else text
+
+
 class Feedback(Schema):
     """What a renter thinks of a node."""
 
-    feedback_text: Annotated[Text, BeforeValidator(blank_if_null)] = ""
+    feedback_text: Annotated[Text, BeforeValidator(cropped)] = ""
     rating: Annotated[int, Field(ge=1, le=5)] | None = None
     reason: Blankable = ""
 
 
 class ScheduleIn(Schema):
-    """When the pod ends."""
+    """When the pod ends; without a zone it is UTC."""
 
-    removal_scheduled_at: datetime
-
-    @property
-    def at(self) -> datetime:
-        """The moment; one without a zone is UTC."""
-        sent = self.removal_scheduled_at
-        return sent if sent.tzinfo else sent.replace(tzinfo=UTC)
+    removal_scheduled_at: Moment
 
 
 class RebootIn(Schema):
@@ -123,6 +123,6 @@ class EventQuery(Schema):
     """Which events of the workspace to read."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
-    since: datetime | None = None
+    since: Moment | None = None
     pod_id: UUID | None = None
     api_key_id: UUID | None = None

@@ -193,6 +193,19 @@ class TestOutput:
         assert {"out", "err"} < set(text.splitlines())
         assert "status 3" in text
 
+    def test_keeps_the_newest_of_what_is_too_long_and_says_so(
+        self, machine: Machine, pods: PodMaker
+    ) -> None:
+        # The engine reads both outputs of a pod at once: what comes last on one is not last in the log without a pause.
+        pod = pods.start(startup_command="seq -f 'line %05g' 1000; sleep 1")
+        _until(machine, pod.spec.pod_id, "SSH stays available")
+
+        text = logs(machine, pod_id=pod.spec.pod_id, tail=10_000, max_bytes=1 << 10).decode()
+
+        first, second, *_, newest, _ = text.splitlines()
+        assert first == "lium: there was more; these are the last 1 KiB."
+        assert (len(second), newest) == (len("line 00000"), "line 01000")
+
     def test_follows_until_left(self, machine: Machine, pods: PodMaker) -> None:
         pod = pods.start(startup_command="while :; do echo tick; sleep 0.1; done")
 

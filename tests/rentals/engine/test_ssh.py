@@ -136,8 +136,9 @@ def test_refuses_other_keys_and_passwords(pod: RunningPod, tmp_path: Path) -> No
     assert subprocess.run(argv, capture_output=True, timeout=60).returncode == 255
 
 
-def test_survives_the_end_of_its_ssh_server(pod: RunningPod) -> None:
-    pod.ssh("pkill -f sshd_config")
+@pytest.mark.parametrize("before", ["true", "rm -r /run/sshd; touch /run/sshd"])
+def test_survives_the_end_of_its_ssh_server(before: str, pod: RunningPod) -> None:
+    pod.ssh(f"{before}; pkill -f sshd_config")
 
     end = time.monotonic() + 20
     while pod.ssh("true").returncode:
