@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 
 from core.errors import NotFound
 from validation.models import Proof, ProofTry
+from validation.proof.hashing import is_hex_digest
 
 
 class ProofNotFound(NotFound):
@@ -51,8 +52,9 @@ def bundle_by_digest(digest: str) -> bytes:
     :raises ProofNotFound: there is none.
     """
     known = Proof.objects.filter(node__first_listed_at__isnull=False, bundle_sha256=digest)
-    bundle = known.exclude(bundle=None).values_list("bundle", flat=True).first()
-    if not digest or bundle is None:
+    bundles = known.exclude(bundle=None).values_list("bundle", flat=True)
+    bundle = bundles.first() if is_hex_digest(digest) else None
+    if bundle is None:
         raise ProofNotFound("There is no such bundle.", hint="Published scores name theirs.")
     return bytes(bundle)
 

@@ -62,7 +62,7 @@ class ProofAdmin(ReadOnlyAdmin):
     @with_reason("Prove the machine again")
     def prove_again(self, row: Proof, actor: Actor, reason: str) -> None:
         """Ask for another proof of the same machine."""
-        wanting.ask(node=row.node, actor=actor, now=clock.now())
+        wanting.ask(node=row.node, actor=actor, person=actor.id, now=clock.now())
 
 
 @admin.register(ProofCheck)

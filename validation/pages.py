@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core import clock
 from marketplace.models import Node
 from validation import selectors
 from validation.services import wanting
@@ -14,4 +15,4 @@ def passport(node: Node) -> dict[str, Any]:
 
 def console(node: Node) -> dict[str, Any]:
     """Give what a machine's page shows to its provider: why none can be asked for, too."""
-    return {**passport(node), "obstacle": wanting.obstacle(node)}
+    return {**passport(node), "obstacle": wanting.refusal(node, now=clock.now())}

@@ -93,6 +93,7 @@ def prove_now(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     """Ask for a proof of one's own machine."""
     asking = principal(request)
     node = node_for_provider(asking, machine_id)
-    wanting.ask(node=node, actor=asking.actor(), now=clock.now())
+    person = str(asking.user.public_id)
+    wanting.ask(node=node, actor=asking.actor(), person=person, now=clock.now())
     messages.success(request, "Its GPUs are being proven; the result appears below.")
     return redirect("provider_node", machine_id)

@@ -94,9 +94,11 @@ def record_of_try(request: HttpRequest, proof_id: UUID, number: int) -> HttpResp
 def ask(request: HttpRequest, node_id: UUID) -> dict[str, Any]:
     """Have an idle machine on the market proven now; the proof that is under way, if there is one.
 
-    At most six an hour are run of one machine, whoever asks.
+    At most six an hour are run of one machine, whoever asks; three of them for one account. None begins when a round of
+    all machines is near, in which it is proven anyhow.
     """
     principal = caller(request)
     principal.require(Scope.RENT)
     node = node_for_visitor(node_id)
-    return proof_out(wanting.ask(node=node, actor=principal.actor(), now=clock.now()))
+    actor, person = principal.actor(), str(principal.user.public_id)
+    return proof_out(wanting.ask(node=node, actor=actor, person=person, now=clock.now()))

@@ -21,14 +21,27 @@ MOST_WAIT: Final = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Sittings:
-    """When a round's blocks come: what machines have to get ready, and how long after the first the second one comes."""
+    """When a round's blocks come: what machines have to get ready, and how long after the first the second one comes.
+
+    ``quiet`` is how long before it no proof of one machine alone begins, so that none is busy then.
+    """
 
     lead: timedelta
     apart: timedelta
+    quiet: timedelta
 
 
 # Kernels are compiled and contexts of eight cards made within the lead; all phases of a sitting end before the next.
-ROUND: Final = Sittings(lead=timedelta(minutes=2), apart=timedelta(minutes=8))
-SIMULATED_ROUND: Final = Sittings(lead=timedelta(seconds=20), apart=timedelta(seconds=60))
+ROUND: Final = Sittings(
+    lead=timedelta(minutes=2), apart=timedelta(minutes=8), quiet=timedelta(minutes=5)
+)
+SIMULATED_ROUND: Final = Sittings(
+    lead=timedelta(seconds=20), apart=timedelta(seconds=60), quiet=timedelta(seconds=30)
+)
 # A round is two sittings, and a proof of it two tries.
 TRIES_IN_A_ROUND: Final = 2
+
+
+def sittings(*, simulated: bool) -> Sittings:
+    """Give the times of a round of simulated cards, or of real ones."""
+    return SIMULATED_ROUND if simulated else ROUND

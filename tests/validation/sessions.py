@@ -89,6 +89,8 @@ class Session:
     secret: bytes = b"secret"
     round_trip_us: int = ROUND_TRIP_US
     in_turn: bool = False
+    purpose: Purpose = Purpose.SWEEP
+    beacon: int = 10
     later_block: int = 12
     started_at: int = STARTED_AT
 
@@ -112,10 +114,10 @@ class Session:
     def state(self) -> Statement:
         return Statement(
             version=VERSION,
-            purpose=Purpose.SWEEP,
+            purpose=self.purpose,
             machine=replace(self.machine, claimed_count=len(self.cards)),
             previous=bytes(32),
-            beacon=block(10),
+            beacon=block(self.beacon),
             nonce=self.nonces.statement,
             cards=tuple(self.listed(card) for card in self.cards),
             bands=self.bands,

@@ -161,6 +161,20 @@ def test_other_cards_than_rented_fail(
     assert ask(market_url, file, *prover, options=own) == command.HOLDS
 
 
+@pytest.mark.parametrize("mib", ["0.5", "2"])
+def test_cards_of_another_size_than_rented_fail(
+    market_url: str,
+    prover: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    mib: str,
+) -> None:
+    other = [*prover[:-1], str(int(float(mib) * 1048576))]
+
+    assert ask(market_url, tmp_path / "mine", *other) == command.FAILS
+    assert "required: cards of 1 to 1 MiB, as rented" in capsys.readouterr().out
+
+
 def test_fewer_cards_than_rented_fail(
     market_url: str, prover: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

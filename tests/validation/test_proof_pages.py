@@ -1,7 +1,8 @@
 """Proofs as anybody reads them: pages, API, the bundle, and who may ask for one."""
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -15,7 +16,7 @@ from tests.factories.portal import provider_of
 from tests.factories.validation import BUNDLE, make_proof, make_try
 from validation import selectors
 from validation.models import Band, Proof, ProofStatus, Purpose, Verdict
-from validation.services import wanting
+from validation.services import rounds, wanting
 
 pytestmark = pytest.mark.django_db
 
@@ -35,11 +36,52 @@ def test_what_decided_nothing_does_not_hide_the_last_verdict(listed: Node) -> No
 
 
 def test_whoever_asks_of_one_machine_after_another_has_to_wait(alice: Person) -> None:
-    for _ in range(20):
-        wanting.ask(node=make_node(), actor=alice.principal.actor(), now=NOON)
+    for number in range(20):
+        ask(alice, make_node(), key=f"key {number}")
 
     with pytest.raises(RateLimited):
-        wanting.ask(node=make_node(), actor=alice.principal.actor(), now=NOON)
+        ask(alice, make_node(), key="another key")
+
+
+def test_who_asks_of_one_machine_leaves_asks_to_others(
+    alice: Person, bob: Person, listed: Node
+) -> None:
+    for _ in range(3):
+        done(ask(alice, listed))
+
+    with pytest.raises(RateLimited):
+        ask(alice, listed)
+    assert ask(bob, listed).purpose == Purpose.ON_DEMAND
+
+
+@pytest.mark.parametrize("seconds", [-20, 0, 20])
+def test_nobody_keeps_a_machine_out_of_a_round_by_asking_for_it_just_before(
+    alice: Person, listed: Node, seconds: int
+) -> None:
+    begun = rounds.begin_round(NOON)
+    assert begun is not None
+    done(Proof.objects.get())
+    near = begun.next_at + timedelta(seconds=seconds)
+
+    with pytest.raises(wanting.NotProvable, match="about to begin"):
+        ask(alice, listed, now=near)
+    assert "about to begin" in wanting.refusal(listed, now=near)
+    assert ask(alice, listed, now=begun.next_at - timedelta(minutes=1)).is_open
+
+
+def ask(person: Person, node: Node, *, key: str = "", now: datetime = NOON) -> Proof:
+    """Ask with one of a person's keys."""
+    actor, account = person.principal.actor(), str(person.principal.user.public_id)
+    return wanting.ask(node=node, actor=replace(actor, id=key), person=account, now=now)
+
+
+def done(proof: Proof) -> None:
+    Proof.objects.filter(pk=proof.pk).update(status=ProofStatus.DONE, verdict=Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize("digest", ["%00", "a", "A" * 64, "é" * 64])
+def test_what_is_no_digest_names_no_bundle(client: Client, digest: str) -> None:
+    assert client.get(f"/api/bundles/{digest}").status_code == 404
 
 
 class TestAProof:

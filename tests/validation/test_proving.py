@@ -15,8 +15,8 @@ from django.db import connection
 from billing.chain.gateway import gateway
 from billing.chain.port import ChainUnavailable
 from core import clock, leases
-from marketplace.models import Node, NodeStatus, ProofVerdict
-from tests.factories.marketplace import make_node
+from marketplace.models import Node, NodeStatus, ProofVerdict, Provider
+from tests.factories.marketplace import make_gpu_model, make_node
 from tests.factories.validation import make_proof
 from tests.machines import Sshd
 from validation.models import (
@@ -129,6 +129,19 @@ class TestAnHonestMachine:
         machine = report.bundle.body.transcript.statement.machine
         assert (machine.node_id, machine.simulated) == (str(node.public_id), True)
         assert proof.bundle_sha256 == sha256(proof.bundle).hexdigest()
+
+    def test_is_asked_for_and_paid_as_what_it_claims_when_the_try_begins(self, node: Node) -> None:
+        proof = wanting.want(node_id=node.pk, purpose=Purpose.ON_DEMAND, now=clock.now())
+        model = make_gpu_model(name="NVIDIA GeForce RTX 4090", short_name="RTX4090")
+        Node.objects.filter(pk=node.pk).update(gpu_model=model)
+        Provider.objects.filter(pk=node.provider_id).update(hotkey="5Bob")
+
+        proving.prove(proof_id=proof.pk)
+
+        proof.refresh_from_db()
+        of = verify(bytes(proof.bundle)).bundle.body.transcript.statement.machine
+        assert (proof.gpu_model, proof.gpu_count, proof.hotkey) == (model, 2, "5Bob")
+        assert (of.claimed_model, of.hotkey) == (f"{model.name} (simulated)", "5Bob")
 
     def test_builds_on_its_proof_before(self, node: Node) -> None:
         first, second = prove(node), prove(node)
@@ -434,6 +447,17 @@ class TestNotNow:
 
         proof.refresh_from_db()
         assert (proof.status, proof.verdict) == (ProofStatus.DONE, Verdict.UNKNOWN)
+
+
+def test_a_round_begins_by_its_blocks_own_time_whenever_a_process_sees_the_block(
+    small_proofs: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beacons, "BEGIN_AFTER_BLOCKS", 3)
+    number = gateway().heads().finalized + 1
+
+    beacons.at(number, patience_seconds=30)
+
+    assert 3 <= (clock.now() - gateway().block(number).at).total_seconds() < 3.9
 
 
 def test_the_lock_of_a_machine_is_held_once(node: Node) -> None:

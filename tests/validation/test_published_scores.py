@@ -1,6 +1,7 @@
 """What was weighed, for everybody: page, API, and the command that computes it again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.validation.test_weighing import HOTKEY, NOW, prove
 from validation.models import Proof, Verdict, Weighing, WeightsSubmission
 from validation.scoring import __main__ as command
 from validation.scoring import published
-from validation.scoring.data import NotData, decode
+from validation.scoring.data import NotData, decode, encode
 from validation.services import weighing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,7 +120,8 @@ class TestCommand:
 
         told = capsys.readouterr().err
         assert (saved, again) == (command.SAME, command.DIFFERENT)
-        assert "1 bundles verified, 1 complaints" in told
+        assert "1 bundles verified, SIMULATED chain, signer " in told
+        assert ": 1 complaints" in told
         assert (folder / "bundles" / f"{digest}.json").read_bytes() == BUNDLE
 
     def test_a_folder_that_lacks_a_bundle_cannot_be_counted(
@@ -164,6 +166,25 @@ class TestCommand:
 
         assert status == command.DIFFERENT
         assert "has other bytes" in capsys.readouterr().err
+
+    def test_a_markets_texts_do_not_steer_a_terminal(
+        self, tmp_path: Path, weighed: Weighing, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "bundles").mkdir()
+        data = decode(bytes(weighed.data))
+        (row,) = data.machines
+        (tmp_path / "bundles" / f"{row.bundles[0]}.json").write_bytes(b"{}")
+        hostile = replace(data, machines=[replace(row, node="\x1b[2J", gpu_model="\x1b[1A")])
+        sent = {"hotkey": "\x1b", "status": "accepted", "answer": "\x1b[2K"}
+        sent |= {"uids": [], "weights": [], "min_allowed": None, "max_share": None}
+        (tmp_path / "data.json").write_bytes(encode(hostile))
+        (tmp_path / "result.json").write_text(json.dumps({"submission": sent}))
+
+        assert command.main([str(tmp_path)]) == command.DIFFERENT
+
+        told = capsys.readouterr()
+        assert "?[2J: bundle" in told.err
+        assert "\x1b" not in told.out + told.err
 
     def test_reads_a_file_without_any_market(self, weighed: Weighing, tmp_path: Path) -> None:
         file = tmp_path / "scores.json"

@@ -31,7 +31,7 @@ from validation.proof.bundle import transcript as phases
 from validation.proof.bundle.codec import to_json
 from validation.proof.bundle.encoding import encode
 from validation.proof.bundle.errors import Malformed
-from validation.proof.bundle.records import Band, Bands, Signature, Status
+from validation.proof.bundle.records import Band, Bands, Purpose, Signature, Status
 from validation.proof.bundle.signing import read, seal
 from validation.proof.drawing import draw
 from validation.proof.merkle import Tree, climb
@@ -501,13 +501,24 @@ def test_a_driver_and_a_kernel_module_that_disagree():
 
 def test_a_uuid_that_is_listed_by_two_machines():
     here = Session(cards=[TimedCard("GPU-0")]).run()
-    there = Session(
-        cards=[TimedCard("GPU-0")], machine=replace(MACHINE, host_key="SHA256:another")
-    ).run()
-    again = Session(cards=[TimedCard("GPU-0")], secret=b"a day later").run()
+    there = Session(cards=[TimedCard("GPU-0")], machine=replace(MACHINE, node_id="node-2")).run()
+    again = Session(cards=[TimedCard("GPU-0")], secret=b"again").run()
     bundles = [read(sealed(transcript)) for transcript in (here, again, there)]
-    assert shared_uuids(bundles) == {"GPU-0": {MACHINE.host_key, "SHA256:another"}}
+    assert shared_uuids(bundles) == {"GPU-0": {"node-1", "node-2"}}
     assert shared_uuids(bundles[:2]) == {}
+
+
+def test_a_machine_that_is_listed_anew_and_what_is_asked_outside_of_rounds_accuse_nobody():
+    """A card may be in another machine at another block; who is asked alone is asked when somebody wants it."""
+    here = Session(cards=[TimedCard("GPU-0")])
+    anew = replace(MACHINE, node_id="node-2", host_key="SHA256:anew")
+    there = Session(cards=[TimedCard("GPU-0")], machine=anew, beacon=11)
+    assert shared_uuids([read(sealed(one.run())) for one in (here, there)]) == {}
+    for purpose, late in ((Purpose.SWEEP, {"node-1"}), (Purpose.ON_DEMAND, set())):
+        first = Session(purpose=purpose).run()
+        second = Session(purpose=purpose, machine=anew)
+        second.started_at = first.residency.answered_at + 1
+        assert in_turn([read(sealed(one)) for one in (first, second.run())]) == late
 
 
 class TamperedDriverCard(ForgetfulCard):

@@ -159,6 +159,18 @@ class TestHandOvers:
         assert rounds.follow_hand_overs(NOON) == 1
         assert Proof.objects.latest("id").purpose == Purpose.RETURN
 
+    @pytest.mark.parametrize(("before", "followed"), [(4, 0), (6, 1)])
+    def test_a_return_keeps_no_machine_out_of_a_round_that_is_near(
+        self, before: int, followed: int
+    ) -> None:
+        make_node(simulated=True)
+        begun = rounds.begin_round(NOON)
+        assert begun is not None
+        node, now = make_node(), begun.next_at - timedelta(minutes=before)
+        record_hand_over(node_id=node.pk, holder=uuid4(), to_renter=False, gpu_count=8, now=now)
+
+        assert rounds.follow_hand_overs(now) == followed
+
     def test_an_old_one_tells_nothing(self) -> None:
         node = make_node()
         record_hand_over(node_id=node.pk, holder=uuid4(), to_renter=True, gpu_count=8, now=NOON)

@@ -222,6 +222,7 @@ class TestPublished:
             encode(data(machine())).replace(b'"at":1727996400', b'"at":1727996401'),
             encode(data(machine())).replace(b'"at":1727996400', b'"at":1728000000'),
             encode(data(machine(use=used(1, Decimal(1)) * 2))),
+            encode(data(machine(), machine())),
             encode(data(machine())).replace(b'"burn_share":"0.1"', b'"burn_share":"1.1"'),
         ],
     )

@@ -18,7 +18,7 @@ from billing.chain.local import subnet
 from billing.models import LocalNeuron, LocalWeights
 from core import clock
 from marketplace.models import Node, UsageFact
-from tests.factories.marketplace import make_node, make_provider
+from tests.factories.marketplace import make_gpu_model, make_node, make_provider
 from tests.factories.rates import price_is
 from validation import tasks
 from validation.models import (
@@ -85,6 +85,7 @@ def prove(
         "finished_at": NOW - ago,
         "bundle_sha256": uuid4().hex * 2,
         "attempt": 1,
+        "hotkey": node.provider.hotkey or "",
     }
     if "purpose" not in fields:
         values["round"] = held(ago=ago)
@@ -115,6 +116,42 @@ class TestData:
         prove(node, Verdict.PASS, purpose=purpose)
 
         assert score_data.machines(WINDOW, simulated=True)[0].passed == 1
+
+    def test_rounds_count_as_what_was_shown_in_them_whatever_was_shown_on_demand(self) -> None:
+        small = make_gpu_model(name="NVIDIA GeForce RTX 3060", short_name="RTX3060")
+        node = machine(gpu_model=small, gpu_count=1)
+        for hours in (3, 2):
+            prove(node, Verdict.PASS, ago=timedelta(hours=hours))
+        eight = {"gpu_model": make_gpu_model(), "gpu_count": 8}
+        Node.objects.filter(pk=node.pk).update(free_gpu_count=8, **eight)
+        prove(node, Verdict.PASS, purpose=Purpose.ON_DEMAND, **eight)
+
+        (row,) = score_data.machines(WINDOW, simulated=True)
+
+        assert (row.gpu_model, row.gpu_count, row.passed) == (small.name, 1, 2)
+
+    @pytest.mark.parametrize("change", [{"gpu_count": 4}, {"hotkey": ""}])
+    def test_rounds_that_showed_another_machine_do_not_count(self, change: dict[str, Any]) -> None:
+        node = machine()
+        prove(node, Verdict.PASS, ago=timedelta(hours=3), **change)
+        now = prove(node, Verdict.PASS)
+
+        (row,) = score_data.machines(WINDOW, simulated=True)
+
+        assert (row.gpu_count, list(row.bundles)) == (8, [now.bundle_sha256])
+
+    def test_a_failure_on_demand_leaves_no_gpu_and_a_pass_brings_none_back(self) -> None:
+        node = machine()
+        prove(node, Verdict.PASS, ago=timedelta(hours=3))
+        prove(node, Verdict.FAIL, purpose=Purpose.ON_DEMAND)
+        failed = score_data.machines(WINDOW, simulated=True)
+        prove(node, Verdict.PASS, purpose=Purpose.ON_DEMAND)
+        lent = score_data.machines(WINDOW, simulated=True)
+        prove(node, Verdict.FAIL)
+        prove(node, Verdict.PASS, purpose=Purpose.ON_DEMAND)
+        asked = score_data.machines(WINDOW, simulated=True)
+
+        assert [(row.gpu_count, row.passed) for row in (*failed, *lent, *asked)] == [(0, 0)] * 3
 
     def test_a_look_at_rented_gpus_proves_none(self) -> None:
         node = machine()
@@ -222,6 +259,53 @@ def rent(
         gpu_count=gpus,
         **values,
     )
+
+
+class TestReferencePrices:
+    def test_are_the_median_of_providers_whatever_one_of_them_lists(self) -> None:
+        for usd in (2, 3, 4):
+            self.asking(usd)
+        flooding = make_provider(hotkey=HOTKEY)
+        for _ in range(9):
+            self.asking(1, provider=flooding)
+
+        assert self.prices() == {"NVIDIA H100 80GB HBM3": Decimal("2.5")}
+
+    def test_are_of_machines_that_are_on_the_market_as_what_a_round_showed(self) -> None:
+        self.asking(2)
+        self.asking(1, purpose=Purpose.ON_DEMAND)
+        self.asking(1, verdict=Verdict.FAIL)
+        self.asking(1, frozen_at=NOW)
+        self.asking(1, delisted_at=NOW)
+        another = self.asking(1)
+        Node.objects.filter(pk=another.pk).update(gpu_model=make_gpu_model(name="Another"))
+        make_node(price_per_gpu_usd=Decimal(1))
+
+        assert self.prices() == {"NVIDIA H100 80GB HBM3": 2}
+        assert score_data.reference_prices(WINDOW, simulated=False) == {}
+
+    @pytest.mark.parametrize(("usd", "bounded"), [(1, "2"), (3, "3"), (99, "8")])
+    def test_stay_near_the_catalogues(self, usd: int, bounded: str) -> None:
+        self.asking(usd, gpu_model=make_gpu_model(secure_price_usd=Decimal(4)))
+
+        assert list(self.prices().values()) == [Decimal(bounded)]
+
+    def asking(
+        self,
+        usd: int,
+        *,
+        purpose: Purpose = Purpose.SWEEP,
+        verdict: Verdict = Verdict.PASS,
+        **fields: Any,
+    ) -> Node:
+        """Make a machine that asks so much, of a provider of its own, and was proven."""
+        node = make_node(price_per_gpu_usd=Decimal(usd), **fields)
+        alone = {} if purpose == Purpose.SWEEP else {"purpose": purpose}
+        prove(node, verdict, **alone)
+        return node
+
+    def prices(self) -> dict[str, Decimal]:
+        return dict(score_data.reference_prices(WINDOW, simulated=True))
 
 
 class TestWeighing:

@@ -17,8 +17,9 @@ from validation.challenge.sending import sent
 from validation.challenge.session import Coins, Patience, Session, Subject
 from validation.proof.bundle.records import Bands, Block, Machine, Purpose, Status, Transcript
 from validation.proof.parameters import FULL_N, InvalidParameters, Parameters, products_that_fill
+from validation.verifier.claims import LEAST_MEMORY, MIB, MOST_MEMORY
 from validation.verifier.command import lines_of, printable
-from validation.verifier.report import verdict_of
+from validation.verifier.report import check, verdict_of
 
 HOLDS, FAILS, NO_PROOF = 0, 1, 2
 PATIENCE: Final = Patience(ready=300.0, fill=180.0, sweep=120.0, open=120.0)
@@ -46,7 +47,8 @@ def main(arguments: list[str] | None = None, *, program: str = "./market prove")
         remedy = error.remedy if isinstance(error, ProverFault) else ""
         print(printable(f"{program}: {error}{f'. {remedy}' if remedy else ''}"), file=sys.stderr)
         return NO_PROOF
-    return max(_keep(transcript, chosen.out), _compare(transcript, chosen.uuid))
+    kept = _keep(transcript, chosen.out)
+    return max(kept, _compare(transcript, chosen.uuid, memory_mib=chosen.memory_mib))
 
 
 def prove(chosen: argparse.Namespace) -> Transcript:
@@ -160,22 +162,40 @@ def _arguments(chosen: argparse.Namespace) -> list[str]:
     return [*told, *(word for uuid in chosen.uuid for word in ("--uuid", uuid))]
 
 
-def _compare(transcript: Transcript, rented: Sequence[str]) -> int:
-    """Say whether the cards that answered are those that were rented, where it is told which those are."""
-    shown = {card.uuid for card in transcript.statement.cards}
-    if not rented or shown == set(rented):
-        return HOLDS
-    print(f"fail        rented      {', '.join(sorted(shown))} answered")
-    print(f"{'':24}required: {', '.join(sorted(rented))}")
-    return FAILS
+def _compare(transcript: Transcript, rented: Sequence[str], *, memory_mib: int) -> int:
+    """Say whether the cards that answered are as large as those that were rented, and just these where it is told which.
+
+    A card is asked for the memory that it claims, and without a band nothing else holds that against its model's.
+    """
+    cards = transcript.statement.cards
+    shown, sizes = {card.uuid for card in cards}, [card.memory_bytes / MIB for card in cards]
+    least, most = LEAST_MEMORY * memory_mib, MOST_MEMORY * memory_mib
+    checks = (
+        check(
+            "memory",
+            all(least <= size <= most for size in sizes),
+            measured=", ".join(f"{size:,.0f} MiB" for size in sizes),
+            required=f"cards of {least:,.0f} to {most:,.0f} MiB, as rented",
+        ),
+        check(
+            "rented",
+            not rented or shown == set(rented),
+            measured=f"{', '.join(sorted(shown))} answered",
+            required=", ".join(sorted(rented)),
+        ),
+    )
+    wrong = [one for one in checks if one.status is Status.FAIL]
+    for one in wrong:
+        print("\n".join(map(printable, lines_of(one))))
+    return FAILS if wrong else HOLDS
 
 
 def _keep(transcript: Transcript, file: Path) -> int:
     """Judge, sign with a key that is made for this bundle and forgotten, and say what was found."""
     checks, bundle = judged_and_sealed(transcript)
     file.write_bytes(bundle)
-    for check in checks:
-        print("\n".join(map(printable, lines_of(check))))
+    for one in checks:
+        print("\n".join(map(printable, lines_of(one))))
     verdict = verdict_of(checks)
     print(f"verdict: {verdict}; {file} is signed with a key made for it")
     return FAILS if verdict is Status.FAIL else HOLDS

@@ -51,6 +51,9 @@ class Proof(models.Model):
     node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="proofs")
     gpu_model = models.ForeignKey(GpuModel, on_delete=models.PROTECT, related_name="proofs")
     gpu_count = models.PositiveSmallIntegerField(help_text="as claimed")
+    hotkey = models.CharField(
+        max_length=60, blank=True, help_text="of the provider, when it was asked; empty: none"
+    )
     simulated = models.BooleanField(default=False)
     purpose = models.CharField(max_length=10, choices=Purpose.choices)
     round = models.ForeignKey(

@@ -5,8 +5,14 @@ import struct
 from typing import Annotated, Final
 
 HASH_BYTES: Final = 32
+HEX_DIGITS: Final = frozenset("0123456789abcdef")
 Hash = Annotated[bytes, HASH_BYTES]
 DOMAIN: Final = "lium-proof/1/"
+
+
+def is_hex_digest(text: str) -> bool:
+    """Say whether a text is a SHA-256 in lower-case hexadecimal."""
+    return len(text) == 2 * HASH_BYTES and set(text) <= HEX_DIGITS
 
 
 def tagged_hash(tag: str, *parts: bytes) -> Hash:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from validation.scoring import published, setting
-from validation.scoring.counting import wrong_bundles
+from validation.scoring.counting import Counting, wrong_bundles
 from validation.scoring.data import Data, NotData, decode
 from validation.scoring.published import Source
 from validation.scoring.report import as_json, lines
 from validation.scoring.weights import Result, weigh
+from validation.verifier.chain import ChainError, RpcChain
+from validation.verifier.command import printable
 
 SAME, DIFFERENT, UNREADABLE = 0, 1, 2
 COMPARED: Final = ("data_sha256", "uids", "weights")
@@ -30,13 +32,14 @@ def main(arguments: list[str]) -> int:
         source = _source(chosen)
         data = decode(source.data())
         result = weigh(data)
-        print(json.dumps(as_json(data, result)) if chosen.json else "\n".join(lines(data, result)))
+        for line in [json.dumps(as_json(data, result))] if chosen.json else lines(data, result):
+            print(printable(line))
         status = max(_compared(as_json(data, result), source.result()), _set(data, result, source))
         if chosen.bundles or isinstance(source, published.Folder):
-            status = max(status, _counted(data, source))
+            status = max(status, _counted(data, source, chosen.chain))
         if chosen.save:
             _say(f"{published.save(source, data, chosen.save)} bundles saved in {chosen.save}")
-    except (NotData, OSError, ValueError) as error:
+    except (NotData, ChainError, OSError, ValueError) as error:
         _say(f"scores: {error}")
         return UNREADABLE
     return status
@@ -54,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--at", default="latest", help="a block, or latest (default)")
     parser.add_argument(
         "--bundles", action="store_true", help="verify and count every bundle, too; a folder always"
+    )
+    parser.add_argument(
+        "--chain", metavar="URL", help="a Substrate node that knows the beacons of bundles"
     )
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="download all of it to there")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -95,18 +101,35 @@ def _set(data: Data, result: Result, source: Source) -> int:
     return DIFFERENT if wrong else SAME
 
 
-def _counted(data: Data, source: Source) -> int:
+def _counted(data: Data, source: Source, node: str | None) -> int:
     """Verify every bundle that the data count."""
-    wrong = list(wrong_bundles(data, source.bundle))
+    told = source.result() or {}
+    sent = setting.read_sent(told)
+    counting = Counting(
+        fetch=source.bundle,
+        signer=sent.hotkey if sent else None,
+        chain=RpcChain(node) if node else None,
+        simulated=told.get("simulated") is True,
+    )
+    wrong = list(wrong_bundles(data, counting))
     for line in wrong:
         _say(f"scores: {line}")
     bundles = sum(len(machine.bundles) for machine in data.machines)
-    _say(f"{bundles} bundles verified, {len(wrong)} complaints")
+    _say(f"{bundles} bundles verified, {_held_against(counting)}: {len(wrong)} complaints")
     return DIFFERENT if wrong else SAME
 
 
+def _held_against(counting: Counting) -> str:
+    """Say what bundles were compared with, and what not for want of it."""
+    signer = f"signer {counting.signer}" if counting.signer else "signer not checked"
+    beacons = (
+        "beacons looked up" if counting.chain else "beacons not checked: name a node, --chain URL"
+    )
+    return f"{'SIMULATED chain, ' if counting.simulated else ''}{signer}, {beacons}"
+
+
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    print(printable(line), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -38,9 +38,10 @@ class Use:
 class Machine:
     """One machine over the window.
 
-    ``passed`` counts the rounds of `Data.rounds` that it passed in their first sitting; ``bundles`` are the SHA-256 of
-    those proofs, one each, so that anybody can count them. ``gpu_count`` is what its newest decided proof showed, 0 if
-    that one failed. ``use`` has the hours in which it was rented, in order.
+    ``gpu_model`` and ``gpu_count`` are what it showed in the newest round that decided; no GPU, where it failed there or in a
+    proof since. ``passed`` counts the rounds of `Data.rounds` in which it showed just these, for this ``hotkey``, in their
+    first sitting; ``bundles`` are the SHA-256 of those proofs, one each, so that anybody can count them. ``use`` has the
+    hours in which it was rented, in order.
     """
 
     node: str
@@ -132,6 +133,8 @@ def _data(body: Mapping[str, Any]) -> Data:
         raise NotData(f"Format {body['format']!r} is not {FORMAT}; another version wrote it.")
     if len(body["machines"]) > MOST_MACHINES:
         raise NotData(f"{len(body['machines'])} machines are more than {MOST_MACHINES}.")
+    if len({str(machine["node"]) for machine in body["machines"]}) < len(body["machines"]):
+        raise NotData("A machine is listed twice.")
     terms = body["terms"]
     return Data(
         netuid=_natural(body["netuid"]),

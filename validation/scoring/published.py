@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
+from validation.proof.hashing import is_hex_digest
 from validation.scoring.data import MOST_BYTES, Data, NotData
 
 SECONDS: Final = 30
@@ -41,7 +42,7 @@ class Market:
 
     def __init__(self, url: str, *, at: str) -> None:
         if urlsplit(url).scheme not in {"http", "https"}:
-            raise NotData(f"{url} is no address of a market: http://… or https://…")
+            raise NotData(f"{url} is no address of a market: it begins with http:// or https://.")
         self._api = f"{url.rstrip('/')}/api"
         self._result = _object(_fetch(f"{self._api}/scores/{at}"))
         if type(self._result.get("block")) is not int:
@@ -117,7 +118,7 @@ def save(source: Source, data: Data, folder: Path) -> int:
 
 
 def _place(folder: Path, digest: str) -> Path:
-    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+    if not is_hex_digest(digest):
         raise NotData(f"{digest[:80]!r} is no SHA-256.")
     return folder / BUNDLES / f"{digest}.json"
 

@@ -91,9 +91,9 @@ def _why_not(machine: Machine, data: Data) -> str:
     if machine.hotkey not in data.uids:
         return "its hotkey is not registered on the subnet"
     if not machine.gpu_count:
-        return "its newest proof failed, or none was decided"
+        return "its newest proof failed, or its newest round"
     if not machine.passed and not machine.rented_gpu_seconds:
-        return "it passed no round in the window"
+        return "it passed no round in the window as what it is now"
     if machine.gpu_model not in data.reference_prices:
         return "its GPU model has no reference price yet"
     if not machine.price_per_gpu_usd:

@@ -10,6 +10,7 @@ from typing import Final
 from billing.chain.gateway import gateway
 from billing.chain.port import Block as ChainBlock
 from billing.chain.port import ChainUnavailable
+from core import clock
 from validation.proof.bundle.records import Block
 from validation.verifier.chain import ChainError, FoundBlock
 
@@ -18,6 +19,9 @@ LOOK_SECONDS: Final = 0.1
 MOST_POLL_SECONDS: Final = 4.0
 # Some blocks of the real chain, which makes one in twelve seconds and finalizes it some blocks later.
 PATIENCE_SECONDS: Final = 90.0
+# A block is final some three blocks after its own time, and each process finds out within a poll. Then all begin, whichever
+# saw it first: one card shall not serve one process after another.
+BEGIN_AFTER_BLOCKS: Final = 4
 
 
 class TooLate(Exception):
@@ -71,14 +75,18 @@ def later(than: Block, after_us: int) -> Block:
 
 
 def at(number: int, *, patience_seconds: float) -> Block:
-    """Wait until the block of this number is final: whoever waits for it before learns its hash at one moment.
+    """Wait until the block of this number is final, and for the moment at which all who waited begin, in every process.
+
+    That is a fixed time after the block's own; where a block is final only later, whoever sees it begins at once.
 
     :raises TooLate: it is final already. :raises ChainUnavailable: it did not come in time.
     """
     if newest().number >= number:
         raise TooLate
     found = _wait(lambda one: one.number >= number, patience_seconds=patience_seconds)
-    return record(found if found.number == number else gateway().block(number))
+    block = found if found.number == number else gateway().block(number)
+    _wait_for_the_others(block)
+    return record(block)
 
 
 def height_after(wait: timedelta) -> int:
@@ -133,6 +141,13 @@ def _wait(
             )
         time.sleep(LOOK_SECONDS)
     return found
+
+
+def _wait_for_the_others(block: ChainBlock) -> None:
+    most = timedelta(seconds=BEGIN_AFTER_BLOCKS * gateway().network().block_seconds)
+    # A block whose clock is ahead of ours keeps nobody waiting longer.
+    left = min(most, block.at + most - clock.now())
+    time.sleep(max(0.0, left.total_seconds()))
 
 
 def _hash(block: ChainBlock) -> bytes:

@@ -23,7 +23,7 @@ from validation.challenge.dialogue import ProverFault
 from validation.challenge.session import NOTHING_BEFORE, Coins, Session, Subject
 from validation.models import Proof, ProofStatus
 from validation.proof.bundle import records
-from validation.proof.bundle.records import Block, Transcript
+from validation.proof.bundle.records import Block, Transcript, claim_of
 from validation.services import bands, beacons, provers, validator_key
 from validation.services.beacons import TooLate
 
@@ -126,21 +126,20 @@ def in_public(error: MachineError, *, otherwise: str = NO_PROVER) -> str:
 
 def subject_of(proof: Proof, node: Node) -> Subject:
     """Say which machine is asked, for what, and against which band."""
-    parameters, model = provers.parameters_of(node), node.gpu_model.name
-    if node.simulated:
-        model = f"{model} (simulated)"
+    parameters = provers.parameters_of(node)
+    model = claim_of(proof.gpu_model.name, simulated=node.simulated)
     return Subject(
         purpose=records.Purpose(proof.purpose),
         machine=records.Machine(
             node_id=str(node.public_id),
-            hotkey=node.provider.hotkey or "",
+            hotkey=proof.hotkey,
             host_key=fingerprint(node.host_key),
             claimed_model=model,
-            claimed_count=node.gpu_count,
+            claimed_count=proof.gpu_count,
             simulated=node.simulated,
         ),
         parameters=parameters,
-        bands=_bands(node, model),
+        bands=_bands(proof, node, model),
         previous=previous_of(node),
     )
 
@@ -152,7 +151,7 @@ def previous_of(node: Node) -> bytes:
     return bytes.fromhex(text) if text else NOTHING_BEFORE
 
 
-def _bands(node: Node, model: str) -> records.Bands | None:
+def _bands(proof: Proof, node: Node, model: str) -> records.Bands | None:
     parameters = provers.parameters_of(node)
     if node.simulated:
         return bands.simulated_limits(
@@ -161,7 +160,7 @@ def _bands(node: Node, model: str) -> records.Bands | None:
             fill_seconds=terms.SIMULATED.fill,
             sweep_seconds=terms.SIMULATED.sweep,
         )
-    band = bands.band_of(node.gpu_model, shape_of(parameters, cards=node.gpu_count))
+    band = bands.band_of(proof.gpu_model, shape_of(parameters, cards=proof.gpu_count))
     return bands.limits_of(band) if band else None
 
 

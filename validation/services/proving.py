@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 OURS: Final = "A mistake of this market kept it from running."
 LATE: Final = "Its times were outside the band, or its blocks did not fit."
 IN_TIME: Final = "an answer in time, of the right form"
+ENTERED: Final = ["attempt", "started_at", "next_try_at", "gpu_model", "gpu_count", "hotkey"]
 
 
 def prove(*, proof_id: int, now: Clock = clock.now) -> None:
@@ -60,9 +61,12 @@ def _begin(proof_id: int, token: UUID, *, now: datetime) -> bool:
 
 
 def _enter(proof: Proof, *, now: datetime) -> None:
+    """Begin a try: what the machine claims by now, and for whom, is what it is asked for and paid as."""
     proof.attempt += 1
     proof.started_at, proof.next_try_at = now, now + concluding.wait(proof.attempt)
-    proof.save(update_fields=["attempt", "started_at", "next_try_at"])
+    proof.gpu_model_id, proof.gpu_count = proof.node.gpu_model_id, proof.node.gpu_count
+    proof.hotkey = proof.node.provider.hotkey or ""
+    proof.save(update_fields=ENTERED)
     if proof.status == ProofStatus.WANTED:
         detail = f"Try {proof.attempt} of {concluding.tries_of(proof)}."
         move(
@@ -76,7 +80,7 @@ def _enter(proof: Proof, *, now: datetime) -> None:
 
 
 def _try(proof_id: int, token: UUID, now: Clock) -> None:
-    related = ("node__provider", "node__gpu_model", "round")
+    related = ("node__provider", "node__gpu_model", "gpu_model", "round")
     proof = Proof.objects.select_related(*related).get(pk=proof_id)
     go_on = _still_idle(proof.node_id)
     examination = Examination(proof, proof.node, partial(_beacon, proof, go_on), go_on)

@@ -54,7 +54,7 @@ def follow_hand_overs(now: datetime) -> int:
     """Want a proof for each time that GPUs changed hands of late; give how many."""
     fresh = HandOver.objects.filter(occurred_at__gt=now - FRESH, proof=None, node__delisted_at=None)
     followed = 0
-    for fact in fresh.order_by("pk")[:BATCH]:
+    for fact in fresh.select_related("node").order_by("pk")[:BATCH]:
         try:
             followed += _follow(fact, now=now)
         except Exception:
@@ -88,6 +88,8 @@ def _open_of_node() -> QuerySet[Proof]:
 
 def _follow(fact: HandOver, *, now: datetime) -> bool:
     purpose = PURPOSES[HandOver.Direction(fact.direction)]
+    if purpose == Purpose.RETURN and wanting.is_near_a_round(fact.node, now=now):
+        return False
     proof = wanting.want(node_id=fact.node_id, purpose=purpose, hand_over=fact, now=now)
     return proof.hand_over_id == fact.pk
 
@@ -109,8 +111,7 @@ def next_round_at(now: datetime) -> datetime:
 
 def _round(nodes: list[Node], *, now: datetime) -> Round:
     """Name the blocks of a round's two sittings; nobody knows their hashes."""
-    simulated = all(node.simulated for node in nodes)
-    sittings = terms.SIMULATED_ROUND if simulated else terms.ROUND
+    sittings = terms.sittings(simulated=all(node.simulated for node in nodes))
     return Round(
         chain=beacons.chain_name(),
         beacon_number=beacons.height_after(sittings.lead),

@@ -16,19 +16,41 @@ ROUNDS: Final = """
 SELECT beacon_number FROM validation_round WHERE started_at > %(since)s - %(over)s AND started_at <= %(until)s - %(over)s
 ORDER BY beacon_number
 """
-# Of each machine: the rounds of the window that it passed in their first sitting, what its newest decided proof showed,
-# and its use, cut to the window, of all renters together by the hour. A proof that somebody asked for counts for no
-# round: it was asked of one machine alone. A simulated proof counts on a simulated chain alone. Use of which nobody has
-# counted yet what was paid is not known, and is left to the next window.
-MACHINES: Final = """
-WITH asked AS (
-    SELECT proof.node_id,
-        count(*) FILTER (WHERE verdict = 'pass' AND attempt = 1) AS passed,
-        array_agg(bundle_sha256 ORDER BY proof.id) FILTER (WHERE verdict = 'pass' AND attempt = 1) AS bundles
-    FROM validation_proof proof JOIN validation_round round ON round.id = proof.round_id
-    WHERE round.started_at > %(since)s - %(over)s AND round.started_at <= %(until)s - %(over)s
-    AND purpose = 'sweep' AND (NOT simulated OR %(simulated)s)
-    GROUP BY proof.node_id
+# What each machine showed in the newest round that decided, for the hotkey that its provider has by now. A proof of one
+# machine alone, which anybody may ask for, earns nothing: one that has failed since leaves no GPU, and one that passed
+# changes nothing. A simulated proof counts on a simulated chain alone.
+SHOWN: Final = """
+WITH shown AS (
+    SELECT node.id AS node_id, coalesce(provider.hotkey, '') AS hotkey, newest.gpu_model_id,
+        CASE WHEN EXISTS (
+            SELECT FROM validation_proof failed
+            WHERE node_id = node.id AND failed.id >= newest.id AND verdict = 'fail' AND purpose <> 'hand_over'
+            AND finished_at <= %(until)s AND (NOT simulated OR %(simulated)s)
+        ) THEN 0 ELSE newest.gpu_count END AS gpu_count
+    FROM marketplace_node node JOIN marketplace_provider provider ON provider.id = node.provider_id
+    CROSS JOIN LATERAL (
+        SELECT id, gpu_model_id, gpu_count FROM validation_proof
+        WHERE node_id = node.id AND verdict IN ('pass', 'fail') AND purpose = 'sweep'
+        AND finished_at <= %(until)s AND (NOT simulated OR %(simulated)s)
+        ORDER BY id DESC LIMIT 1
+    ) newest
+)
+"""
+# Of each machine: the rounds of the window in which it showed just that, in their first sitting, and its use, cut to the
+# window, of all renters together by the hour. Use of which nobody has counted yet what was paid is not known, and is
+# left to the next window.
+MACHINES: Final = f"""
+{SHOWN}, asked AS (
+    SELECT node_id, count(*) FILTER (WHERE counts) AS passed,
+        array_agg(bundle_sha256 ORDER BY id) FILTER (WHERE counts) AS bundles
+    FROM (
+        SELECT proof.id, node_id, bundle_sha256, verdict = 'pass' AND attempt = 1 AND
+            (proof.hotkey, proof.gpu_model_id, proof.gpu_count) = (shown.hotkey, shown.gpu_model_id, shown.gpu_count) AS counts
+        FROM validation_proof proof JOIN validation_round round ON round.id = proof.round_id JOIN shown USING (node_id)
+        WHERE round.started_at > %(since)s - %(over)s AND round.started_at <= %(until)s - %(over)s
+        AND purpose = 'sweep' AND (NOT simulated OR %(simulated)s)
+    ) proof
+    GROUP BY node_id
 ), hours AS (
     SELECT node_id, extract(epoch FROM hour)::bigint AS at, floor(sum(gpu_count * extract(epoch FROM part))) AS gpu_seconds,
         round(floor(sum(coalesce(paid_usd * extract(epoch FROM part) / nullif(extract(epoch FROM whole), 0), paid_usd)) * 1e9) / 1e9, 9)
@@ -46,31 +68,31 @@ WITH asked AS (
 ), used AS (
     SELECT node_id, json_agg(json_build_array(at, gpu_seconds, paid_usd::text) ORDER BY at) AS use
     FROM hours GROUP BY node_id
-), newest AS (
-    SELECT DISTINCT ON (node_id) node_id, gpu_model_id,
-        CASE verdict WHEN 'pass' THEN gpu_count ELSE 0 END AS gpu_count
-    FROM validation_proof
-    WHERE verdict IN ('pass', 'fail') AND purpose <> 'hand_over' AND finished_at <= %(until)s
-    AND (NOT simulated OR %(simulated)s)
-    AND node_id IN (SELECT node_id FROM asked UNION SELECT node_id FROM used)
-    ORDER BY node_id, id DESC
 )
-SELECT node.public_id, coalesce(provider.hotkey, ''), model.name, newest.gpu_count, node.price_per_gpu_usd,
+SELECT node.public_id, shown.hotkey, model.name, shown.gpu_count, node.price_per_gpu_usd,
     coalesce(asked.passed, 0), coalesce(used.use, '[]'), coalesce(asked.bundles, ARRAY[]::varchar[])
-FROM newest
-JOIN marketplace_node node ON node.id = newest.node_id
-JOIN marketplace_provider provider ON provider.id = node.provider_id
-JOIN marketplace_gpumodel model ON model.id = newest.gpu_model_id
+FROM shown
+JOIN marketplace_node node ON node.id = shown.node_id
+JOIN marketplace_gpumodel model ON model.id = shown.gpu_model_id
 LEFT JOIN asked ON asked.node_id = node.id
 LEFT JOIN used ON used.node_id = node.id
+WHERE asked.node_id IS NOT NULL OR used.node_id IS NOT NULL
 ORDER BY node.public_id
-"""
-# The median of what is asked for a GPU and hour, over machines that are on the market.
-REFERENCE_PRICES: Final = """
-SELECT model.name, round((percentile_cont(0.5) WITHIN GROUP (ORDER BY node.price_per_gpu_usd))::numeric, 9)
-FROM marketplace_node node JOIN marketplace_gpumodel model ON model.id = node.gpu_model_id
-WHERE node.delisted_at IS NULL AND node.status = ANY(%(answering)s) GROUP BY model.name
-"""
+"""  # noqa: S608  # of constants alone
+# The median of what providers ask for a GPU and hour, one voice each, of machines that are on the market as what they
+# showed in a round; at least half and at most twice what the catalogue says, where it says something.
+REFERENCE_PRICES: Final = f"""
+{SHOWN}, asks AS (
+    SELECT node.gpu_model_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY node.price_per_gpu_usd) AS usd
+    FROM shown JOIN marketplace_node node ON node.id = shown.node_id AND node.gpu_model_id = shown.gpu_model_id
+    WHERE shown.gpu_count > 0 AND node.delisted_at IS NULL AND node.frozen_at IS NULL AND node.status = ANY(%(answering)s)
+    GROUP BY node.gpu_model_id, node.provider_id
+), medians AS (
+    SELECT gpu_model_id, (percentile_cont(0.5) WITHIN GROUP (ORDER BY usd))::numeric AS usd FROM asks GROUP BY gpu_model_id
+)
+SELECT model.name, round(least(greatest(usd, secure_price_usd / 2), secure_price_usd * 2), 9)
+FROM medians JOIN marketplace_gpumodel model ON model.id = medians.gpu_model_id
+"""  # noqa: S608  # of constants alone
 ANSWERING: Final = ["available", "reclaiming"]
 
 
@@ -93,14 +115,15 @@ def rounds(window: Window) -> tuple[int, ...]:
 
 
 def machines(window: Window, *, simulated: bool) -> list[Machine]:
-    """Give every machine that was asked or rented in the window and had a decided proof."""
+    """Give every machine that was asked or rented in the window and has shown something in a round."""
     params = {**_bounds(window), "simulated": simulated}
     return [_machine(row) for row in _rows(MACHINES, params)]
 
 
-def reference_prices() -> Mapping[str, Decimal]:
-    """Give the median ask of each GPU model, in USD an hour."""
-    return dict(_rows(REFERENCE_PRICES, {"answering": ANSWERING}))
+def reference_prices(window: Window, *, simulated: bool) -> Mapping[str, Decimal]:
+    """Give what providers ask for each GPU model at this moment, in USD an hour."""
+    params = {"until": window.until, "simulated": simulated, "answering": ANSWERING}
+    return dict(_rows(REFERENCE_PRICES, params))
 
 
 def _bounds(window: Window) -> Mapping[str, Any]:

@@ -10,13 +10,16 @@ from core import ratelimit
 from core.actors import PLATFORM, Actor
 from core.errors import Conflict
 from marketplace.models import HandOver, Node, NodeStatus
-from validation import dispatch, transitions
+from validation import dispatch, selectors, terms, transitions
 from validation.models import Proof, ProofStatus, Purpose, Round
 from validation.transitions import Reason
 
 ASKED_PER_MACHINE: Final = "6/hour"
-# Whoever asks of one machine after another must not keep all of them busy, nor use up what others may ask.
+# Whoever asks of one machine after another must not keep all of them busy; who asks of one, not use up what others may.
 ASKED_BY_ONE: Final = "20/hour"
+ASKED_OF_ONE_BY_ONE: Final = "3/hour"
+# A machine whose proof is still under way when a round begins would not be in it, and earn nothing for it.
+NEAR: Final = "A round of all idle machines is about to begin, in which it is proven if it is idle."
 # A look proves nothing, so it is no answer to somebody who wants a proof.
 LOOKED_AT: Final = "Its rented GPUs are being looked at, which takes some seconds."
 REASONS: Final = {
@@ -33,17 +36,21 @@ class NotProvable(Conflict):
     code = "not_provable"
 
 
-def ask(*, node: Node, actor: Actor, now: datetime) -> Proof:
+def ask(*, node: Node, actor: Actor, person: str, now: datetime) -> Proof:
     """Have an idle machine proven for whoever asks; the proof that is under way, if there is one.
 
-    :raises NotProvable: it is rented or looked at, or not reached. :raises RateLimited: it was asked for too often.
+    ``person`` is who asks, by public id: the account, whichever of its keys it uses.
+
+    :raises NotProvable: it is rented or looked at, or not reached, or a round is near.
+    :raises RateLimited: it was asked for too often.
     """
     under_way = open_proof(node)
     if under_way is not None and under_way.purpose != Purpose.HAND_OVER:
         return under_way
-    if why_not := obstacle(node) or (LOOKED_AT if under_way else ""):
-        raise NotProvable(why_not, hint="Ask again when it is idle and answers.")
-    ratelimit.check("proof-by", f"{actor.kind}:{actor.id}", ASKED_BY_ONE)
+    if why_not := refusal(node, now=now) or (LOOKED_AT if under_way else ""):
+        raise NotProvable(why_not, hint="Ask again in some minutes, when it is idle and answers.")
+    ratelimit.check("proof-by", person, ASKED_BY_ONE)
+    ratelimit.check("proof-of-by", f"{node.public_id} {person}", ASKED_OF_ONE_BY_ONE)
     ratelimit.check("proof", str(node.public_id), ASKED_PER_MACHINE)
     return want(node_id=node.pk, purpose=Purpose.ON_DEMAND, actor=actor, now=now)
 
@@ -102,6 +109,17 @@ def _proof(node: Node, purpose: Purpose, *, now: datetime, round: Round | None =
 def open_proof(node: Node) -> Proof | None:
     """Give the proof of a machine that is not done."""
     return Proof.objects.filter(node=node).exclude(status=ProofStatus.DONE).first()
+
+
+def refusal(node: Node, *, now: datetime) -> str:
+    """Say why nobody can have a machine proven now; empty when somebody can."""
+    return obstacle(node) or (NEAR if is_near_a_round(node, now=now) else "")
+
+
+def is_near_a_round(node: Node, *, now: datetime) -> bool:
+    """Say whether a round is due so soon, or was so lately, that a proof of this machine alone could keep it out."""
+    next_at, quiet = selectors.next_round_at(), terms.sittings(simulated=node.simulated).quiet
+    return next_at is not None and abs(next_at - now) < quiet
 
 
 def obstacle(node: Node) -> str:

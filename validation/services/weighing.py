@@ -180,7 +180,7 @@ def _data(
             burn_share=settings.MARKET_SCORE_BURN_SHARE,
             burn_uid=settings.MARKET_SCORE_BURN_UID,
         ),
-        reference_prices=score_data.reference_prices(),
+        reference_prices=score_data.reference_prices(window, simulated=network.simulated),
         uids={one.hotkey: one.uid for one in subnet.neurons},
         rounds=score_data.rounds(window),
         machines=score_data.machines(window, simulated=network.simulated),

@@ -13,8 +13,8 @@ TIMEOUT_SECONDS: Final = 15
 MOST_ANSWER_BYTES: Final = 1 << 20
 # Where every Substrate chain keeps a block's time, in milliseconds: twox128("Timestamp") ++ twox128("Now").
 TIMESTAMP_KEY: Final = "0xf0c365c3cf59d671eb72da0e7a4113c49f1f0515f462cdcf84e0f1d6045dfcbb"
-# The challenge is sent when its beacon is final, which takes three blocks of twelve seconds and somewhat more. Later, a card
-# could have been busy with another machine's proof of the same round.
+# The challenge of a round is sent four blocks of twelve seconds after its beacon, which is final then. Later, a card could
+# have been busy with another machine's proof of the same round.
 OLDEST_BEACON_US: Final = 60_000_000
 
 

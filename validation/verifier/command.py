@@ -18,7 +18,7 @@ from validation.verifier.verifying import verify
 
 HOLDS, FAILS, NOT_A_BUNDLE = 0, 1, 2
 EPILOG: Final = (
-    "Of several, it is also told which cards two machines show, and which proofs of a round one card could give in turn. "
+    "Of several, it is also told which cards two machines show at one block, and which proofs of a round one card could give in turn. "
     "Exit status: 0 all hold, 1 a check fails, 2 one is not a bundle."
 )
 
@@ -81,8 +81,8 @@ def _read(file: Path) -> bytes:
 
 
 def _together(bundles: Sequence[Bundle]) -> Iterator[str]:
-    for uuid, keys in sorted(shared_uuids(bundles).items()):
-        yield f"fail        together    {uuid} is shown behind {len(keys)} host keys: {', '.join(sorted(keys))}"
+    for uuid, nodes in sorted(shared_uuids(bundles).items()):
+        yield f"fail        together    {uuid} is shown by {len(nodes)} machines at one block: {', '.join(sorted(nodes))}"
     if late := in_turn(bundles):
         yield f"fail        together    done before another machine of the same round began: {', '.join(sorted(late))}"
 

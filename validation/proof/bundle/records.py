@@ -188,6 +188,11 @@ class Bundle:
     signature: Signature
 
 
+def claim_of(model: str, *, simulated: bool) -> str:
+    """Name a model as machines claim it: simulated cards say so."""
+    return f"{model} (simulated)" if simulated else model
+
+
 def _demand_length(name: str, items: tuple[Any, ...], length: int) -> None:
     if len(items) != length:
         raise ValueError(f"{name} has {len(items)} entries; {length} are declared")
