@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import NinjaAPI, Schema
+from ninja import Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from accounts.api import router as accounts_router
@@ -12,6 +12,7 @@ from billing.api import router as billing_router
 from core import request_context
 from core.errors import DomainError, Invalid, NotFound, Unauthenticated
 from lium_site import operations
+from lium_site.openapi import DescribedOnce
 from marketplace.api import router as marketplace_router
 from rentals.api import router as rentals_router
 from validation.proofs_api import router as proofs_router
@@ -23,7 +24,7 @@ Money and speeds are JSON numbers; every refusal has `message`, `detail` and `er
 `error.request_id`.
 """
 
-api = NinjaAPI(
+api = DescribedOnce(
     title="lium_site",
     version="1",
     description=DESCRIPTION,

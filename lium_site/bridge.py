@@ -1,7 +1,8 @@
 """HTTP from an ASGI server to Django's WSGI handler, with one hop into a thread (ADR 0001).
 
 Django's own ASGI handler costs several times the CPU of the rest of a request; this bridge costs one hop.
-The body is buffered within its limit, the answer goes out in one send.
+The body is buffered within its limit. The answer is written down first and then sent piece by piece as its client takes
+it, so that neither memory nor a thread with its cursor waits for one that is slow.
 """
 
 import asyncio
@@ -10,7 +11,8 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 Scope = MutableMapping[str, Any]
@@ -18,6 +20,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
+# More of an answer lies in a file, until it is sent.
+IN_MEMORY = 1 << 20
+PIECE = 256 << 10
 # Set in the environment of a request whose body was more than the limit, and not read to its end.
 BODY_TOO_LARGE = "bridge.body_too_large"
 
@@ -36,7 +41,6 @@ class Answer:
 
     status: int = 500
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    body: bytes = b""
 
     def start(self, status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:
         """Take status and headers: WSGI's start_response."""
@@ -63,11 +67,9 @@ class WsgiBridge:
         except ClientGone:
             return
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self.pool, self._answer, request)
-        await send(
-            {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
-        )
-        await send({"type": "http.response.body", "body": answer.body})
+        with SpooledTemporaryFile(IN_MEMORY) as body:
+            answer = await loop.run_in_executor(self.pool, self._answer, request, body)
+            await _send(answer, body, send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         if scope["method"] in ("GET", "HEAD") and not _declares_body(scope):
@@ -85,15 +87,28 @@ class WsgiBridge:
             more = message.get("more_body", False)
         return b"".join(chunks)
 
-    def _answer(self, request: dict[str, Any]) -> Answer:
+    def _answer(self, request: dict[str, Any], body: IO[bytes]) -> Answer:
         answer = Answer()
         result = self.application(request, answer.start)
         try:
-            answer.body = b"".join(result)
+            for chunk in result:
+                body.write(chunk)
         finally:
             if close := getattr(result, "close", None):
                 close()
+        body.seek(0)
         return answer
+
+
+async def _send(answer: Answer, body: IO[bytes], send: Send) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    piece = body.read(PIECE)
+    while following := body.read(PIECE):
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        # A client that takes all at once is not the only one.
+        await asyncio.sleep(0)
+        piece = following
+    await send({"type": "http.response.body", "body": piece})
 
 
 def environ(scope: Scope, body: bytes) -> dict[str, Any]:

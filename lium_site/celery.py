@@ -25,6 +25,7 @@ QUEUES: Final = (
     "payout",
     "metering",
     "mail",
+    "webhooks",
     "celery",
 )
 

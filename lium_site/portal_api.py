@@ -7,11 +7,11 @@ text is `detail`.
 from typing import Any, Final
 
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from core.errors import DomainError, NotFound, Unauthenticated
 from lium_site.api import envelope, misfit, unreadable
+from lium_site.openapi import DescribedOnce
 from marketplace.portal import ROUTERS
 
 DESCRIPTION = """
@@ -23,7 +23,7 @@ a key with the scope `provide` (`lpk_...`) goes the same way. Money is JSON numb
 NOT_FOUND_NODE: Final = "Not found node"
 AS_400: Final = (409, 422)
 
-portal = NinjaAPI(
+portal = DescribedOnce(
     title="lium_site portal",
     version="1",
     description=DESCRIPTION,

@@ -2,33 +2,40 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.urls import reverse
 
 from accounts import hooks
-from accounts.models import Workspace
+from accounts.access import principal_of
+from accounts.models import User, Workspace
 from billing import hooks as billing_hooks
-from billing.models import Deposit, Payout
+from billing.models import Deposit, DepositStatus, Payout
 from billing.selectors import balance_usd
+from billing.services import closing, coldkeys
 from billing.services.grants import grant
 from core import clock, live
-from core.actors import PLATFORM
+from core.actors import PLATFORM, Actor
+from core.words import counted
 from lium_site.live import hub
 from marketplace import hooks as marketplace_hooks
 from marketplace.machine import MachineError
-from marketplace.services import alerts, payers
+from marketplace.models import Webhook
+from marketplace.services import alerts, payers, providers, webhooks
 from marketplace.services import payees as payee_answers
 from rentals.engine import EngineError
-from rentals.models import Pod, PodMeter
+from rentals.models import Pod, PodMeter, PodStatus
 from rentals.runtime import PackagesUnavailable
-from rentals.services import ladder, preparation, refunds_owed
+from rentals.services import ladder, paid_use, preparation, refunds_owed
 from rentals.services.budgets import spend_of
 from rentals.services.hosting import pods_on, rented_gpu_seconds
 from rentals.services.starts import best_images
+
+CENT: Final = Decimal("0.01")
 
 
 def install() -> None:
@@ -42,6 +49,7 @@ def install() -> None:
             open_alert=open_alert,
             close_alert=close_alert,
             payees=payees,
+            unpaid_use=unpaid_use,
             payout_ended=payout_ended,
             deposit_credited=deposit_credited,
         )
@@ -60,6 +68,8 @@ def install() -> None:
             balance_of=balance_usd,
             spend_of=spend_of,
             reasons_to_keep=reasons_to_keep,
+            on_close=settle_closed,
+            on_claim=end_what_was_added,
         )
     )
 
@@ -114,6 +124,11 @@ def payees(provider_ids: Collection[UUID]) -> Mapping[UUID, billing_hooks.Payee]
     return payee_answers.payees(provider_ids, owing=refunds_owed.owing(now=clock.now()))
 
 
+def unpaid_use(provider_ids: Collection[UUID], before: datetime) -> Mapping[UUID, Decimal]:
+    """Say what providers earned that no renter's own money paid."""
+    return paid_use.unpaid_of(provider_ids, before=before)
+
+
 def payout_ended(payout: Payout, now: datetime) -> None:
     """Tell a provider how a payout ended."""
     payee_answers.tell(payout, now=now)
@@ -130,7 +145,45 @@ def subject_url(kind: str, subject_id: UUID) -> str:
     return reverse(pages[kind], args=[subject_id]) if kind in pages else ""
 
 
-def reasons_to_keep(workspace: Workspace) -> list[str]:
-    """Say what a workspace still holds."""
-    pods = Pod.objects.listed().filter(workspace=workspace).count()
-    return [f"{pods} pods"] if pods else []
+def reasons_to_keep(workspace: Workspace) -> list[hooks.Obstacle]:
+    """Say what a workspace still holds; its account stays locked, where rents and payments meet."""
+    debt = -closing.hold(workspace)
+    pods = Pod.objects.filter(workspace=workspace)
+    listed = pods.listed().count()
+    # On a dead machine a pod is being removed for as long as that is dead, but charges nothing more.
+    uncharged = Q(meter__ready_since__isnull=False) | Q(meter__settled=False)
+    ending = pods.filter(uncharged, status=PodStatus.REMOVING).count()
+    coming = Deposit.objects.filter(workspace=workspace, status=DepositStatus.SEEN).count()
+    owed = f"a debt of {debt.quantize(CENT, ROUND_UP)} USD"
+    obstacles = [
+        (listed, counted(listed, "pod"), "Remove its pods."),
+        (
+            ending,
+            f"{counted(ending, 'pod')} being removed",
+            "Wait a minute until their last use is charged.",
+        ),
+        (coming, f"{counted(coming, 'payment')} on the way", "Wait until they are final."),
+        (debt > 0, owed, "Pay it; what is left over then becomes the owner's."),
+    ]
+    return [hooks.Obstacle(what, remedy) for holds, what, remedy in obstacles if holds]
+
+
+def settle_closed(workspace: Workspace, actor: Actor, now: datetime) -> None:
+    """Give what a closed workspace leaves to its owner, and let its coldkeys go."""
+    closing.hand_over(workspace, now=now)
+    coldkeys.unlink_all(workspace=workspace, actor=actor, now=now)
+
+
+def end_what_was_added(user: User, now: datetime) -> dict[str, int]:
+    """End the coldkeys, webhooks and the provider's hotkey that an account got before its address was proven."""
+    principal = principal_of(user)
+    linked = [
+        coldkeys.unlink_all(workspace=owned, actor=principal.actor(), now=now)
+        for owned in user.owned_workspaces.all()
+    ]
+    paid_to = providers.forget_keys(principal=principal, now=now)
+    of_account = Q(workspace__owner=user) | Q(provider__workspace__owner=user)
+    added = list(Webhook.objects.filter(of_account).addresses())
+    for webhook in added:
+        webhooks.delete(principal=principal, webhook=webhook, now=now)
+    return {"coldkey": sum(linked) + paid_to, "webhook": len(added)}

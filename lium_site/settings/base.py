@@ -135,9 +135,11 @@ ACCOUNT_LOGOUT_ON_GET = False
 # Ours hold on every way to an account (accounts.limits); allauth's know the pages alone, and its own cache's failures.
 ACCOUNT_RATE_LIMITS = False
 ACCOUNT_FORMS = {
+    "signup": "accounts.allauth_forms.SignupForm",
     "add_email": "accounts.allauth_forms.AddEmailForm",
     "change_password": "accounts.allauth_forms.ChangePasswordForm",
     "reset_password": "accounts.allauth_forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.allauth_forms.ResetPasswordKeyForm",
 }
 USERSESSIONS_TRACK_ACTIVITY = False
 EMAIL_BACKEND = env.text("MARKET_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
@@ -243,6 +245,8 @@ MARKET_DATA_GRACE = timedelta(hours=env.integer("MARKET_DATA_GRACE_HOURS", 72))
 MARKET_STOPPED_KEPT = timedelta(days=env.integer("MARKET_STOPPED_DAYS", 7))
 MARKET_METERING_SECONDS = env.integer("MARKET_METERING_SECONDS", 60)
 MARKET_LOST_AFTER = timedelta(minutes=env.integer("MARKET_LOST_AFTER_MINUTES", 30))
+# Unbilled and yet running: a pod's SSH port may be silent alone for so long within a day.
+MARKET_SSH_SILENCE = timedelta(minutes=env.integer("MARKET_SSH_SILENCE_MINUTES", 10))
 MARKET_FAILED_SHOWN = timedelta(minutes=env.integer("MARKET_FAILED_SHOWN_MINUTES", 5))
 MARKET_PROBE_SECONDS = env.integer("MARKET_PROBE_SECONDS", 15)
 MARKET_DOUBT_SECONDS = env.integer("MARKET_DOUBT_SECONDS", 10)

@@ -65,8 +65,9 @@ def workers(environment: Mapping[str, str], *, signing: Mapping[str, str]) -> tu
         _threads("prober", environment, queues="probe", count=16),
         # Proofs have threads beside its tasks: all machines of a round wait for one block.
         _threads("checker", environment, queues="checks,validate", count=16, beside=64),
-        # Receivers of webhooks are slow, or mean to be: they hold up nothing but each other.
         _threads("courier", environment, queues="mail", count=4),
+        # Receivers of webhooks are slow, or mean to be: no mail waits for them.
+        _threads("caller", environment, queues="webhooks", count=16),
         # One more process would cost seconds of every start: the keys of a real market have workers of their own.
         _threads("chain", {**environment, **signing}, queues="chain,payout", count=3),
     )

@@ -8,9 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Final, TextIO
 
 from lium_site.stack.console import StackError
 from lium_site.stack.paths import State, write_private
+
+LOOK_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +46,8 @@ def claimed(state: State, *, url: str) -> Iterator[Claim]:
     :raises StackError: if another one does, with its pid and address.
     """
     with _lock_file(state).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StackError(_already(running_in(state))) from None
+        if not _locks(lock):
+            raise StackError(_already(running_in(state)))
         claim = Claim(state.folder / "up.json", Running(pid=os.getppid(), url=url))
         claim.announce("starting")
         try:
@@ -83,6 +84,20 @@ def wait_until_free(state: State, *, within_seconds: float) -> bool:
             return False
         time.sleep(0.1)
     return True
+
+
+def _locks(lock: TextIO) -> bool:
+    """Take the lock for good; who only looks whether it is held has it for a moment, and is waited for."""
+    deadline = time.monotonic() + LOOK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
 
 
 def _lock_file(state: State) -> Path:

@@ -1,7 +1,8 @@
 """The bridge speaks PEP 3333 to Django and ASGI to the server."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from lium_site.bridge import BODY_TOO_LARGE, WsgiBridge
 from tests.threads import apart
 
 LIMIT = 1000
+LINE, LINES = b"0" * 99 + b"\n", 100_000
 
 
 def scope(**changes: Any) -> dict[str, Any]:
@@ -110,6 +112,34 @@ def test_a_body_beyond_the_limit_is_left_out_and_named(size: int) -> None:
 
     assert echo.environ.get(BODY_TOO_LARGE, False) is (size > LIMIT)
     assert len(sent[1]["body"]) == len(b"read ") + (size if size <= LIMIT else 0)
+
+
+def lines(environ: dict[str, Any], start: Callable[..., Any]) -> Iterator[bytes]:
+    start("200 OK", [])
+    yield from (LINE for _ in range(LINES))
+
+
+def test_a_long_answer_goes_out_in_pieces_and_is_never_whole_in_memory() -> None:
+    sizes, more = list[int](), list[bool]()
+
+    async def send(message: dict[str, Any]) -> None:
+        sizes.append(len(message.get("body", b"")))
+        more.append(message.get("more_body", False))
+
+    bridge = WsgiBridge(lines, threads=1, max_body=LIMIT)
+    tracemalloc.start()
+    try:
+        apart(lambda: asyncio.run(bridge(scope(), never, send)))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert sum(sizes) == len(LINE) * LINES > 2 * most
+    assert more == [False, *([True] * (len(more) - 2)), False]
+
+
+async def never() -> dict[str, Any]:
+    raise AssertionError("A request without a body was read.")
 
 
 def test_a_client_that_goes_away_gets_no_answer() -> None:

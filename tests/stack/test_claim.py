@@ -1,6 +1,7 @@
 """One market a checkout, and a sentence for whoever tries a second."""
 
 import fcntl
+from threading import Timer
 
 import pytest
 
@@ -51,3 +52,12 @@ def test_claim_without_words_still_holds(state: State) -> None:
         with pytest.raises(StackError, match="Try again in a moment"), claimed(state, url=""):
             pass
         assert not wait_until_free(state, within_seconds=0.1)
+
+
+def test_who_only_looks_is_in_nobodys_way(state: State) -> None:
+    looking = (state.folder / "lock").open("a")
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    Timer(0.1, looking.close).start()
+
+    with claimed(state, url="http://x"):
+        assert is_claimed(state)

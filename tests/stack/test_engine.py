@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,13 @@ from uuid import uuid4
 import pytest
 
 from lium_site.stack import packages
-from lium_site.stack.engine import Engine, NoEngine, find_or_start, pods_live_on
+from lium_site.stack.engine import (
+    Engine,
+    NoEngine,
+    address_pools,
+    find_or_start,
+    pods_live_on,
+)
 from lium_site.stack.kernel import POD_KEEPER, descendants, end, pids_with, reference
 from lium_site.stack.paths import ROOT, State
 from lium_site.stack.supervisor import Supervisor
@@ -50,6 +57,8 @@ def story():
         label = f"io.lium.market={state.instance}"
         bridge = "com.docker.network.bridge.name=markettest0"
         docker("network", "create", "--label", label, "--opt", bridge, "lium-test")
+        subnet = "{{(index .IPAM.Config 0).Subnet}}"
+        told["subnet"] = docker("network", "inspect", "--format", subnet, "lium-test")
         pod = ("--name", engine.POD_NAME_PREFIX + "test", "--label", label, "--network", "lium-test")
         docker("run", "-d", *pod, "--volume", "/data", "tiny", "/bin/sleep", "600")
         (state.node / "pods" / "test").mkdir(parents=True)
@@ -114,6 +123,15 @@ def smallest_image(folder: Path) -> Path:
     archive = folder / "image.tar"
     subprocess.run(["tar", "-C", folder / "root", "-cf", archive, "."], check=True)
     return archive
+
+
+@pytest.mark.engine
+def test_pods_have_addresses_of_this_market(state: State, story: dict[str, Any]) -> None:
+    """Two engines that choose at one moment do not know of each other's."""
+    own = ip_network(address_pools(state.instance)[0])
+
+    assert ip_network(story["subnet"].strip()).subnet_of(own)
+    assert len({address_pools(f"{number:012x}"[::-1])[0] for number in range(256)}) == 256
 
 
 @pytest.mark.engine
