@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LIUM = Path(sys.executable).with_name("lium")
-PATIENCE_SECONDS = 120.0
+from tests.lium import LIUM, run_lium
 
 
 @dataclass(frozen=True)
@@ -52,15 +50,7 @@ class Client:
 
     def __call__(self, *arguments: str, text: str = "") -> Done:
         """Run a command to its end, whatever that is."""
-        done = subprocess.run(
-            [LIUM, *arguments],
-            env=self.environment,
-            cwd=self.home,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-        )
+        done = run_lium(*arguments, env=self.environment, cwd=self.home, text=text)
         return Done(done.returncode, done.stdout, done.stderr)
 
     def ok(self, *arguments: str, text: str = "") -> Done:

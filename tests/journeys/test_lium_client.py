@@ -23,6 +23,13 @@ def lium(market: LiveMarket, tmp_path_factory: pytest.TempPathFactory) -> Client
     return Client(tmp_path_factory.mktemp("home"), url=market.url, api_key=market.api_key)
 
 
+@pytest.fixture(autouse=True)
+def _leaves_a_free_gpu(market: LiveMarket) -> Iterator[None]:
+    """Wait at the end: a pod that was removed holds its GPUs until its machine has taken it off."""
+    yield
+    eventually(lambda: bool(market.api.get("executors")))
+
+
 @pytest.fixture
 def newcomer(market: LiveMarket, tmp_path: Path) -> Client:
     """Somebody without an account."""
@@ -253,7 +260,7 @@ class TestLostAnswer:
 
         with losing_first_answer(market.url, to=to) as url:
             client = Client(tmp_path, url=url, api_key=market.api_key)
-            client("up", *target, "--name", name, "--yes", "--json", "--no-ssh")
+            client.ok("up", *target, "--name", name, "--yes", "--json", "--no-ssh")
 
         named = [row for row in lium.ok("ps", "--format", "json").json if row["name"] == name]
         assert len(named) == 1
