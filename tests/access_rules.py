@@ -4,8 +4,10 @@ A new route without a line here fails that test.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from core import clock
 from tests.factories.accounts import ED25519
 
 ANYONE, KEY, SESSION, PAGE = "anyone", "key", "session", "page"
@@ -33,6 +35,7 @@ def mine(door: str, body: Any = None, **more: bool) -> Rule:
     return Rule(door, body, owned=True, **more)
 
 
+NEXT_MONTH = clock.iso(clock.now() + timedelta(days=30))
 POD_TO_RENT = {"pod_name": "p", "user_public_key": [ED25519], "template_id": None}
 NODE_TO_ADD = {
     "gpu_type": "H100",
@@ -67,6 +70,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "api/workspaces/<workspace_id>/members"): mine(SESSION, keys_too=True),
     ("DELETE", "api/workspaces/<workspace_id>/members/<user_id>"): mine(SESSION),
     ("POST", "api/workspaces/<workspace_id>/invitations"): mine(SESSION, {"email": "e@e.example"}),
+    ("GET", "api/workspaces/<workspace_id>/invitations"): mine(SESSION),
+    ("DELETE", "api/workspaces/<workspace_id>/invitations/<invitation_id>"): mine(SESSION),
     ("POST", "api/workspaces/<workspace_id>/billing-owner/transfer"): mine(
         SESSION, {"user_id": "<user_id>"}
     ),
@@ -86,6 +91,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "account"): Rule(PAGE),
     ("POST", "account/browsers/<session_id>/end"): mine(PAGE),
     ("POST", "account/sessions/<session_id>/end"): mine(PAGE),
+    ("POST", "account/workspaces/<workspace_id>/invitations/<invitation_id>/withdraw"): mine(PAGE),
     ("GET", "invitations/<token>"): Rule(PAGE),
     ("POST", "invitations/<token>"): Rule(PAGE),
     # marketplace
@@ -172,9 +178,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "api/pods"): Rule(KEY),
     ("GET", "api/pods/<pod_id>"): mine(KEY),
     ("DELETE", "api/pods/<pod_id>"): mine(KEY),
-    ("POST", "api/pods/<pod_id>/schedule-removal"): mine(
-        KEY, {"removal_scheduled_at": "2099-01-01T00:00:00Z"}
-    ),
+    ("POST", "api/pods/<pod_id>/schedule-removal"): mine(KEY, {"removal_scheduled_at": NEXT_MONTH}),
     ("DELETE", "api/pods/<pod_id>/schedule-removal"): mine(KEY),
     ("POST", "api/pods/<pod_id>/reboot"): mine(KEY, {}),
     ("POST", "api/pods/<pod_id>/stop"): mine(KEY, {}),
@@ -298,7 +302,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ),
     ("DELETE", "portal/executors/<node_id>/min-gpu-count-for-rental"): mine(SESSION),
     ("POST", "portal/executors/<node_id>/notice-period"): mine(
-        SESSION, {"starting_at": "2099-01-01T00:00:00Z", "permanent_removal": True}
+        SESSION, {"starting_at": NEXT_MONTH, "permanent_removal": True}
     ),
     ("DELETE", "portal/executors/<node_id>/notice-period"): mine(SESSION),
     ("GET", "portal/executors/<node_id>/verification"): mine(SESSION),

@@ -6,12 +6,18 @@ from collections.abc import Generator
 
 import pytest
 import pytest_socket
+from django.urls import get_resolver
+from hypothesis import HealthCheck, settings
 
 from tests.machines import why_no_engine
 from tests.skips import judged
 
 # One market for the session, shared by every folder of tests that wants one; Alice, Bob and Charlie.
-pytest_plugins = ["tests.market", "tests.cast", "tests.serving"]
+pytest_plugins = ["tests.market", "tests.cast", "tests.serving", "tests.emptying"]
+
+# No test is timed: another worker may have the processor.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 # Loopback, and the networks that test machines use among themselves (RFC 2544).
 THIS_MACHINE = ["127.0.0.0/8", "::1", "localhost", "198.18.0.0/15"]
@@ -33,7 +39,8 @@ LONGEST = {
         )
     )
 }
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# The first draws as the others do, without the windows around it: a third less of the processor.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 # Before xdist, which reads the marks in the same hook; after pytest-django, which sorts too.
@@ -49,6 +56,11 @@ def pytest_collection_modifyitems(
     yield
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: LONGEST.get(_group(item) or "", len(LONGEST)))
+
+
+def pytest_collection_finish() -> None:
+    """Read the addresses with the settings of all tests: one that sets another chain may be the first to ask."""
+    get_resolver().url_patterns  # noqa: B018
 
 
 def _group(item: pytest.Item) -> str | None:

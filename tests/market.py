@@ -31,6 +31,8 @@ TEST_SECONDS = int(START_SECONDS) + 180
 SLOW_LINE = {"MARKET_MIN_DOWNLOAD_MBPS": "1", "MARKET_MIN_UPLOAD_MBPS": "1"}
 # Pages of a failed start are looked at long after it failed.
 LONG_SHOWN = {"MARKET_FAILED_SHOWN_MINUTES": "120"}
+# Each look at the chain is some thirty questions to the database.
+CALM_CHAIN = {"MARKET_CHAIN_POLL_SECONDS": "2"}
 # What `./market test` sets for the tests themselves must not reach a market that has its own.
 NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
 
@@ -198,4 +200,4 @@ def _market(state: State, *arguments: str, text: str = "") -> "subprocess.Comple
 def _environment(state: State) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     ours = {"PYTHONPATH": str(ROOT), "MARKET_STATE": str(state.folder)}
-    return {**inherited, **SLOW_LINE, **LONG_SHOWN, **ours}
+    return {**inherited, **SLOW_LINE, **LONG_SHOWN, **CALM_CHAIN, **ours}

@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from pytest_django import Settings
 
-from accounts.models import ApiSession, Hotkey, Membership, Workspace
+from accounts.models import ApiSession, Hotkey, Invitation, Membership, Workspace
 from accounts.services import invitations, ssh_keys
 from billing.services.grants import grant
 from core import clock, ratelimit
@@ -124,6 +124,7 @@ class World:
             "<workspace_id>": team.public_id,
             "<user_id>": bob.user.public_id,
             "<token>": self.invitation(),
+            "<invitation_id>": self.invite(team, by=alice, email="eve@example.com")[0].public_id,
             "portal/executors/<node_id>": hosted.public_id,
             "provide/machines/<public_id>": hosted.public_id,
             "<step>": "access",
@@ -191,14 +192,18 @@ class World:
     def invitation(self) -> str:
         """Let Bob invite Alice into a team of his own, and give the link's token."""
         team = Workspace.objects.create(name="Bobs", owner=self.bob.user)
-        membership = Membership.objects.create(workspace=team, user=self.bob.user, role="owner")
+        Membership.objects.create(workspace=team, user=self.bob.user, role="owner")
+        return self.invite(team, by=self.bob, email="alice@example.com")[1]
+
+    def invite(self, team: Workspace, *, by: Person, email: str) -> tuple[Invitation, str]:
+        """Let a manager of a team invite somebody."""
         return invitations.invite(
-            membership=membership,
-            principal=self.bob.principal,
-            email="alice@example.com",
+            membership=team.memberships.get(user=by.user),
+            principal=by.principal,
+            email=email,
             role="member",
             now=clock.now(),
-        )[1]
+        )
 
     def insider(self, rule: Rule) -> Client:
         """Give the client that the door is open to."""

@@ -40,6 +40,19 @@ def test_back_and_forward_keep_filters(page: Page) -> None:
     expect(page.get_by_role("checkbox", name=re.compile("RTX4090"))).not_to_be_checked()
 
 
+def test_a_filter_keeps_the_order(page: Page) -> None:
+    page.goto("/machines")
+    page.get_by_role("link", name="Memory").click()
+    page.wait_for_url("**sort=*")
+    order = re.search("sort=([^&]+)", page.url)
+
+    page.get_by_role("checkbox", name=re.compile("RTX4090")).check()
+    page.wait_for_url("**gpu=RTX4090*")
+
+    assert order
+    assert f"sort={order[1]}" in page.url
+
+
 def test_filters_work_without_scripts(browser: Browser, base_url: str) -> None:
     context = browser.new_context(base_url=base_url, java_script_enabled=False)
     page = context.new_page()

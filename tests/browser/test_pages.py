@@ -148,6 +148,7 @@ ACTIONS = {
     "ssh_key_create",
     "ssh_key_delete",
     "hotkey_unlink",
+    "invitation_withdraw",
     "browser_session_end",
     "api_session_end",
     "pod_remove",

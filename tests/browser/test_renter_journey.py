@@ -55,7 +55,15 @@ def pay(page: Page) -> None:
 
 def rent(page: Page) -> None:
     page.wait_for_url("**/rent/*")
-    page.get_by_role("button", name=re.compile("^Rent for")).click()
+    button = page.get_by_role("button", name=re.compile("^Rent for"))
+    priced = button.inner_text()
+    for size, wanted in (
+        ("2", expect(button).not_to_have_text),
+        ("1", expect(button).to_have_text),
+    ):
+        page.get_by_role("group", name="GPUs").get_by_text(size, exact=True).click()
+        wanted(priced)
+    button.click()
     page.wait_for_url("**/pods/*")
 
 
