@@ -301,9 +301,9 @@ def _run(*argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, check=check, capture_output=True, text=True, timeout=120)
 
 
-def _wait(ready: Callable[[], bool], what: str, log: Path, *, seconds: float = 20) -> None:
+def _wait(ready: Callable[[], bool], what: str, log: Path, *, seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
             pytest.fail(f"{what} did not start: {log.read_text()[-2000:]}")
-        time.sleep(0.02)
+        time.sleep(0.05)

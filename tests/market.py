@@ -4,15 +4,18 @@ A test that asks for the fixture `market` needs an engine, and may be the one th
 MARKET_UNDER_TEST may name the state folder of a market that runs already, which saves that wait.
 """
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -20,9 +23,11 @@ from lium_site.stack.application import free_port
 from lium_site.stack.claim import running_in
 from lium_site.stack.credentials import ADMIN_EMAIL, RENTER_EMAIL, Credentials, credentials_of
 from lium_site.stack.kernel import die_with_parent
-from lium_site.stack.paths import ROOT, State
+from lium_site.stack.paths import ROOT, State, write_private
 from lium_site.stack.renter import Renter
 
+# A divisor of how many ranges of ports and of networks there are.
+PLACES = 8
 START_SECONDS = 300.0
 STOP_SECONDS = 90.0
 # Whoever comes first pays for the start; nobody else comes near this.
@@ -132,6 +137,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveMarket]:
 def a_market(folder: Path) -> Iterator[LiveMarket]:
     """Run a market whose state is in a folder, and take its pods off at the end."""
     state = State(folder)
+    _take_place(state)
     _share_runtime(state)
     with _running(state):
         yield described(state)
@@ -176,6 +182,14 @@ def _await_ready(state: State, process: "subprocess.Popen[bytes]", log: Path) ->
             pytest.fail(f"the market did not start:\n{log.read_text()}", pytrace=False)
         time.sleep(0.1)
     assert "without the local machine" not in log.read_text(), log.read_text()
+
+
+def _take_place(state: State) -> None:
+    """Give the market an id from which other ports and networks follow than those of another worker's market."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PLACES
+    ids = (f"{worker:x}{uuid4().hex[:11]}" for _ in itertools.count())
+    chosen = next(one for one in ids if zlib.crc32(one.encode()) % PLACES == worker)
+    write_private(state.folder / "instance", chosen)
 
 
 def _share_runtime(state: State) -> None:

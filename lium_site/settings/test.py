@@ -14,7 +14,7 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
     os.environ["REDIS_URL"] += f"{separator}db={int(worker) + 1}"
 
 from lium_site.settings.base import *  # noqa: F403
-from lium_site.settings.base import DATABASES
+from lium_site.settings.base import CACHES, DATABASES
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
@@ -23,5 +23,7 @@ DATABASES["default"]["OPTIONS"].pop("pool", None)
 # `./market test` has migrated the database itself: every worker begins with a copy of it.
 if os.environ.get("MARKET_TEST_TEMPLATE"):
     DATABASES["default"]["TEST"] = {"TEMPLATE": DATABASES["default"]["NAME"]}
+# Redis shares two cores with all workers: no test shall fail because it took half a second.
+CACHES["default"]["OPTIONS"] = {"socket_timeout": 10, "socket_connect_timeout": 10}
 # Otherwise each test client reads every static file there is before its first request.
 WHITENOISE_AUTOREFRESH = True

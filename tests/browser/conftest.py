@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
 
 from lium_site.stack.paths import ROOT
 from tests.browser import alone
@@ -15,6 +15,7 @@ from tests.market import LiveMarket
 
 # Slow machines render slowly; a step that takes longer than this is broken.
 STEP_MS = 20_000
+expect.set_options(timeout=STEP_MS)
 
 
 @pytest.fixture(scope="session")

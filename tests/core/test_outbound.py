@@ -137,11 +137,12 @@ def test_hangs_up_on_a_receiver_that_drips(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_nobody_there() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+    # Bound and not listening: nobody else can take the port meanwhile.
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
 
-    with pytest.raises(NoAnswer, match="refused"):
-        send(f"http://127.0.0.1:{port}/")
+        with pytest.raises(NoAnswer, match="refused"):
+            send(f"http://127.0.0.1:{taken.getsockname()[1]}/")
 
 
 def test_a_receiver_that_speaks_no_tls(receiver: Receiver) -> None:

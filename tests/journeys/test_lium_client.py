@@ -14,7 +14,7 @@ from tests.journeys.lossy import losing_first_answer
 from tests.market import LiveMarket
 
 pytestmark = pytest.mark.client
-GPU = "RTX4090"
+GPU, GPU_COUNT = "RTX4090", 4
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +24,18 @@ def lium(market: LiveMarket, tmp_path_factory: pytest.TempPathFactory) -> Client
 
 
 @pytest.fixture(autouse=True)
-def _leaves_a_free_gpu(market: LiveMarket) -> Iterator[None]:
+def _gives_gpus_back(market: LiveMarket) -> Iterator[None]:
     """Wait at the end: a pod that was removed holds its GPUs until its machine has taken it off."""
     yield
-    eventually(lambda: bool(market.api.get("executors")))
+    eventually(lambda: gpus_of(market.api.get("pods")) + free_gpus(market) >= GPU_COUNT)
+
+
+def gpus_of(pods: list[dict]) -> int:
+    return sum(pod["gpu_count"] for pod in pods)
+
+
+def free_gpus(market: LiveMarket) -> int:
+    return sum(node["available_gpu_count"] for node in market.api.get("executors"))
 
 
 @pytest.fixture
@@ -191,12 +199,15 @@ class TestPlainUp:
         before = pods_of(alice)
         alice.ok("ls")
 
-        alice.ok("up", "1", "--yes", text="exit\n")
+        try:
+            alice.ok("up", "1", "--yes", text="exit\n")
 
-        [(pod_id, status)] = pods_of(alice).items() - before.items()
-        image = market.api.get(f"pods/{pod_id}")["template"]["docker_image"]
-        alice.ok("rm", pod_id, "--yes")
-        assert (status, image) == ("RUNNING", "lium/base")
+            [(pod_id, status)] = pods_of(alice).items() - before.items()
+            image = market.api.get(f"pods/{pod_id}")["template"]["docker_image"]
+            assert (status, image) == ("RUNNING", "lium/base")
+        finally:
+            for pod_id in pods_of(alice).keys() - before.keys():
+                alice.ok("rm", pod_id, "--yes")
 
 
 class TestWholeLife:

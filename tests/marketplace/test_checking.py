@@ -44,7 +44,11 @@ from marketplace.simulated import gpus_tsv, install, uuids
 from tests.factories.marketplace import NOON
 from tests.machines import EngineMachine, engine_machine, small_disk
 
-pytestmark = [pytest.mark.engine, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("busy_line"),
+]
 MODEL = "NVIDIA GeForce RTX 4090"
 TABLE = gpus_tsv(model=MODEL, count=4, seed=11)
 HOOK = Path(__file__).parents[1] / "nvidia_hook.sh"

@@ -50,13 +50,13 @@ class TestOwnNetwork:
 
     def test_a_name_that_leads_there_later_is_not_connected_to(self, sshd: Sshd) -> None:
         with pytest.raises(MachineUnreachable, match="not on the internet"):
-            scan_host_key("localhost", sshd.address.port, timeout=2)
+            scan_host_key("localhost", sshd.address.port, timeout=10)
 
 
 def test_the_operators_own_network_is_reached(sshd: Sshd, settings: Settings) -> None:
     settings.MARKET_MACHINE_NETWORKS = (ip_network("127.0.0.0/8"),)
 
-    assert scan_host_key(sshd.address.host, sshd.address.port, timeout=2)
+    assert scan_host_key(sshd.address.host, sshd.address.port, timeout=10)
 
 
 @pytest.mark.parametrize("host", ["a..b", "-a.example", "a b", "a" * 64 + ".example", "", "::zz"])

@@ -43,7 +43,8 @@ class TestReserve:
         got = take(node, gpus=2, ports=3)
 
         node.refresh_from_db()
-        assert got.gpu_uuids == list(node.gpus.exclude(holder=None).values_list("uuid", flat=True))
+        held = node.gpus.exclude(holder=None).order_by("position")
+        assert got.gpu_uuids == list(held.values_list("uuid", flat=True))
         assert got.ports == [500, 501, 502]
         assert (node.free_gpu_count, node.free_port_count) == (2, 7)
 

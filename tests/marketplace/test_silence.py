@@ -1,6 +1,7 @@
 """Silence is judged for the whole market at once: a few machines go offline, all of them at once are ourselves."""
 
 import socket
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -229,9 +230,11 @@ class TestOurselves:
         assert checking.sweep(now) == 6
 
     @pytest.fixture
-    def closed_port(self) -> int:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            return int(server.getsockname()[1])
+    def closed_port(self) -> Iterator[int]:
+        # Bound and not listening: nobody else can take the port meanwhile.
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            yield taken.getsockname()[1]
 
 
 class TestGone:

@@ -19,7 +19,11 @@ from rentals.services import provisioning, renting, templates
 from tests.factories.rentals import container, make_principal, rent_request
 from tests.machines import EngineMachine, engine_machine
 
-pytestmark = [pytest.mark.engine, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("busy_line"),
+]
 MODEL = "NVIDIA GeForce RTX 4090"
 TABLE = gpus_tsv(model=MODEL, count=4, seed=23)
 HOOK = Path(__file__).parents[1] / "nvidia_hook.sh"

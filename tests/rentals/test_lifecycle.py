@@ -88,7 +88,9 @@ class TestRemove:
 
         assert pod.events.filter(to_status="removing").count() == 1
 
-    @pytest.mark.parametrize("status", set(PodStatus) - {PodStatus.REMOVED, PodStatus.REMOVING})
+    @pytest.mark.parametrize(
+        "status", sorted(set(PodStatus) - {PodStatus.REMOVED, PodStatus.REMOVING})
+    )
     def test_works_from_every_living_state_and_holds_what_may_be_in_use(
         self, status: PodStatus, alice: Principal, pod: Pod
     ) -> None:

@@ -5,6 +5,7 @@ from threading import Timer
 
 import pytest
 
+from lium_site.stack import claim as claims
 from lium_site.stack.claim import claimed, is_claimed, running_in, wait_until_free
 from lium_site.stack.console import StackError
 from lium_site.stack.paths import State
@@ -54,7 +55,8 @@ def test_claim_without_words_still_holds(state: State) -> None:
         assert not wait_until_free(state, within_seconds=0.1)
 
 
-def test_who_only_looks_is_in_nobodys_way(state: State) -> None:
+def test_who_only_looks_is_in_nobodys_way(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "LOOK_SECONDS", 10)
     looking = (state.folder / "lock").open("a")
     fcntl.flock(looking, fcntl.LOCK_SH)
     Timer(0.1, looking.close).start()

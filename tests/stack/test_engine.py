@@ -148,7 +148,7 @@ def test_pods_outlive_the_engine_and_nothing_else_does(story: dict[str, Any]) ->
 def test_keeper_of_a_removed_pod_is_waited_for(spawn: Callable[..., Any]) -> None:
     mark = f"market-{uuid4().hex}"
     keeper = spawn("import time; time.sleep(60)", POD_KEEPER, mark)
-    assert pids_with(POD_KEEPER, mark)
+    assert eventually(lambda: bool(pids_with(POD_KEEPER, mark)))
     threading.Timer(0.3, keeper.kill).start()
     # Reaped as soon as it ends, as the init process does with a real one.
     threading.Thread(target=keeper.wait, daemon=True).start()

@@ -12,7 +12,11 @@ from lium_site.stack.packages import find
 from lium_site.stack.paths import State
 from lium_site.stack.renter import SshIdentity, make_identity, run_inside
 
-pytestmark = pytest.mark.skipif(find("sshd") is None, reason="sshd is not installed")
+# One worker: they all look for the same first place that is free.
+pytestmark = [
+    pytest.mark.skipif(find("sshd") is None, reason="sshd is not installed"),
+    pytest.mark.xdist_group("test_sshd"),
+]
 
 
 def test_opens_to_its_key_with_our_environment(state: State) -> None:

@@ -191,7 +191,7 @@ class TestSeveral:
     )
     def test_the_next_takes_over(self, start: Start, broken: Callable[[Peer], None]) -> None:
         first, second = start(), start()
-        found = reader(first, second, timeout=0.5)
+        found = reader(first, second, timeout=3)
         assert best(found) == 20
         broken(first)
         for endpoint in found.endpoints._endpoints:

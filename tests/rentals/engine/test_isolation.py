@@ -15,7 +15,13 @@ from tests.rentals.engine.pods import PORTS, PodMaker, RunningPod
 
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine"), pytest.mark.timeout(300)]
 
-CONNECT = "timeout 2 bash -c 'exec 3<>/dev/tcp/{0}/{1} && head -c 7 <&3'"
+# Seconds: what is shut is not waited for long, what is open may be slow.
+SHUT, OPEN = 2, 15
+
+
+def knock(address: str, port: int, seconds: int) -> str:
+    """Return the command that prints the first bytes which a server says."""
+    return f"timeout {seconds} bash -c 'exec 3<>/dev/tcp/{address}/{port} && head -c 7 <&3'"
 
 
 @contextmanager
@@ -49,9 +55,9 @@ class TestNetwork:
     ) -> None:
         address = METADATA_ADDRESS if place == "metadata" else node.outside
         with service(address) as port:
-            shut = pod.ssh(CONNECT.format(address, port))
+            shut = pod.ssh(knock(address, port, SHUT))
             _lower(machine, facts)
-            opened = pod.ssh(CONNECT.format(address, port))
+            opened = pod.ssh(knock(address, port, OPEN))
             _raise(machine, facts)
 
         assert "SECRET" not in shut.stdout
@@ -66,9 +72,9 @@ class TestNetwork:
         )
 
         for address in (gateway, pod.host):
-            assert pod.ssh(CONNECT.format(address, 22)).stdout == ""
+            assert pod.ssh(knock(address, 22, SHUT)).stdout == ""
         _lower(machine, facts)
-        opened = pod.ssh(CONNECT.format(pod.host, 22))
+        opened = pod.ssh(knock(pod.host, 22, OPEN))
         _raise(machine, facts)
 
         assert opened.stdout == "SSH-2.0"
@@ -79,8 +85,8 @@ class TestNetwork:
         one, other = pod, pods.start()
         inner = _inner_address(pods, other)
 
-        assert one.ssh(CONNECT.format(inner, 22)).stdout == ""
-        assert one.ssh(CONNECT.format(other.host, other.port)).stdout == "SSH-2.0"
+        assert one.ssh(knock(inner, 22, SHUT)).stdout == ""
+        assert one.ssh(knock(other.host, other.port, OPEN)).stdout == "SSH-2.0"
 
     def test_answers_on_ports_published_on_loopback(
         self, node: EngineMachine, pods: PodMaker, machine: Machine, facts: NodeFacts
@@ -95,7 +101,7 @@ class TestNetwork:
     def test_touches_no_other_container(self, node: EngineMachine, facts: NodeFacts) -> None:
         other = node.docker("run", "-d", "--entrypoint", "sleep", facts.base_image, "1000")
         with service(node.outside) as port:
-            command = CONNECT.format(node.outside, port)
+            command = knock(node.outside, port, OPEN)
             reached = node.docker("exec", other, "bash", "-c", command, check=False)
         node.docker("rm", "-f", other)
 
