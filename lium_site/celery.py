@@ -18,7 +18,7 @@ APPS_WITH_TASKS: Final = ("accounts", "billing", "marketplace", "rentals", "vali
 QUEUES: Final = (
     "provision",
     "probe",
-    "validate",
+    "heartbeat",
     "checks",
     "sweep",
     "chain",

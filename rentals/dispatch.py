@@ -17,7 +17,7 @@ def reconcile(pod: Pod) -> None:
 
 def probe(*, node_id: int) -> None:
     """Nudge the worker to look at all running pods of a node."""
-    ring("rentals.tasks.probe_node", queue=LOOKS, node_id=node_id)
+    ring("rentals.tasks.probe_pods", queue=LOOKS, node_id=node_id)
 
 
 def prepare(*, node_id: int) -> None:

@@ -51,7 +51,7 @@ def reconcile_pod(*, pod_id: str, **_: object) -> None:
 
 
 @shared_task(acks_late=True)
-def probe_node(*, node_id: int, **_: object) -> None:
+def probe_pods(*, node_id: int, **_: object) -> None:
     """Look at all running pods of one node."""
     ring = partial(dispatch.probe, node_id=node_id)
     with shares.look(node_id=node_id, kind="pods", ring=ring) as admitted:

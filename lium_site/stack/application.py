@@ -64,7 +64,7 @@ def workers(environment: Mapping[str, str], *, signing: Mapping[str, str]) -> tu
         _threads("provisioner", environment, queues="provision", count=16),
         _threads("prober", environment, queues="probe", count=16),
         # Proofs have threads beside its tasks: all machines of a round wait for one block.
-        _threads("checker", environment, queues="checks,validate", count=16, beside=64),
+        _threads("checker", environment, queues="checks,heartbeat", count=16, beside=64),
         _threads("courier", environment, queues="mail", count=4),
         # Receivers of webhooks are slow, or mean to be: no mail waits for them.
         _threads("caller", environment, queues="webhooks", count=16),

@@ -41,7 +41,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 class TestQueues:
     @pytest.mark.django_db
-    def test_checks_and_machines_off_the_market_have_workers_of_their_own(
+    def test_checks_and_machines_off_the_market_have_a_queue_of_their_own(
         self, rung: list[tuple[str, str]]
     ) -> None:
         make_node()
@@ -50,7 +50,7 @@ class TestQueues:
         heartbeat.sweep(NOON)
         dispatch.check_node(1)
 
-        assert [queue for _, queue in rung] == ["validate", "checks", "checks"]
+        assert [queue for _, queue in rung] == ["heartbeat", "checks", "checks"]
         assert pods.STEPS not in {queue for _, queue in rung}
 
     @pytest.mark.django_db
@@ -81,7 +81,14 @@ class TestQueues:
         assert "sweep" in str(programs["worker"])
 
     def test_no_task_names_a_limit_that_nobody_enforces(self) -> None:
-        threads = ("probe_node", "check_node", "reconcile_pod", "prepare_node", "sample_node")
+        threads = (
+            "probe_node",
+            "probe_pods",
+            "check_node",
+            "reconcile_pod",
+            "prepare_node",
+            "sample_node",
+        )
         limited = [
             name
             for name, task in app.tasks.items()

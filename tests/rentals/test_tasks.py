@@ -10,7 +10,7 @@ from rentals import dispatch, tasks
 from rentals.models import Pod
 
 STEPS = {"rentals.tasks.reconcile_pod", "rentals.tasks.prepare_node"}
-LOOKS = {"rentals.tasks.probe_node", "rentals.tasks.sample_node"}
+LOOKS = {"rentals.tasks.probe_pods", "rentals.tasks.sample_node"}
 
 
 @pytest.fixture
