@@ -28,12 +28,12 @@ log = structlog.get_logger(__name__)
 SCHEDULE: Final[dict[str, tuple[str, float, str]]] = {
     "billing.watch": ("billing.tasks.watch_chain", settings.MARKET_CHAIN_POLL_SECONDS, "chain"),
     "billing.sweep": ("billing.tasks.sweep_deposits", 60.0, "chain"),
-    "billing.rate": ("billing.tasks.refresh_rate", settings.MARKET_RATE_SECONDS, "checks"),
+    "billing.rate": ("billing.tasks.refresh_rate", settings.MARKET_RATE_SECONDS, "chain"),
     "billing.pay": ("billing.tasks.pay_out", 30.0, "payout"),
     "billing.payouts": ("billing.tasks.look_after_payouts", 60.0, "metering"),
     "billing.closed": ("billing.tasks.hand_over_late", 60.0, "metering"),
     "billing.check": ("billing.tasks.check_ledger", 3600.0, "metering"),
-    "billing.reconcile": ("billing.tasks.reconcile", 60.0, "checks"),
+    "billing.reconcile": ("billing.tasks.reconcile", 60.0, "chain"),
 }
 
 

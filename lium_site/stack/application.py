@@ -69,7 +69,8 @@ def workers(environment: Mapping[str, str], *, signing: Mapping[str, str]) -> tu
         # Receivers of webhooks are slow, or mean to be: no mail waits for them.
         _threads("caller", environment, queues="webhooks", count=16),
         # One more process would cost seconds of every start: the keys of a real market have workers of their own.
-        _threads("chain", {**environment, **signing}, queues="chain,payout", count=3),
+        # A thread for each periodic task: a payment is credited while others still wait for the chain.
+        _threads("chain", {**environment, **signing}, queues="chain,payout", count=7),
     )
 
 

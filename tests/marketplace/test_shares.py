@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 
@@ -79,6 +80,15 @@ class TestQueues:
         sweeps = {queue for task, _, queue in tasks.SCHEDULE.values() if "sweep" in task}
         assert sweeps == {"sweep"}
         assert "sweep" in str(programs["worker"])
+
+    def test_what_the_clock_rings_waits_for_no_stranger_nor_in_turn_for_the_chain(self) -> None:
+        app.finalize()
+        rung = Counter(entry["options"]["queue"] for entry in app.conf.beat_schedule.values())
+        chain = application.workers({}, signing={})[-1].command
+        threads = int(str(chain[chain.index("--concurrency") + 1]))
+
+        assert set(rung) <= {"sweep", "metering", "chain", "payout", "celery"}
+        assert rung["chain"] + rung["payout"] == threads
 
     def test_no_task_names_a_limit_that_nobody_enforces(self) -> None:
         threads = (

@@ -15,9 +15,9 @@ from lium_site.stack.paths import ROOT, State
 from lium_site.stack.process import Child, Program
 
 OPTIONS: Final = {
-    "watcher": "--queues chain --pool threads --concurrency 2",
+    "watcher": "--queues chain --pool threads --concurrency 6",
     "payer": "--queues payout --pool threads --concurrency 1",
-    "meter": "--queues metering,checks --concurrency 1",
+    "meter": "--queues metering --concurrency 1",
 }
 SEEDS: Final = {"watcher": "MARKET_DEPOSIT_SEED_FILE", "payer": "MARKET_PAYOUT_SEED_FILE"}
 

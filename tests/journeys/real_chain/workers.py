@@ -16,7 +16,7 @@ from redis import Redis
 from lium_site.celery import app
 from lium_site.stack.paths import ROOT
 
-QUEUES = {"watcher": ("chain",), "payer": ("payout",), "meter": ("metering", "checks")}
+QUEUES = {"watcher": ("chain",), "payer": ("payout",), "meter": ("metering",)}
 KEEPER = [sys.executable, "-m", "tests.journeys.real_chain.keeper"]
 READY_SECONDS = 60.0
 LAST_BYTES = 3000
