@@ -12,8 +12,8 @@ from celery import shared_task
 from core import clock
 from marketplace import dispatch
 from marketplace.services import (
-    announcing,
     checking,
+    deliveries,
     heartbeat,
     notices,
     proofs,
@@ -79,7 +79,7 @@ def check_node(*, run_id: int, **_: object) -> None:
 @shared_task(soft_time_limit=30, time_limit=60)
 def sweep_deliveries(**_: object) -> None:
     """Ring for what providers and renters are to be told and whose nudge was lost, or whose turn it is again."""
-    announcing.sweep(clock.now())
+    deliveries.sweep(clock.now())
 
 
 @shared_task
@@ -97,13 +97,13 @@ def deliver_event(*, delivery_id: int, by_mail: bool = False, **_: object) -> No
     ring = partial(dispatch.deliver_event, delivery_id, by_mail=by_mail)
     with shares.delivery(delivery_id=delivery_id, ring=ring) as admitted:
         if admitted:
-            announcing.deliver(delivery_id=delivery_id, now=clock.now())
+            deliveries.deliver(delivery_id=delivery_id, now=clock.now())
 
 
 @shared_task(soft_time_limit=120, time_limit=150)
 def forget_deliveries(**_: object) -> None:
     """Delete deliveries of more than a month ago."""
-    announcing.forget_old(clock.now())
+    deliveries.forget_old(clock.now())
 
 
 @shared_task(soft_time_limit=120, time_limit=150)

@@ -21,7 +21,7 @@ from marketplace.console.forms import WebhookForm
 from marketplace.event_kinds import kinds_of
 from marketplace.models import Webhook, WebhookDelivery
 from marketplace.models.webhook import OWNER_MAIL, Owner
-from marketplace.services import announcing, webhook_health, webhooks
+from marketplace.services import deliveries, webhook_health, webhooks
 
 DELIVERIES_SHOWN: Final = 50
 
@@ -135,7 +135,7 @@ def _render(
         "deliveries": sent.select_related("webhook").order_by("-pk")[:DELIVERIES_SHOWN],
         "form": form,
         "most": webhooks.MOST,
-        "tries": announcing.TRIES,
+        "tries": deliveries.TRIES,
         "owner_mail": OWNER_MAIL,
         "to_test": f"{side.action}_test",
         "to_enable": f"{side.action}_enable",

@@ -18,7 +18,7 @@ from marketplace import limits, outbox
 from marketplace.event_kinds import TEST, kinds_of, mailed_to
 from marketplace.models import Provider, Webhook
 from marketplace.models.webhook import OWNER_MAIL, Owner, WebhookQuerySet
-from marketplace.services.announcing import SECRET_PREFIX, in_trial
+from marketplace.services.deliveries import SECRET_PREFIX, in_trial
 
 MOST: Final = 5
 TESTS: Final = "20/hour"

@@ -16,7 +16,7 @@ from core import clock
 from core.actors import PLATFORM
 from core.money import charge_for
 from marketplace.models import WebhookDelivery
-from marketplace.services import announcing
+from marketplace.services import deliveries
 from rentals import transitions
 from rentals.models import Pod, PodEvent, PodStatus, Receipt, Runway
 from rentals.reasons import Reason
@@ -92,7 +92,7 @@ class TestWarnings:
 
         for _ in range(2):
             for delivery in WebhookDelivery.objects.all():
-                announcing.deliver(delivery_id=delivery.pk, now=NOON + 30 * HOUR)
+                deliveries.deliver(delivery_id=delivery.pk, now=NOON + 30 * HOUR)
 
         [message] = mail.outbox
         assert message.to == [alice.user.email]

@@ -16,7 +16,7 @@ from core.actors import PLATFORM, Actor, ActorKind
 from marketplace import outbox
 from marketplace.models import Webhook, WebhookDelivery
 from marketplace.models.webhook import OWNER_MAIL
-from marketplace.services import announcing, webhook_health, webhooks
+from marketplace.services import deliveries, webhook_health, webhooks
 from rentals import transitions
 from rentals.models import Pod, PodStatus
 from rentals.reasons import Reason
@@ -165,7 +165,7 @@ class TestOwners:
         late = NOON + webhook_health.PATIENCE
 
         webhook_health.missed(hook.pk, error="No answer.", given_up=True, now=late)
-        announcing.deliver(
+        deliveries.deliver(
             delivery_id=WebhookDelivery.objects.get(webhook__url=OWNER_MAIL).pk, now=late
         )
 
@@ -193,7 +193,7 @@ class TestPage:
         hook = Webhook.objects.get(workspace=alice.workspace)
         assert hook.kinds == ["balance.low", "pod.stopped"]
         alice.browser.post(reverse("workspace_webhook_test", args=[hook.public_id]))
-        announcing.deliver(delivery_id=WebhookDelivery.objects.get().pk, now=clock.now())
+        deliveries.deliver(delivery_id=WebhookDelivery.objects.get().pk, now=clock.now())
         assert len(receiver.got) == 1
         assert "Delivered" in alice.browser.get(page).content.decode()
         off = reverse("workspace_webhook_enable", args=[hook.public_id])

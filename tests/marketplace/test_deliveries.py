@@ -20,7 +20,7 @@ from core.errors import Conflict, Invalid, RateLimited
 from marketplace import limits, outbox
 from marketplace.event_kinds import TEST
 from marketplace.models import NodeStatus, Provider, Webhook, WebhookDelivery
-from marketplace.services import announcing, webhook_health, webhooks
+from marketplace.services import deliveries, webhook_health, webhooks
 from marketplace.transitions import Reason, move, note
 from tests.factories.accounts import Person
 from tests.factories.marketplace import (
@@ -80,7 +80,7 @@ def to_hook() -> WebhookDelivery:
 
 
 def deliver(delivery: WebhookDelivery, now: datetime = NOON) -> WebhookDelivery:
-    announcing.deliver(delivery_id=delivery.pk, now=now)
+    deliveries.deliver(delivery_id=delivery.pk, now=now)
     delivery.refresh_from_db()
     return delivery
 
@@ -134,12 +134,12 @@ def test_verify_refuses_what_was_changed_or_is_old(
     deliver(to_hook())
     got, secret = receiver.got[0], hook[1]
 
-    assert announcing.verify(secret=secret, headers=got.headers, body=got.body, now=NOON)
+    assert deliveries.verify(secret=secret, headers=got.headers, body=got.body, now=NOON)
     changed = got.body.replace(b"box-1", b"box-2")
-    assert not announcing.verify(secret=secret, headers=got.headers, body=changed, now=NOON)
+    assert not deliveries.verify(secret=secret, headers=got.headers, body=changed, now=NOON)
     late = NOON + timedelta(minutes=6)
-    assert not announcing.verify(secret=secret, headers=got.headers, body=got.body, now=late)
-    assert not announcing.verify(secret=secret, headers={}, body=got.body, now=NOON)
+    assert not deliveries.verify(secret=secret, headers=got.headers, body=got.body, now=late)
+    assert not deliveries.verify(secret=secret, headers={}, body=got.body, now=NOON)
 
 
 @pytest.mark.usefixtures("hook")
@@ -162,7 +162,7 @@ def test_repeats_with_growing_pauses_under_the_same_id(
     assert (delivery.status_code, delivery.attempts) == (503, 1)
     assert "503" in delivery.error
     assert delivery.next_try_at
-    assert not announcing.deliver(delivery_id=delivery.pk, now=NOON), "not due yet"
+    assert not deliveries.deliver(delivery_id=delivery.pk, now=NOON), "not due yet"
     delivery = deliver(delivery, delivery.next_try_at)
     assert "redirects are not followed" in delivery.error
     assert delivery.next_try_at
@@ -174,10 +174,10 @@ def test_repeats_with_growing_pauses_under_the_same_id(
 
 
 def test_pauses_grow_and_differ() -> None:
-    for attempts in range(1, announcing.TRIES):
-        longest = min(announcing.LONGEST_PAUSE, announcing.FIRST_PAUSE * 2 ** (attempts - 1))
-        assert longest / 2 <= announcing.pause(attempts) <= longest
-    assert len({announcing.pause(5) for _ in range(20)}) > 1
+    for attempts in range(1, deliveries.TRIES):
+        longest = min(deliveries.LONGEST_PAUSE, deliveries.FIRST_PAUSE * 2 ** (attempts - 1))
+        assert longest / 2 <= deliveries.pause(attempts) <= longest
+    assert len({deliveries.pause(5) for _ in range(20)}) > 1
 
 
 @pytest.mark.usefixtures("hook")
@@ -185,7 +185,7 @@ def test_gives_up_after_the_last_try(provider: Provider, receiver: Receiver) -> 
     receiver.answers = [500]
     go_offline(provider)
     delivery = to_hook()
-    WebhookDelivery.objects.filter(pk=delivery.pk).update(attempts=announcing.TRIES - 1)
+    WebhookDelivery.objects.filter(pk=delivery.pk).update(attempts=deliveries.TRIES - 1)
 
     deliver(delivery)
 
@@ -198,8 +198,8 @@ def test_two_senders_send_once(provider: Provider, receiver: Receiver) -> None:
     go_offline(provider)
     delivery = to_hook()
 
-    assert announcing.deliver(delivery_id=delivery.pk, now=NOON)
-    assert not announcing.deliver(delivery_id=delivery.pk, now=NOON)
+    assert deliveries.deliver(delivery_id=delivery.pk, now=NOON)
+    assert not deliveries.deliver(delivery_id=delivery.pk, now=NOON)
     assert len(receiver.got) == 1
 
 
@@ -208,11 +208,11 @@ def test_a_sender_that_died_is_followed_by_another(
 ) -> None:
     go_offline(provider)
     delivery = to_hook()
-    announcing._claim(delivery.pk, NOON)
+    deliveries._claim(delivery.pk, NOON)
 
-    assert announcing.sweep(NOON) == 1, "the mail alone"
-    assert announcing.sweep(NOON + announcing.LEASE) == 2
-    assert announcing.deliver(delivery_id=delivery.pk, now=NOON + announcing.LEASE)
+    assert deliveries.sweep(NOON) == 1, "the mail alone"
+    assert deliveries.sweep(NOON + deliveries.LEASE) == 2
+    assert deliveries.deliver(delivery_id=delivery.pk, now=NOON + deliveries.LEASE)
     assert len(receiver.got) == 1
 
 
@@ -221,17 +221,17 @@ def test_who_has_much_undelivered_holds_up_nobody(
 ) -> None:
     """What is swept comes from each webhook in turn, however long the others' wait."""
     hook, late = make_webhook(bob.workspace), make_delivery(make_webhook(charlie.workspace))
-    for _ in range(announcing.SWEEP_AT_ONCE):
+    for _ in range(deliveries.SWEEP_AT_ONCE):
         make_delivery(hook, next_try_at=NOON - timedelta(hours=1))
 
-    assert announcing.sweep(NOON) == announcing.SWEEP_AT_ONCE
+    assert deliveries.sweep(NOON) == deliveries.SWEEP_AT_ONCE
     assert late.pk in rung
 
 
 def test_a_last_try_that_broke_off_is_the_last(bob: Person, rung: list[int]) -> None:
-    delivery = make_delivery(make_webhook(bob.workspace), attempts=announcing.TRIES)
+    delivery = make_delivery(make_webhook(bob.workspace), attempts=deliveries.TRIES)
 
-    assert announcing.sweep(NOON) == 0
+    assert deliveries.sweep(NOON) == 0
 
     delivery.refresh_from_db()
     assert (rung, delivery.next_try_at) == ([], None)
@@ -289,7 +289,7 @@ def test_the_secret_is_sealed_in_the_row(hook: tuple[Webhook, str]) -> None:
 
     assert secret.startswith("whsec_")
     assert secret not in webhook.secret_encrypted
-    assert announcing.open_secret(webhook) == secret
+    assert deliveries.open_secret(webhook) == secret
 
 
 def test_disabled_ones_get_nothing(
@@ -371,8 +371,8 @@ class TestKeepsFailing:
         """Write an event and let its last try fail; what was sent by mail is no matter."""
         with transaction.atomic():
             [delivery] = outbox.write([webhook], kind=TEST, event={}, now=at)
-        WebhookDelivery.objects.filter(pk=delivery.pk).update(attempts=announcing.TRIES - 1)
-        announcing.deliver(delivery_id=delivery.pk, now=at)
+        WebhookDelivery.objects.filter(pk=delivery.pk).update(attempts=deliveries.TRIES - 1)
+        deliveries.deliver(delivery_id=delivery.pk, now=at)
         webhook.refresh_from_db()
 
     @pytest.fixture(autouse=True)
