@@ -46,9 +46,9 @@ def some_gpus_are_simulated() -> bool:
     )
 
 
-def low_balance(user: Any) -> ladder.Notice | None:
+def low_balance(user: Any) -> ladder.Banner | None:
     """Say what a low balance leads to; None while it is not low."""
-    return ladder.notice_of(user, now=clock.now())
+    return ladder.banner_of(user, now=clock.now())
 
 
 def provides(user: Any) -> bool:

@@ -64,8 +64,8 @@ class Low:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """A banner of a page: ``kind`` is warn or bad, and ``at`` is when what the text names comes."""
+class Banner:
+    """What a page says above all else: ``kind`` is warn or bad, and ``at`` is when what the text names comes."""
 
     kind: str
     title: str
@@ -102,7 +102,7 @@ def low_balances() -> list[Low]:
     ]
 
 
-def notice_of(user: User, *, now: datetime) -> Notice | None:
+def banner_of(user: User, *, now: datetime) -> Banner | None:
     """Say on every page of a person what their low balance leads to; None while it is not low."""
     rows = Runway.objects.filter(workspace__owner=user, workspace__is_personal=True)
     position = rows.select_related("workspace").first()
@@ -110,17 +110,17 @@ def notice_of(user: User, *, now: datetime) -> Notice | None:
         return None
     if position.paused_at:
         if chain_state.unknown_since(now=now):
-            return Notice("warn", "Payments cannot be seen now.", "Nothing is stopped.", None)
-        return Notice(
+            return Banner("warn", "Payments cannot be seen now.", "Nothing is stopped.", None)
+        return Banner(
             "warn", "A payment is on its way.", "Until it is final, nothing is stopped.", None
         )
     if position.stage != Stage.EMPTY:
         lasts = f"Your balance lasts {position.get_stage_display()}."
-        return Notice("warn", lasts, "Pods are stopped once it is used up.", None)
+        return Banner("warn", lasts, "Pods are stopped once it is used up.", None)
     ahead = [rung for rung in preview(position.workspace, now=now)[-2:] if rung.state == "waiting"]
     if not ahead:
-        return Notice("bad", "Your balance is used up.", "Pods are removed with their files.", None)
-    return Notice("bad", "Your balance is used up.", f"{ahead[0].label}:", ahead[0].at)
+        return Banner("bad", "Your balance is used up.", "Pods are removed with their files.", None)
+    return Banner("bad", "Your balance is used up.", f"{ahead[0].label}:", ahead[0].at)
 
 
 def preview(workspace: Workspace, *, now: datetime) -> list[Rung]:

@@ -338,7 +338,7 @@ class TestPause:
         go_to(empty, emptied + HOUR)
         assert status_of(empty) == PodStatus.RUNNING
         assert (
-            ladder.notice_of(alice.user, now=emptied + HOUR).title == "Payments cannot be seen now."
+            ladder.banner_of(alice.user, now=emptied + HOUR).title == "Payments cannot be seen now."
         )
 
         # Read again: the grace goes on from where it was.
