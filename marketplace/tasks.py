@@ -12,11 +12,11 @@ from celery import shared_task
 from core import clock
 from marketplace import dispatch
 from marketplace.services import (
+    address_claims,
     checking,
     deliveries,
     heartbeat,
     notices,
-    proofs,
     requests,
     retention,
     shares,
@@ -67,7 +67,7 @@ def sweep_checks(**_: object) -> None:
 @shared_task(soft_time_limit=30, time_limit=60)
 def drop_claims(**_: object) -> None:
     """Take off what was added and never reached."""
-    proofs.drop_claims(clock.now())
+    address_claims.drop_claims(clock.now())
 
 
 @shared_task(acks_late=True)

@@ -15,7 +15,7 @@ from marketplace import limits
 from marketplace.machine import MachineUnreachable, fingerprint
 from marketplace.machine.probe import scan_host_key
 from marketplace.models import Node, Provider
-from marketplace.services import proofs
+from marketplace.services import address_claims
 from marketplace.transitions import Reason, note
 
 CONNECT_SECONDS: Final = 10.0
@@ -84,7 +84,7 @@ def change(*, node_id: int, host: str, port: int, actor: Actor, now: datetime) -
     if pinned and was_there:
         with limits.looked_at.one_for(node.provider):
             _require_same_machine(pinned, host, port)
-    if proofs.is_taken(host, port, besides=node_id):
+    if address_claims.is_taken(host, port, besides=node_id):
         raise _taken(host, port)
     try:
         return _move(node_id, pinned, host, port, actor=actor, now=now)
@@ -134,7 +134,7 @@ def _move(node_id: int, pinned: str, host: str, port: int, *, actor: Actor, now:
     if node.host_key != pinned:
         raise Conflict("The machine's host key was changed meanwhile.", hint="Try again.")
     if node.proven_at is not None:
-        proofs.vacate(host, port, besides=node.pk)
+        address_claims.vacate(host, port, besides=node.pk)
     if not _was_reached(node):
         # Only a claim: whoever answers at the right address is compared, or trusted, anew, and at once.
         node.host_key, node.next_checks_at = "", now

@@ -20,7 +20,7 @@ from marketplace.models import (
     Outcome,
     Trigger,
 )
-from marketplace.services import findings, gpu_proofs, listing, outage, outcomes, proofs
+from marketplace.services import address_claims, findings, gpu_proofs, listing, outage, outcomes
 from marketplace.services.check_turns import WAY_THERE, RunLost
 from marketplace.services.hardware import hardware_of
 from marketplace.transitions import Reason, move
@@ -59,7 +59,7 @@ def reached(*, node_id: int, now: datetime) -> bool:
     """Show that a machine let us in; False where another entry of the market is this machine."""
     with transaction.atomic():
         node = _lock(node_id)
-        if not proofs.prove(node, now=now):
+        if not address_claims.prove(node, now=now):
             return False
         node.last_seen_at, node.missed_probes, node.missing_since = now, 0, None
         node.save(update_fields=["last_seen_at", "missed_probes", "missing_since", "updated_at"])

@@ -9,7 +9,7 @@ from core.actors import Actor
 from core.errors import Conflict, Invalid
 from marketplace.machine import BadKey, fingerprint, scan_host_key
 from marketplace.models import Node, NodeStatus
-from marketplace.services import proofs
+from marketplace.services import address_claims
 from marketplace.transitions import Reason, move, note
 
 LOOK_SECONDS: Final = 10.0
@@ -47,7 +47,7 @@ def confirm_host_key(
         fingerprint(host_key)
     except BadKey as error:
         raise Invalid(str(error)) from error
-    if proofs.has_key(host_key, besides=node_id):
+    if address_claims.has_key(host_key, besides=node_id):
         raise Conflict(
             "This host key belongs to a machine that is on this market already.",
             hint="The host key decides which machine it is. Take the other entry off first, or give a "

@@ -13,7 +13,15 @@ from marketplace import limits
 from marketplace.checks.install_key import STATE_DIR
 from marketplace.models import CheckRun, GpuModel, Node, NodeStatus, Outcome, Provider, Trigger
 from marketplace.selectors import UnknownGpu, find, short_names
-from marketplace.services import addresses, checking, listing, measurements, places, proofs, reach
+from marketplace.services import (
+    address_claims,
+    addresses,
+    checking,
+    listing,
+    measurements,
+    places,
+    reach,
+)
 from marketplace.services.host_keys import confirm_host_key, look_at_host_key
 from marketplace.services.places import Place
 from marketplace.services.reach import Reach
@@ -92,9 +100,9 @@ def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Nod
     if claim.place is not None:
         places.require_known(claim.place)
     limits.reaching(provider)
-    proofs.require_few_claims(provider)
+    address_claims.require_few_claims(provider)
     addresses.require_address(claim.host, claim.port, asking=provider)
-    if proofs.is_taken(claim.host, claim.port):
+    if address_claims.is_taken(claim.host, claim.port):
         raise AddressTaken(ADDRESS_TAKEN, hint="Another machine of this market answers there.")
     node = _node(provider, claim, model)
     if claim.price_per_gpu_usd is not None:

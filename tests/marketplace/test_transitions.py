@@ -14,11 +14,11 @@ from core.errors import IllegalTransition
 from core.leases import LEASE
 from marketplace.models import NodeStatus, Outcome
 from marketplace.services import (
+    address_claims,
     check_outcomes,
     check_turns,
     check_visits,
     heartbeat,
-    proofs,
     silence,
 )
 from marketplace.transitions import MOVES, Reason, move
@@ -90,7 +90,7 @@ class TestDocument:
             ("after a run that did not", (check_outcomes.NOT_REACHED_AGAIN, check_outcomes.NOT_REACHED_SLOWEST, check_outcomes.NOT_REACHED_GIVEN_UP)),
             ("a run whose worker", (LEASE, check_turns.MOST_ATTEMPTS)),
             ("a run begins", (check_visits.BEGIN_WITHIN_SECONDS,)),
-            ("a claim that", (proofs.CLAIM_LIFE,)),
+            ("a claim that", (address_claims.CLAIM_LIFE,)),
         ],
     )  # fmt: skip
     def test_tells_every_deadline(

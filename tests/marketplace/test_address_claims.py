@@ -11,12 +11,12 @@ from core.errors import Conflict
 from marketplace.machine import generate_keypair
 from marketplace.models import Node, Provider
 from marketplace.services import (
+    address_claims,
     addresses,
     check_outcomes,
     enrolment,
     host_keys,
     onboarding,
-    proofs,
 )
 from marketplace.services.onboarding import AddressTaken, Claim
 from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
@@ -118,7 +118,7 @@ def test_claims_that_never_let_us_in_are_dropped_after_a_day() -> None:
     Node.objects.exclude(pk=new.pk).update(created_at=NOON - timedelta(days=1, minutes=1))
     Node.objects.filter(pk=new.pk).update(created_at=NOON)
 
-    assert proofs.drop_claims(NOON) == 1
+    assert address_claims.drop_claims(NOON) == 1
 
     assert list(Node.objects.filter(delisted_at=NOON)) == [old]
     assert "Never reached" in old.events.latest("id").reason
@@ -126,12 +126,12 @@ def test_claims_that_never_let_us_in_are_dropped_after_a_day() -> None:
 
 
 def test_a_provider_has_so_many_claims(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proofs, "MOST_CLAIMS", 1)
+    monkeypatch.setattr(address_claims, "MOST_CLAIMS", 1)
     bob = make_provider()
     make_node(provider=bob)
     claim(bob)
 
-    with pytest.raises(proofs.TooManyClaims, match="never reached"):
+    with pytest.raises(address_claims.TooManyClaims, match="never reached"):
         claim(bob, port=2200)
     assert claim()
 
