@@ -14,7 +14,7 @@ from rentals.keeping import kept_for
 from rentals.models import Phase, PodStatus
 from rentals.observations import (
     Contact,
-    Proof,
+    Readiness,
     Seen,
     Subject,
     exit_reason,
@@ -107,13 +107,13 @@ def _running(pod: Subject, seen: Seen, now: datetime) -> Step:
         return _restart(seen, container)
     if started_mark(container) != pod.container_started_at:
         return move(PodStatus.REBOOTING, Reason.CONTAINER_RESTARTED)
-    if seen.proof is None:
+    if seen.readiness is None:
         return Step(action=Action.PROBE)
-    if proves(pod, seen.proof):
+    if proves(pod, seen.readiness):
         return Step(action=Action.KEEP)
     cause = _cause(pod, seen)
     if cause is Reason.GPUS_MISSING:
-        return move(PodStatus.UNREACHABLE, cause, detail=gpu_text(pod, seen.proof))
+        return move(PodStatus.UNREACHABLE, cause, detail=gpu_text(pod, seen.readiness))
     return _doubt(pod, cause)
 
 
@@ -121,13 +121,13 @@ def _unreachable(pod: Subject, seen: Seen, now: datetime) -> Step:
     container = seen.container
     if container and not container.exists:
         return move(PodStatus.LOST, Reason.LOST_CONTAINER)
-    if container and container.running and seen.proof and proves(pod, seen.proof):
+    if container and container.running and seen.readiness and proves(pod, seen.readiness):
         return move(PodStatus.RUNNING, Reason.RECOVERED)
     if container and not container.running:
         return _restart(seen, container)
     if container is None and not _is_blind(seen):
         return Step(action=Action.LOOK)
-    if container and seen.proof is None:
+    if container and seen.readiness is None:
         return Step(action=Action.PROBE)
     if _was_unproven_too_long(pod, seen, now):
         return move(PodStatus.STOPPING, Reason.STOPPED_SILENT)
@@ -234,9 +234,9 @@ def _fault(pod: Subject, seen: Seen) -> Reason | None:
     """Name what waiting does not mend."""
     if seen.trouble:
         return seen.trouble
-    if seen.proof and seen.proof.host_key_matches is False:
+    if seen.readiness and seen.readiness.host_key_matches is False:
         return Reason.WRONG_HOST_KEY
-    if seen.proof and seen.proof.gpus is not None and seen.proof.gpus != pod.gpus:
+    if seen.readiness and seen.readiness.gpus is not None and seen.readiness.gpus != pod.gpus:
         return Reason.GPUS_UNAVAILABLE
     return None
 
@@ -251,9 +251,9 @@ def _lateness(pod: Subject, seen: Seen) -> Reason:
 
 
 def _prove(pod: Subject, seen: Seen, late: Step | None) -> Step:
-    if seen.proof is None:
+    if seen.readiness is None:
         return Step(action=Action.PROBE)
-    if proves(pod, seen.proof):
+    if proves(pod, seen.readiness):
         return move(PodStatus.RUNNING, Reason.PROVEN)
     return late or Step(action=Action.LOOK)
 
@@ -293,10 +293,10 @@ def _cause(pod: Subject, seen: Seen) -> Reason:
         return silence_reason(seen)
     if seen.trouble:
         return _meaning(seen.trouble)
-    proof = seen.proof or Proof()
-    if proof.gpus is not None and proof.gpus != pod.gpus:
+    readiness = seen.readiness or Readiness()
+    if readiness.gpus is not None and readiness.gpus != pod.gpus:
         return Reason.GPUS_MISSING
-    other = proof.banner and proof.host_key_matches is False
+    other = readiness.banner and readiness.host_key_matches is False
     return Reason.WRONG_HOST_KEY if other else Reason.SSH_SILENT
 
 

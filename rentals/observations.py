@@ -21,7 +21,7 @@ class Contact(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Proof:
+class Readiness:
     """What a probe of the published port and of the GPUs showed; None means unknown."""
 
     banner: str | None = None
@@ -38,13 +38,13 @@ class Seen:
     image: Image | None = None
     image_missing: bool = False
     booted_at: datetime | None = None
-    proof: Proof | None = None
+    readiness: Readiness | None = None
     trouble: Reason | None = None
     error: str = ""
 
     def after_a_move(self) -> "Seen":
         """Keep what holds in the next state too: contact and container, not what came of the last step."""
-        return replace(self, proof=None, trouble=None, error="")
+        return replace(self, readiness=None, trouble=None, error="")
 
 
 UNSEEN: Final = Seen()
@@ -72,15 +72,17 @@ class Subject:
     unproven: timedelta = timedelta()
 
 
-def proves(pod: Subject, proof: Proof) -> bool:
+def proves(pod: Subject, readiness: Readiness) -> bool:
     """Say whether a probe proves readiness: banner, host key, and exactly the GPUs that were sold."""
-    return bool(proof.banner) and proof.host_key_matches is True and proof.gpus == pod.gpus
+    return (
+        bool(readiness.banner) and readiness.host_key_matches is True and readiness.gpus == pod.gpus
+    )
 
 
 def runs_unproven(pod: Subject, seen: Seen) -> bool:
-    """Say whether the container runs and was asked for its proof, which it did not give."""
+    """Say whether the container runs and was asked whether it is ready, which it did not show."""
     runs = seen.container is not None and seen.container.running is True
-    return runs and seen.proof is not None and not proves(pod, seen.proof)
+    return runs and seen.readiness is not None and not proves(pod, seen.readiness)
 
 
 def started_mark(container: Observed) -> str:
@@ -107,7 +109,7 @@ def exit_text(container: Observed) -> str:
     return "" if container.exit_code is None else f"The exit status was {container.exit_code}."
 
 
-def gpu_text(pod: Subject, proof: Proof) -> str:
+def gpu_text(pod: Subject, readiness: Readiness) -> str:
     """Say how many GPUs are visible and how many were sold."""
-    visible = len(proof.gpus or ()) if proof.gpus is not None else 0
+    visible = len(readiness.gpus or ()) if readiness.gpus is not None else 0
     return f"{visible} visible, {len(pod.gpus)} sold."

@@ -12,7 +12,7 @@ from marketplace.models import Node
 from rentals import transitions
 from rentals.actions import Action, Step
 from rentals.models import Pod, PodStatus
-from rentals.observations import Proof, Seen, started_mark
+from rentals.observations import Readiness, Seen, started_mark
 from rentals.reasons import Reason
 from rentals.services import changes, evidence, meter
 
@@ -75,7 +75,7 @@ def _locked(pk: int, guard: Guard) -> Pod | None:
 
 
 def _keep(pod: Pod, seen: Seen, now: datetime) -> None:
-    meter.prove(pod, at=now, evidence=evidence.text(pod, cast(Proof, seen.proof)))
+    meter.prove(pod, at=now, evidence=evidence.text(pod, cast(Readiness, seen.readiness)))
     pod.attempt, pod.last_error = 0, ""
     pod.next_look_at = changes.next_look(pod, now)
     pod.save(update_fields=["attempt", "last_error", "next_look_at"])
@@ -101,8 +101,8 @@ def _explain(pod: Pod, step: Step, seen: Seen, now: datetime) -> None:
 
 def _change(pod: Pod, step: Step, seen: Seen, now: datetime) -> None:
     to, proven = cast(PodStatus, step.to), ""
-    if to is PodStatus.RUNNING and seen.proof and seen.container:
-        proven = evidence.text(pod, seen.proof)
+    if to is PodStatus.RUNNING and seen.readiness and seen.container:
+        proven = evidence.text(pod, seen.readiness)
         pod.container_started_at = started_mark(seen.container)
         pod.save(update_fields=["container_started_at"])
     change = changes.Change(

@@ -1,15 +1,15 @@
-"""The words of a proof, on which a charge rests."""
+"""The words of readiness that was shown, on which a charge rests."""
 
 from rentals.engine.spec import SSH_PORT
 from rentals.models import Pod
-from rentals.observations import Proof
+from rentals.observations import Readiness
 
 
-def text(pod: Pod, proof: Proof) -> str:
+def text(pod: Pod, readiness: Readiness) -> str:
     """Write down what a probe showed."""
-    gpus = sorted(proof.gpus or ())
+    gpus = sorted(readiness.gpus or ())
     where = f"{pod.node.public_host}:{ssh_port(pod)}"
-    return f"{proof.banner} at {where}, the pod's host key, {len(gpus)} GPU: {', '.join(gpus)}"
+    return f"{readiness.banner} at {where}, the pod's host key, {len(gpus)} GPU: {', '.join(gpus)}"
 
 
 def ssh_port(pod: Pod) -> int:

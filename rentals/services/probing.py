@@ -23,7 +23,7 @@ from rentals.actions import Action, Step
 from rentals.decisions import decide
 from rentals.engine import Boot, Observed
 from rentals.models import NodeWatch, Pod, PodStatus
-from rentals.observations import GONE, UNSEEN, Contact, Proof, Seen
+from rentals.observations import GONE, UNSEEN, Contact, Readiness, Seen
 from rentals.services import (
     applying,
     evidence,
@@ -85,9 +85,14 @@ def _observe(pods: list[Pod], found: Mapping[UUID, Observed], boot: Boot) -> dic
     with ThreadPoolExecutor(PARALLEL_BANNERS) as pool:
         for pod, line in zip(pods, pool.map(_banner, pods), strict=True):
             container = found.get(pod.public_id, GONE)
-            proof = Proof(banner=line, host_key_matches=bool(line), gpus=frozenset(pod.gpu_uuids))
+            readiness = Readiness(
+                banner=line, host_key_matches=bool(line), gpus=frozenset(pod.gpu_uuids)
+            )
             seen[pod.pk] = Seen(
-                contact=Contact.ANSWERED, container=container, booted_at=boot.at, proof=proof
+                contact=Contact.ANSWERED,
+                container=container,
+                booted_at=boot.at,
+                readiness=readiness,
             )
     return seen
 

@@ -19,7 +19,7 @@ from marketplace.machine import (
 from rentals import engine, faults, terms
 from rentals.actions import Action
 from rentals.models import Phase, Pod
-from rentals.observations import GONE, Contact, Proof, Seen
+from rentals.observations import GONE, Contact, Readiness, Seen
 from rentals.reasons import Reason
 from rentals.runtime import artifacts
 from rentals.services import blueprint, evidence, preparation
@@ -38,7 +38,7 @@ def take(action: Action, machine: Machine, pod: Pod, seen: Seen) -> Seen:
 
 def trouble(seen: Seen, error: Exception) -> Seen:
     """Read an error as knowledge: about contact, about the image, or a reason to give up."""
-    known = replace(seen, container=None, proof=None, error=str(error))
+    known = replace(seen, container=None, readiness=None, error=str(error))
     if isinstance(error, engine.ImageMissing):
         return replace(known, contact=Contact.ANSWERED, image=None, image_missing=True)
     if isinstance(error, engine.PodMissing):
@@ -55,7 +55,7 @@ def trouble(seen: Seen, error: Exception) -> Seen:
 def _look(machine: Machine, pod: Pod, seen: Seen) -> Seen:
     container = engine.look(machine, market_id=settings.MARKET_INSTANCE, pod_id=pod.public_id)
     booted_at = None if container.running else engine.boot(machine).at
-    return replace(seen, container=container, booted_at=booted_at, proof=None)
+    return replace(seen, container=container, booted_at=booted_at, readiness=None)
 
 
 def _find_image(machine: Machine, pod: Pod, seen: Seen) -> Seen:
@@ -71,7 +71,7 @@ def _create(machine: Machine, pod: Pod, seen: Seen) -> Seen:
         image=seen.image,
     )
     faults.point("rent.container_started")
-    return replace(seen, container=container, proof=None)
+    return replace(seen, container=container, readiness=None)
 
 
 def _pull(machine: Machine, pod: Pod, seen: Seen) -> Seen:
@@ -107,7 +107,7 @@ def _stop(machine: Machine, pod: Pod, seen: Seen) -> Seen:
 
 def _remove(machine: Machine, pod: Pod, seen: Seen) -> Seen:
     engine.remove(machine, layout=blueprint.layout_of(pod.node), pod_id=pod.public_id)
-    return replace(seen, container=GONE, proof=None)
+    return replace(seen, container=GONE, readiness=None)
 
 
 def _probe(machine: Machine, pod: Pod, seen: Seen) -> Seen:
@@ -116,16 +116,16 @@ def _probe(machine: Machine, pod: Pod, seen: Seen) -> Seen:
         line = banner(host, port, deadline=terms.BANNER_SECONDS)
         key = scan_host_key(host, port, timeout=terms.BANNER_SECONDS)
     except MachineUnreachable as error:
-        return replace(seen, proof=Proof(), error=str(error))
+        return replace(seen, readiness=Readiness(), error=str(error))
     same = key.split()[:2] == pod.host_public_key.split()[:2]
-    proof = Proof(banner=line, host_key_matches=same)
+    readiness = Readiness(banner=line, host_key_matches=same)
     access = engine.GpuAccess(pod.node.gpu_access)
     try:
         gpus = frozenset(engine.visible_gpus(machine, pod_id=pod.public_id, access=access))
     except engine.GpuUnavailable as error:
-        # The container runs all the same, and the rest of the proof stands.
-        return replace(seen, proof=proof, trouble=Reason.GPUS_UNAVAILABLE, error=str(error))
-    return replace(seen, proof=replace(proof, gpus=gpus))
+        # The container runs all the same, and the rest of what was shown stands.
+        return replace(seen, readiness=readiness, trouble=Reason.GPUS_UNAVAILABLE, error=str(error))
+    return replace(seen, readiness=replace(readiness, gpus=gpus))
 
 
 _STEPS: Final[Mapping[Action, Callable[[Machine, Pod, Seen], Seen]]] = {

@@ -36,7 +36,7 @@ def is_silence(seen: Seen) -> bool:
     if seen.contact is Contact.SILENT:
         return True
     runs = seen.container is not None and seen.container.running is True
-    return runs and seen.proof is not None and not seen.proof.banner
+    return runs and seen.readiness is not None and not seen.readiness.banner
 
 
 def withholds(step: Step, seen: Seen, *, node_id: int, now: datetime) -> bool:

@@ -10,7 +10,7 @@ from rentals.actions import Action, Step
 from rentals.decisions import decide
 from rentals.engine import Image, Observed
 from rentals.models import Phase, PodStatus
-from rentals.observations import UNSEEN, Contact, Proof, Seen, Subject
+from rentals.observations import UNSEEN, Contact, Readiness, Seen, Subject
 from rentals.reasons import Reason, node_at_fault
 from rentals.transitions import ALLOWED
 
@@ -24,11 +24,11 @@ CREATED = Observed(exists=True, running=False, status="created")
 ENDED = Observed(exists=True, running=False, status="exited", exit_code=3, started_at=STARTED)
 RESTARTED = Observed(exists=True, running=True, status="running", started_at=NOW)
 DIED_AGAIN = Observed(exists=True, running=False, status="exited", exit_code=1, started_at=NOW)
-GOOD = Proof(banner="SSH-2.0-OpenSSH", host_key_matches=True, gpus=GPUS)
-NO_BANNER = Proof()
-OTHER_KEY = Proof(banner="SSH-2.0-OpenSSH", host_key_matches=False, gpus=GPUS)
-ONE_GPU = Proof(banner="SSH-2.0-OpenSSH", host_key_matches=True, gpus=frozenset({"GPU-1"}))
-UNKNOWN_GPUS = Proof(banner="SSH-2.0-OpenSSH", host_key_matches=True, gpus=None)
+GOOD = Readiness(banner="SSH-2.0-OpenSSH", host_key_matches=True, gpus=GPUS)
+NO_BANNER = Readiness()
+OTHER_KEY = Readiness(banner="SSH-2.0-OpenSSH", host_key_matches=False, gpus=GPUS)
+ONE_GPU = Readiness(banner="SSH-2.0-OpenSSH", host_key_matches=True, gpus=frozenset({"GPU-1"}))
+UNKNOWN_GPUS = Readiness(banner="SSH-2.0-OpenSSH", host_key_matches=True, gpus=None)
 SILENT = Seen(contact=Contact.SILENT, error="timed out")
 REFUSED = Seen(contact=Contact.REFUSED, error="wrong key")
 ENGINE_SILENT = Seen(contact=Contact.ENGINE_SILENT, error="no daemon")
@@ -47,8 +47,10 @@ def pod(status: PodStatus, **fields: object) -> Subject:
     return Subject(**values)  # type: ignore[arg-type]
 
 
-def seen(container: Observed | None = None, proof: Proof | None = None, **fields: object) -> Seen:
-    return Seen(contact=Contact.ANSWERED, container=container, proof=proof, **fields)  # type: ignore[arg-type]
+def seen(
+    container: Observed | None = None, readiness: Readiness | None = None, **fields: object
+) -> Seen:
+    return Seen(contact=Contact.ANSWERED, container=container, readiness=readiness, **fields)  # type: ignore[arg-type]
 
 
 def leads_to(step: Step) -> tuple[object, ...]:
@@ -247,8 +249,8 @@ WORLDS = [
     UNSEEN,
     *NO_ANSWER,
     *[
-        seen(container, proof)
-        for container, proof in product(
+        seen(container, readiness)
+        for container, readiness in product(
             (None, GONE, UP, CREATED, ENDED, RESTARTED, DIED_AGAIN),
             (None, GOOD, NO_BANNER, OTHER_KEY, ONE_GPU, UNKNOWN_GPUS),
         )
@@ -278,7 +280,7 @@ class TestEveryWorld:
             step = decide(pod(status, **fields), world, now=NOW)
 
             if step.to is R or step.action is A.KEEP:
-                assert world.proof == GOOD, (status, world)
+                assert world.readiness == GOOD, (status, world)
                 assert world.container is not None
                 assert world.container.running
 
