@@ -88,8 +88,8 @@ def machine_proofs(node: Node) -> MachineProofs:
     rows = list(proofs[:CHART])
     done = [row for row in rows if row.status == ProofStatus.DONE]
     # Looks at rented GPUs ask nothing of them, and there may be many since the last proof.
-    decided = proofs.filter(verdict__in=DECIDED).exclude(purpose=Purpose.HAND_OVER).first()
-    bars = history([row for row in reversed(done) if row.purpose != Purpose.HAND_OVER])
+    decided = proofs.filter(verdict__in=DECIDED).exclude(purpose=Purpose.LOOK).first()
+    bars = history([row for row in reversed(done) if row.purpose != Purpose.LOOK])
     return MachineProofs(
         heading=decided or (done[0] if done else None),
         under_way=next((row for row in rows if row.is_open), None),

@@ -25,7 +25,7 @@ def make_proof(*, node: Node, **fields: Any) -> Proof:
         "gpu_model": node.gpu_model,
         "gpu_count": node.gpu_count,
         "simulated": node.simulated,
-        "purpose": Purpose.SWEEP,
+        "purpose": Purpose.ROUND,
         "status": ProofStatus.DONE,
         "verdict": Verdict.PASS,
         "reason": "Every check held.",

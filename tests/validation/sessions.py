@@ -89,7 +89,7 @@ class Session:
     secret: bytes = b"secret"
     round_trip_us: int = ROUND_TRIP_US
     in_turn: bool = False
-    purpose: Purpose = Purpose.SWEEP
+    purpose: Purpose = Purpose.ROUND
     beacon: int = 10
     later_block: int = 12
     started_at: int = STARTED_AT

@@ -202,7 +202,7 @@ def test_a_real_card_is_asked_for_the_memory_that_it_has(mib: int) -> None:
     """An RTX 6000 Ada is listed with 49,140 MiB, of which error correction takes a sixteenth."""
     machine = replace(MACHINE, simulated=False)
     listed = Parameters(n=16_384, products=products_that_fill(49_140 << 20, n=16_384))
-    subject = Subject(purpose=Purpose.SWEEP, machine=machine, parameters=listed)
+    subject = Subject(purpose=Purpose.ROUND, machine=machine, parameters=listed)
     card = dialogue.ReadyCard(uuid="GPU-0", name="RTX 6000 Ada", memory_bytes=mib << 20, kind="gpu")
 
     asked = session._card(card, subject).parameters
@@ -226,7 +226,7 @@ def test_nothing_stands_between_a_time_and_what_is_sent_then() -> None:
         clock=lambda: done.append("stamp") or 0,  # type: ignore[func-returns-value]
     )
     subject = Subject(
-        purpose=Purpose.SWEEP, machine=MACHINE, parameters=Parameters(n=64, products=1)
+        purpose=Purpose.ROUND, machine=MACHINE, parameters=Parameters(n=64, products=1)
     )
     coins = session.Coins(first=lambda: done.append("block") or block(1), later=lambda *_: block(2))
 

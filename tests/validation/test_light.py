@@ -154,7 +154,7 @@ class TestOverSsh:
     def test_a_machine_that_is_its_renters_alone_passes(self, rented: Node) -> None:
         proof = looked_at(rented)
 
-        assert (proof.purpose, proof.verdict, proof.bundle) == (Purpose.HAND_OVER, "pass", None)
+        assert (proof.purpose, proof.verdict, proof.bundle) == (Purpose.LOOK, "pass", None)
         assert [check.check_id for check in proof.checks.order_by("position")] == [
             "identity",
             "age",

@@ -30,7 +30,7 @@ def listed() -> Node:
 def test_what_decided_nothing_does_not_hide_the_last_verdict(listed: Node) -> None:
     failed = make_proof(node=listed, verdict=Verdict.FAIL, reason="Failed: tiles.")
     make_proof(node=listed, verdict=Verdict.NOT_RUN, bundle=None, bundle_sha256="")
-    make_proof(node=listed, purpose=Purpose.HAND_OVER, bundle=None, bundle_sha256="")
+    make_proof(node=listed, purpose=Purpose.LOOK, bundle=None, bundle_sha256="")
 
     assert selectors.machine_proofs(listed).heading == failed
 
@@ -175,7 +175,7 @@ class TestAsking:
     def test_a_look_at_rented_gpus_is_no_answer_to_who_wants_a_proof(
         self, alice: Person, listed: Node
     ) -> None:
-        wanting.want(node_id=listed.pk, purpose=Purpose.HAND_OVER, now=NOON)
+        wanting.want(node_id=listed.pk, purpose=Purpose.LOOK, now=NOON)
 
         answer = alice.api.post(f"/api/executors/{listed.public_id}/proofs")
 
@@ -229,7 +229,7 @@ def test_the_bands_say_what_they_rest_on(client: Client) -> None:
 
 def test_a_look_at_rented_gpus_shows_no_times(client: Client, listed: Node) -> None:
     look = make_proof(
-        node=listed, purpose=Purpose.HAND_OVER, bundle=None, bundle_sha256="", fill_us=None
+        node=listed, purpose=Purpose.LOOK, bundle=None, bundle_sha256="", fill_us=None
     )
 
     page = client.get(reverse("proof", args=[look.public_id])).content.decode()
@@ -245,7 +245,7 @@ def test_a_look_at_rented_gpus_shows_no_times(client: Client, listed: Node) -> N
 def test_looks_at_rented_gpus_do_not_hide_the_last_proof(listed: Node) -> None:
     proof = make_proof(node=listed)
     for _ in range(selectors.CHART + 1):
-        make_proof(node=listed, purpose=Purpose.HAND_OVER, bundle=None, bundle_sha256="")
+        make_proof(node=listed, purpose=Purpose.LOOK, bundle=None, bundle_sha256="")
 
     assert selectors.machine_proofs(listed).heading == proof
 

@@ -420,7 +420,7 @@ class TestNotNow:
         )
 
     def test_a_machine_that_another_worker_asks_is_left_alone(self, node: Node) -> None:
-        proof = wanting.want(node_id=node.pk, purpose=Purpose.SWEEP, now=clock.now())
+        proof = wanting.want(node_id=node.pk, purpose=Purpose.ROUND, now=clock.now())
         token = uuid4()
         Proof.objects.filter(pk=proof.pk).update(
             lease_token=token, lease_until=clock.now() + leases.LEASE
@@ -439,7 +439,7 @@ class TestNotNow:
         assert Proof.objects.get(pk=proof.pk).attempt == 1
 
     def test_a_proof_whose_workers_died_ends(self, node: Node, settings: object) -> None:
-        proof = wanting.want(node_id=node.pk, purpose=Purpose.SWEEP, now=clock.now())
+        proof = wanting.want(node_id=node.pk, purpose=Purpose.ROUND, now=clock.now())
         tries = settings.MARKET_PROOF_TRIES  # type: ignore[attr-defined]
         Proof.objects.filter(pk=proof.pk).update(status=ProofStatus.RUNNING, attempt=tries)
 

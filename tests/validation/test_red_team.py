@@ -514,7 +514,7 @@ def test_a_machine_that_is_listed_anew_and_what_is_asked_outside_of_rounds_accus
     anew = replace(MACHINE, node_id="node-2", host_key="SHA256:anew")
     there = Session(cards=[TimedCard("GPU-0")], machine=anew, beacon=11)
     assert shared_uuids([read(sealed(one.run())) for one in (here, there)]) == {}
-    for purpose, late in ((Purpose.SWEEP, {"node-1"}), (Purpose.ON_DEMAND, set())):
+    for purpose, late in ((Purpose.ROUND, {"node-1"}), (Purpose.ON_DEMAND, set())):
         first = Session(purpose=purpose).run()
         second = Session(purpose=purpose, machine=anew)
         second.started_at = first.residency.answered_at + 1

@@ -37,7 +37,7 @@ class TestARound:
         assert begun is not None
         proofs = Proof.objects.filter(round=begun)
         assert {proof.node_id for proof in proofs} == idle
-        assert {proof.purpose for proof in proofs} == {Purpose.SWEEP}
+        assert {proof.purpose for proof in proofs} == {Purpose.ROUND}
         assert begun.machine_count == 2
         assert begun.next_at > NOON
 
@@ -146,11 +146,11 @@ class TestHandOvers:
         followed = [rounds.follow_hand_overs(NOON + timedelta(seconds=5)) for _ in range(2)]
 
         assert followed == [1, 0]
-        assert Proof.objects.get().purpose == Purpose.HAND_OVER
+        assert Proof.objects.get().purpose == Purpose.LOOK
 
     def test_a_return_waits_for_the_proof_that_is_open(self) -> None:
         node = make_node()
-        first = wanting.want(node_id=node.pk, purpose=Purpose.SWEEP, now=NOON)
+        first = wanting.want(node_id=node.pk, purpose=Purpose.ROUND, now=NOON)
         record_hand_over(node_id=node.pk, holder=uuid4(), to_renter=False, gpu_count=8, now=NOON)
         assert rounds.follow_hand_overs(NOON) == 0
 

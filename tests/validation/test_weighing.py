@@ -78,7 +78,7 @@ def prove(
         "gpu_model": node.gpu_model,
         "gpu_count": node.gpu_count,
         "simulated": True,
-        "purpose": Purpose.SWEEP,
+        "purpose": Purpose.ROUND,
         "status": ProofStatus.DONE,
         "verdict": verdict,
         "wanted_at": NOW - ago,
@@ -109,7 +109,7 @@ class TestData:
         assert list(row.bundles) == [counted.bundle_sha256]
         assert len(score_data.rounds(WINDOW)) == 4
 
-    @pytest.mark.parametrize("purpose", [Purpose.HAND_OVER, Purpose.RETURN, Purpose.ON_DEMAND])
+    @pytest.mark.parametrize("purpose", [Purpose.LOOK, Purpose.RETURN, Purpose.ON_DEMAND])
     def test_a_proof_of_one_machine_alone_counts_for_no_round(self, purpose: Purpose) -> None:
         node = machine()
         prove(node, Verdict.PASS, ago=timedelta(hours=3))
@@ -156,7 +156,7 @@ class TestData:
     def test_a_look_at_rented_gpus_proves_none(self) -> None:
         node = machine()
         prove(node, Verdict.FAIL, ago=timedelta(hours=3))
-        prove(node, Verdict.PASS, purpose=Purpose.HAND_OVER, bundle_sha256="")
+        prove(node, Verdict.PASS, purpose=Purpose.LOOK, bundle_sha256="")
 
         assert score_data.machines(WINDOW, simulated=True)[0].gpu_count == 0
 
@@ -294,13 +294,13 @@ class TestReferencePrices:
         self,
         usd: int,
         *,
-        purpose: Purpose = Purpose.SWEEP,
+        purpose: Purpose = Purpose.ROUND,
         verdict: Verdict = Verdict.PASS,
         **fields: Any,
     ) -> Node:
         """Make a machine that asks so much, of a provider of its own, and was proven."""
         node = make_node(price_per_gpu_usd=Decimal(usd), **fields)
-        alone = {} if purpose == Purpose.SWEEP else {"purpose": purpose}
+        alone = {} if purpose == Purpose.ROUND else {"purpose": purpose}
         prove(node, verdict, **alone)
         return node
 

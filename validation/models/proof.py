@@ -10,10 +10,10 @@ from validation.models.round import Round
 
 
 class Purpose(models.TextChoices):
-    """Why a machine is proven."""
+    """Why a machine is proven; the values stand in signed bundles and stay as they are."""
 
-    SWEEP = "sweep", "Round of all idle machines"
-    HAND_OVER = "hand_over", "Look at rented GPUs"
+    ROUND = "sweep", "Round of all idle machines"
+    LOOK = "hand_over", "Look at rented GPUs"
     RETURN = "return", "Given back by a renter"
     ON_DEMAND = "on_demand", "Asked for"
 

@@ -70,7 +70,7 @@ def _why_not(
     if block in blocks or block not in data.rounds:
         return f"is of block {block}, which is no round of the window, or counted already"
     blocks.add(block)
-    if statement.purpose is not Purpose.SWEEP:
+    if statement.purpose is not Purpose.ROUND:
         return "is no proof of a round"
     if (of.node_id, of.hotkey) != (machine.node, machine.hotkey):
         return "is of another machine"

@@ -52,7 +52,7 @@ def _begin(proof_id: int, token: UUID, *, now: datetime) -> bool:
             # A worker died over the last of them.
             concluding.end(proof, Verdict.UNKNOWN, Reason.GIVEN_UP, OURS, now=now)
             return False
-        why_not = "" if proof.purpose == Purpose.HAND_OVER else wanting.obstacle(proof.node)
+        why_not = "" if proof.purpose == Purpose.LOOK else wanting.obstacle(proof.node)
         if why_not:
             concluding.end(proof, Verdict.NOT_RUN, Reason.NOT_POSSIBLE, why_not, now=now)
             return False
@@ -85,7 +85,7 @@ def _try(proof_id: int, token: UUID, now: Clock) -> None:
     go_on = _still_idle(proof.node_id)
     examination = Examination(proof, proof.node, partial(_beacon, proof, go_on), go_on)
     try:
-        if proof.purpose == Purpose.HAND_OVER:
+        if proof.purpose == Purpose.LOOK:
             light.look(proof, token, now=now)
         else:
             _in_full(examination, token, now)

@@ -21,7 +21,7 @@ BATCH: Final = 200
 # A hand-over that nobody looked at for so long tells nothing any more.
 FRESH: Final = timedelta(minutes=30)
 PURPOSES: Final = {
-    HandOver.Direction.TO_RENTER: Purpose.HAND_OVER,
+    HandOver.Direction.TO_RENTER: Purpose.LOOK,
     HandOver.Direction.TO_MARKET: Purpose.RETURN,
 }
 
@@ -66,7 +66,7 @@ def follow_hand_overs(now: datetime) -> int:
 def look_at_rented(now: datetime) -> int:
     """Want a look at each machine with GPUs that are rented for an interval, and had none for as long; give how many."""
     before, of_node = now - settings.MARKET_PROOF_INTERVAL, OuterRef("pk")
-    recent = Proof.objects.filter(node=of_node, purpose=Purpose.HAND_OVER, wanted_at__gt=before)
+    recent = Proof.objects.filter(node=of_node, purpose=Purpose.LOOK, wanted_at__gt=before)
     given = HandOver.objects.filter(
         node=OuterRef("node"),
         holder=OuterRef("holder"),
@@ -78,7 +78,7 @@ def look_at_rented(now: datetime) -> int:
     due = rented.filter(Exists(held), ~Exists(recent), ~Exists(_open_of_node()))
     ids = due.order_by("pk").values_list("pk", flat=True)[:BATCH]
     for node_id in ids:
-        wanting.want(node_id=node_id, purpose=Purpose.HAND_OVER, now=now)
+        wanting.want(node_id=node_id, purpose=Purpose.LOOK, now=now)
     return len(ids)
 
 

@@ -23,8 +23,8 @@ NEAR: Final = "A round of all idle machines is about to begin, in which it is pr
 # A look proves nothing, so it is no answer to somebody who wants a proof.
 LOOKED_AT: Final = "Its rented GPUs are being looked at, which takes some seconds."
 REASONS: Final = {
-    Purpose.SWEEP: (Reason.ROUND, "Every idle machine is proven in this round."),
-    Purpose.HAND_OVER: (Reason.HANDED_OVER, "GPUs of it are with a renter."),
+    Purpose.ROUND: (Reason.ROUND, "Every idle machine is proven in this round."),
+    Purpose.LOOK: (Reason.HANDED_OVER, "GPUs of it are with a renter."),
     Purpose.RETURN: (Reason.RETURNED, "A renter gave its GPUs back."),
     Purpose.ON_DEMAND: (Reason.ASKED_FOR, "It was asked for."),
 }
@@ -45,7 +45,7 @@ def ask(*, node: Node, actor: Actor, person: str, now: datetime) -> Proof:
     :raises RateLimited: it was asked for too often.
     """
     under_way = open_proof(node)
-    if under_way is not None and under_way.purpose != Purpose.HAND_OVER:
+    if under_way is not None and under_way.purpose != Purpose.LOOK:
         return under_way
     if why_not := refusal(node, now=now) or (LOOKED_AT if under_way else ""):
         raise NotProvable(why_not, hint="Ask again in some minutes, when it is idle and answers.")
@@ -84,10 +84,10 @@ def want(
 def want_all(nodes: Sequence[Node], *, round: Round, now: datetime) -> None:
     """Put a proof of each machine in the queue for a round, but where one is open already."""
     with transaction.atomic():
-        wanted = [_proof(node, Purpose.SWEEP, now=now, round=round) for node in nodes]
+        wanted = [_proof(node, Purpose.ROUND, now=now, round=round) for node in nodes]
         Proof.objects.bulk_create(wanted, ignore_conflicts=True)
         made = list(Proof.objects.filter(round=round).select_related("node"))
-        reason, detail = REASONS[Purpose.SWEEP]
+        reason, detail = REASONS[Purpose.ROUND]
         transitions.begin(made, reason=reason, actor=PLATFORM, now=now, detail=detail)
         for proof in made:
             dispatch.prove(proof.pk)

@@ -32,7 +32,7 @@ def in_turn(bundles: Iterable[Bundle]) -> set[str]:
     rounds: dict[bytes, list[Transcript]] = defaultdict(list)
     for bundle in bundles:
         transcript = bundle.body.transcript
-        if transcript.statement.purpose is Purpose.SWEEP:
+        if transcript.statement.purpose is Purpose.ROUND:
             rounds[transcript.statement.beacon.hash].append(transcript)
     return {node for proofs in rounds.values() for node in _in_turn(proofs)}
 

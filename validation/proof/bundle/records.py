@@ -16,10 +16,10 @@ SIGNATURE_BYTES: Final = 64
 
 
 class Purpose(StrEnum):
-    """Why a machine was asked."""
+    """Why a machine was asked; the values are signed and stay as they are."""
 
-    SWEEP = "sweep"
-    HAND_OVER = "hand_over"
+    ROUND = "sweep"
+    LOOK = "hand_over"
     RETURN = "return"
     ON_DEMAND = "on_demand"
     RENTER = "renter"
