@@ -89,7 +89,7 @@ def machine_proofs(node: Node) -> MachineProofs:
     done = [row for row in rows if row.status == ProofStatus.DONE]
     # Looks at rented GPUs ask nothing of them, and there may be many since the last proof.
     decided = proofs.filter(verdict__in=DECIDED).exclude(purpose=Purpose.LOOK).first()
-    bars = history([row for row in reversed(done) if row.purpose != Purpose.LOOK])
+    bars = history([row for row in reversed(done) if not row.is_look])
     return MachineProofs(
         heading=decided or (done[0] if done else None),
         under_way=next((row for row in rows if row.is_open), None),

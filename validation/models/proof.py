@@ -127,6 +127,11 @@ class Proof(models.Model):
         """Say whether it is still to come or under way."""
         return self.status != ProofStatus.DONE
 
+    @property
+    def is_look(self) -> bool:
+        """Say whether it only asks who uses rented GPUs: nothing is computed, and nothing proven."""
+        return self.purpose == Purpose.LOOK
+
 
 class ProofTry(models.Model):
     """A try that did not end its proof: what was exchanged before it broke off, or its bundle where times alone were wrong."""

@@ -15,7 +15,7 @@ from core.clock import Clock
 from core.errors import Unavailable
 from marketplace.models import Node
 from validation import terms
-from validation.models import Proof, ProofStatus, Purpose, Verdict
+from validation.models import Proof, ProofStatus, Verdict
 from validation.proof.bundle.records import Block, Status
 from validation.services import beacons, concluding, judging, light, machine_lock, wanting
 from validation.services.examining import Examination, Interrupted, NoAnswer, Refused, examine
@@ -52,7 +52,7 @@ def _begin(proof_id: int, token: UUID, *, now: datetime) -> bool:
             # A worker died over the last of them.
             concluding.end(proof, Verdict.UNKNOWN, Reason.GIVEN_UP, OURS, now=now)
             return False
-        why_not = "" if proof.purpose == Purpose.LOOK else wanting.obstacle(proof.node)
+        why_not = "" if proof.is_look else wanting.obstacle(proof.node)
         if why_not:
             concluding.end(proof, Verdict.NOT_RUN, Reason.NOT_POSSIBLE, why_not, now=now)
             return False
@@ -85,7 +85,7 @@ def _try(proof_id: int, token: UUID, now: Clock) -> None:
     go_on = _still_idle(proof.node_id)
     examination = Examination(proof, proof.node, partial(_beacon, proof, go_on), go_on)
     try:
-        if proof.purpose == Purpose.LOOK:
+        if proof.is_look:
             light.look(proof, token, now=now)
         else:
             _in_full(examination, token, now)

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection
 
+from validation import terms
 from validation.scoring.data import Machine, Use
 
-# Rounds are counted once they are over, first sitting and all.
-OVER_AFTER: Final = timedelta(minutes=10)
+# Rounds are counted once they are over: all phases of the first sitting end before the second one's block.
+OVER_AFTER: Final = terms.ROUND.lead + terms.ROUND.apart
 ROUNDS: Final = """
 SELECT beacon_number FROM validation_round WHERE started_at > %(since)s - %(over)s AND started_at <= %(until)s - %(over)s
 ORDER BY beacon_number

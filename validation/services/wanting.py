@@ -45,7 +45,7 @@ def ask(*, node: Node, actor: Actor, person: str, now: datetime) -> Proof:
     :raises RateLimited: it was asked for too often.
     """
     under_way = open_proof(node)
-    if under_way is not None and under_way.purpose != Purpose.LOOK:
+    if under_way is not None and not under_way.is_look:
         return under_way
     if why_not := refusal(node, now=now) or (LOOKED_AT if under_way else ""):
         raise NotProvable(why_not, hint="Ask again in some minutes, when it is idle and answers.")
