@@ -1,8 +1,10 @@
 """The renter API under /api: one envelope for every refusal (contract: `message` and `detail` at the top)."""
 
+import tomllib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -18,6 +20,8 @@ from rentals.api import router as rentals_router
 from validation.proofs_api import router as proofs_router
 from validation.scores_api import router as scores_router
 
+# The checkout is what runs: it is never installed as a package.
+PROJECT: Final = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
 DESCRIPTION = """
 Everything the published `lium` client calls, and a few endpoints of our own. Send the key as `X-API-KEY`.
 Money and speeds are JSON numbers; every refusal has `message`, `detail` and `error.code`, `error.hint`,
@@ -55,7 +59,7 @@ class Version(Schema):
 def version(request: HttpRequest) -> dict[str, Any]:
     """Say which optional features hold here."""
     features = ["rent_by_spec", "rent_idempotency", "run_record"]
-    return {"features": features, "name": "lium_site", "version": "0.1.0"}
+    return {"features": features, "name": "lium_site", "version": PROJECT["version"]}
 
 
 class TrialBalance(Schema):
