@@ -1,4 +1,4 @@
-"""What an invoice's page shows: how to pay, how far it is, and what an odd payment means (docs/design.md)."""
+"""What an invoice's page shows: how to pay, how far it is, and what an odd payment means."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the billing pages show, ready for the templates (docs/design.md)."""
+"""What the billing pages show, ready for the templates."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

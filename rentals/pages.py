@@ -1,4 +1,4 @@
-"""What the pages of pods show, in the names of docs/design.md."""
+"""What the pages of pods show."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What the receipt page shows, in the names of docs/design.md."""
+"""What the receipt page shows."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What the pages of machines show to their provider, in the names of docs/design.md."""
+"""What the pages of machines show to their provider."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
