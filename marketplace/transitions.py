@@ -52,7 +52,7 @@ class Reason(StrEnum):
 
 S, R = NodeStatus, Reason
 NOTICE_OVER: Final = frozenset({R.RECLAIM_CANCELLED, R.MAINTENANCE_CANCELLED, R.MAINTENANCE_OVER})
-# From where, to where, and why; docs/lifecycle.md tells the same, and a test holds it to this.
+# From where, to where, and why; docs/machine-lifecycle.md tells the same, and a test holds it to this.
 MOVES: Final[Mapping[NodeStatus, Mapping[NodeStatus, Collection[Reason]]]] = {
     S.NOT_DETECTED: {S.VALIDATION_PENDING: {R.ENROLLED}},
     S.VALIDATION_PENDING: {

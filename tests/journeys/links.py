@@ -1,7 +1,7 @@
 """Ten machines and their links, on the wall clock: `sudo .venv/bin/python -m tests.journeys.links`, 20 minutes.
 
 A market runs by itself and looks after ten machines on its own schedule. The links of three are pulled and put back;
-then none of our packets gets out to any machine. What is expected is docs/lifecycle.md, "Judging silence". Everything
+then none of our packets gets out to any machine. What is expected is docs/machine-lifecycle.md, "Judging silence". Everything
 is in a network namespace of its own: whatever ends this program, no rule of the packet filter outlives it.
 """
 

@@ -1,4 +1,4 @@
-"""Every pair of statuses, what a move leaves behind, and that docs/lifecycle.md tells the same."""
+"""Every pair of statuses, what a move leaves behind, and that docs/machine-lifecycle.md tells the same."""
 
 import re
 from collections.abc import Iterator
@@ -24,8 +24,7 @@ from marketplace.services import (
 from marketplace.transitions import MOVES, Reason, move
 from tests.factories.marketplace import NOON, make_node
 
-LIFECYCLE = (Path(__file__).parents[2] / "docs" / "lifecycle.md").read_text()
-MACHINES = LIFECYCLE[LIFECYCLE.index("# The life of a machine on the market") :]
+MACHINES = (Path(__file__).parents[2] / "docs" / "machine-lifecycle.md").read_text()
 
 
 def test_every_status_is_in_the_table() -> None:
