@@ -1,4 +1,4 @@
-"""What administrators may do: given and taken by superusers, with a reason, and kept with before and after."""
+"""What administrators may do: given, taken and given back by superusers, with a reason, and kept with before and after."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -16,6 +16,8 @@ from core.errors import Forbidden, Invalid
 # What was given less than this ago neither proposes nor approves: whoever made an accomplice is seen first.
 SETTLED_AFTER: Final = timedelta(hours=24)
 GIVE, TAKE = "account.powers.give", "account.powers.take"
+# Old powers work again from here on.
+REINSTATE = "account.reinstate"
 
 
 def change(
@@ -76,18 +78,31 @@ def change_group(
 
 
 def require_settled(actor: Actor, *, now: datetime) -> None:
-    """Let nobody propose or approve what leaves the treasury whose powers are new.
+    """Let nobody propose or approve what leaves the treasury whose powers are new, or newly work again.
 
-    :raises Forbidden: some were given within the last day.
+    :raises Forbidden: they were given, or the account reinstated, within the last day.
     """
-    given = AuditEvent.objects.filter(action=GIVE, resource_type="user", resource_id=actor.id)
+    given = AuditEvent.objects.filter(
+        action__in=(GIVE, REINSTATE), resource_type="user", resource_id=actor.id
+    )
     if given.filter(created_at__gt=now - SETTLED_AFTER).exists():
         hours = SETTLED_AFTER // timedelta(hours=1)
         raise Forbidden(
-            f"Powers were given to this account within the last {hours} hours: "
+            f"This account was given powers, or reinstated, within the last {hours} hours: "
             "it neither proposes nor approves what leaves the treasury yet.",
             hint="Ask another administrator, or wait.",
         )
+
+
+def require_may_give_back(user: User, actor: Actor) -> None:
+    """Let only a superuser open an account again that has powers.
+
+    :raises Forbidden: it has some, and the actor is none.
+    """
+    has_powers = user.is_staff or user.is_superuser or user.groups.exists()
+    superusers = User.objects.filter(is_superuser=True, is_active=True)
+    if has_powers and not superusers.filter(public_id=actor.id).exists():
+        raise Forbidden("Only a superuser reinstates an account that has powers.")
 
 
 def _powers_of(user: User) -> dict[str, Any]:

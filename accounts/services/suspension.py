@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import User
-from accounts.services import audit, sessions
+from accounts.services import audit, powers, sessions
 from accounts.services.signup import personal_workspace
 from core.actors import Actor
 from core.errors import Conflict
@@ -25,11 +25,12 @@ def suspend(*, user: User, actor: Actor, reason: str, now: datetime) -> None:
 def reinstate(*, user: User, actor: Actor, reason: str, now: datetime) -> None:
     """Accept an account's credentials again; its sessions stay ended.
 
-    :raises Conflict: it is not suspended.
+    :raises Conflict: it is not suspended. :raises Forbidden: it has powers, and the actor is no superuser.
     """
     with transaction.atomic():
         _switch(user, active=True)
-        _record("account.reinstate", user, actor=actor, reason=reason, now=now)
+        powers.require_may_give_back(User.objects.get(pk=user.pk), actor)
+        _record(powers.REINSTATE, user, actor=actor, reason=reason, now=now)
 
 
 def _switch(user: User, *, active: bool) -> None:

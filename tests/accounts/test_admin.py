@@ -113,6 +113,22 @@ class TestActions:
         act(operator, alice.user, "reinstate", "a mistake")
         assert alice.api.get("/api/users/me").status_code == 200
 
+    def test_only_a_superuser_reinstates_who_has_powers(
+        self, operator: Person, alice: Person, bob: Person
+    ) -> None:
+        bob.user.is_staff = alice.user.is_staff = True
+        bob.user.save()
+        alice.user.save()
+        bob.user.user_permissions.set(Permission.objects.filter(codename__endswith="_user"))
+        act(bob, alice.user, "suspend", "stolen laptop")
+
+        page = act(bob, alice.user, "reinstate", "a mistake")
+
+        assert "Only a superuser" in page.content.decode()
+        assert alice.api.get("/api/users/me").status_code == 403
+        act(operator, alice.user, "reinstate", "a mistake")
+        assert alice.api.get("/api/users/me").status_code == 200
+
 
 class TestPowers:
     def change(self, operator: Person, person: Person, **form: object) -> HttpResponse:

@@ -51,6 +51,7 @@ from tests.factories.payouts import (
     propose,
     proven,
     rate,
+    reinstated_administrator,
 )
 
 pytestmark = pytest.mark.django_db
@@ -195,10 +196,14 @@ class TestDecisions:
 
         assert (owed_to(bob), OutgoingTransfer.objects.count()) == (35, 0)
 
+    @pytest.mark.parametrize("since", ["given powers", "reinstated"])
     def test_nobody_proposes_or_approves_with_powers_younger_than_a_day(
-        self, bob: Provider
+        self, bob: Provider, since: str
     ) -> None:
-        newcomer = new_administrator(ago=timedelta(hours=23))
+        if since == "reinstated":
+            newcomer = reinstated_administrator()
+        else:
+            newcomer = new_administrator(ago=timedelta(hours=23))
 
         with pytest.raises(Forbidden, match="neither proposes nor approves"):
             propose(newcomer)

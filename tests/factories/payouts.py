@@ -6,7 +6,9 @@ from itertools import count
 
 from bittensor_core import Keypair
 
-from accounts.services import powers
+from accounts.models import User
+from accounts.principal import person
+from accounts.services import powers, suspension
 from billing import ledger
 from billing.accounts import (
     fee_account,
@@ -55,6 +57,16 @@ def new_administrator(*, ago: timedelta = timedelta(0)) -> Actor:
         now=clock.now() - ago,
     )
     return Actor(kind=ActorKind.ADMIN, id=str(user.public_id), name="Newcomer")
+
+
+def reinstated_administrator() -> Actor:
+    """Suspend somebody who was staff for a month, and let a superuser take that back now."""
+    newcomer = new_administrator(ago=WEEKS_AGO)
+    user = User.objects.get(public_id=newcomer.id)
+    superuser = person(make_person("super", is_superuser=True).user)
+    suspension.suspend(user=user, actor=ADA, reason="stolen laptop", now=clock.now())
+    suspension.reinstate(user=user, actor=superuser, reason="found", now=clock.now())
+    return newcomer
 
 
 def payable_provider(usd: Decimal | int = 35, *, uri: str = "//Bob") -> Provider:
