@@ -13,14 +13,23 @@ WORDS: Final[dict[str, tuple[str, str, list[str], list[str]]]] = {
     ),
     Scope.RENT: (
         "Rent",
-        "Rent machines with the workspace's balance.",
-        ["rent nodes", "register SSH keys"],
-        ["/executors/{id}/rent", "/executors/rent-by-spec", "/ssh-keys"],
+        "Rent machines with the workspace's balance, and change and remove what this key rented.",
+        [
+            "rent nodes",
+            "start, stop, reboot, schedule and remove the pods that the key rented",
+            "make templates",
+            "register SSH keys",
+        ],
+        ["/executors/{id}/rent", "/executors/rent-by-spec", "/pods", "/templates", "/ssh-keys"],
     ),
     Scope.MANAGE: (
         "Manage",
-        "Change and remove what was rented.",
-        ["reboot, schedule and remove pods", "make and delete templates", "delete SSH keys"],
+        "Change and remove what anybody in the workspace rented or made.",
+        [
+            "stop, reboot, schedule and remove every pod that the key sees, and with `rent` start it",
+            "change and delete templates",
+            "delete SSH keys",
+        ],
         ["/pods", "/templates", "/ssh-keys"],
     ),
     Scope.BILLING: (

@@ -3,6 +3,7 @@
 from typing import Final
 from uuid import UUID
 
+from accounts.models import Scope
 from accounts.principal import Principal
 from core.errors import NotFound
 from rentals.models import Pod, Template
@@ -27,6 +28,20 @@ def pod_for(principal: Principal, public_id: UUID) -> Pod:
     pod = rows.filter(public_id=public_id).first()
     if pod is None:
         raise NotFound("There is no such pod.", hint="List yours with `lium ps` or on /pods.")
+    return pod
+
+
+def pod_to_change(principal: Principal, public_id: UUID) -> Pod:
+    """Find a pod that the caller may change: a key that rents, what it rented itself; one that manages, all it sees.
+
+    :raises NotFound: there is none, or it is somebody else's. :raises MissingScope: the key may only look at it.
+    """
+    if Scope.MANAGE not in principal.scopes:
+        principal.require(Scope.RENT)
+    pod = pod_for(principal, public_id)
+    key = principal.api_key
+    if key is None or pod.api_key_id != key.pk:
+        principal.require(Scope.MANAGE)
     return pod
 
 

@@ -189,8 +189,17 @@ def opens(scope: str, method: str, route: str, rule: Rule) -> bool:
     return scope == (Scope.READ if method == "GET" else Scope.RENT)
 
 
-# What is neither read by `read` alone nor changed by `rent` alone.
+# What is neither read by `read` alone nor changed by `rent` alone. The pod was rented by none of these keys.
 NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("DELETE", "api/pods/<pod_id>"): ("manage",),
+    ("POST", "api/pods/<pod_id>/schedule-removal"): ("manage",),
+    ("DELETE", "api/pods/<pod_id>/schedule-removal"): ("manage",),
+    ("POST", "api/pods/<pod_id>/reboot"): ("manage",),
+    ("POST", "api/pods/<pod_id>/stop"): ("manage",),
+    # Another's pod costs again: `rent` and `manage` together.
+    ("POST", "api/pods/<pod_id>/start"): ("nobody",),
+    ("PUT", "api/templates/<template_id>"): ("manage",),
+    ("DELETE", "api/templates/<template_id>"): ("manage",),
     ("DELETE", "api/ssh-keys/<key_id>"): ("manage",),
     ("GET", "api/billing/invoices/<invoice_id>"): ("read", "billing"),
     # Only a person who has just signed in changes the address.

@@ -18,7 +18,7 @@ from core.errors import Conflict, DomainError, Invalid, NotFound
 from marketplace.models import Node
 from marketplace.services import reservations
 from rentals import dispatch, faults, transitions
-from rentals.access import pod_for
+from rentals.access import pod_to_change
 from rentals.models import Pod, PodStatus
 from rentals.reasons import UNPROVEN, Reason
 from rentals.services import budgets, changes, floors, metering, silences
@@ -53,8 +53,7 @@ def remove(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
 
     :raises NotFound: it is not the caller's.
     """
-    principal.require(Scope.RENT)
-    pod = pod_for(principal, pod_id)
+    pod = pod_to_change(principal, pod_id)
     return _end(pod, reason=Reason.REMOVED_BY_RENTER, actor=principal.actor(), now=now)
 
 
@@ -74,8 +73,7 @@ def stop(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
 
     :raises NotFound: it is not the caller's. :raises NotNow: it is not running.
     """
-    principal.require(Scope.RENT)
-    pod = pod_for(principal, pod_id)
+    pod = pod_to_change(principal, pod_id)
     return _halt(pod, reason=Reason.STOPPED_BY_RENTER, actor=principal.actor(), now=now)
 
 
@@ -95,7 +93,7 @@ def start(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
     :raises NotFound: it is not the caller's. :raises NotNow: it is not stopped, or ran unproven for too long.
     """
     principal.require(Scope.RENT)
-    pod = pod_for(principal, pod_id)
+    pod = pod_to_change(principal, pod_id)
     if pod.status == PodStatus.STARTING:
         return pod
     change = Change(
@@ -116,8 +114,7 @@ def reboot(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
     :raises NotNow: there is nothing to reboot, or it ran unproven for too long.
     :raises NodeTaken, InsufficientBalance: as `start`.
     """
-    principal.require(Scope.RENT)
-    pod = pod_for(principal, pod_id)
+    pod = pod_to_change(principal, pod_id)
     change = Change(
         to=PodStatus.REBOOTING,
         reason=Reason.REBOOT_BY_RENTER,
@@ -149,7 +146,6 @@ def schedule_removal(*, principal: Principal, pod_id: UUID, at: datetime, now: d
     :raises PastTime: that moment is over. :raises TooFar: it is more than a year away.
     :raises NotFound: it is not the caller's, or removed.
     """
-    principal.require(Scope.RENT)
     if at - now > LONGEST_SCHEDULE:
         raise TooFar(
             f"A pod can be scheduled to end within {LONGEST_SCHEDULE.days} days.",
@@ -170,12 +166,11 @@ def cancel_removal(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
 
     :raises NotFound: it is not the caller's, or removed.
     """
-    principal.require(Scope.RENT)
     return _schedule(principal, pod_id, None, now)
 
 
 def _schedule(principal: Principal, pod_id: UUID, at: datetime | None, now: datetime) -> Pod:
-    with _locked(pod_for(principal, pod_id)) as row:
+    with _locked(pod_to_change(principal, pod_id)) as row:
         if PodStatus(row.status) in GONE:
             raise NotFound("The pod is already removed.", hint="List the others: `lium ps`.")
         if row.removal_scheduled_at == at:

@@ -107,7 +107,7 @@ def update(
 
     :raises NotFound: it is not the workspace's own. :raises Invalid: naming the field.
     """
-    principal.require(Scope.RENT)
+    principal.require(Scope.MANAGE)
     fields = {**_checked(draft), "status": TemplateStatus.UPDATED, "updated_at": now}
     with transaction.atomic(durable=True):
         template = _own(principal, template_id)
@@ -122,7 +122,7 @@ def delete(*, principal: Principal, template_id: UUID, now: datetime) -> None:
 
     :raises NotFound: it is not the workspace's own.
     """
-    principal.require(Scope.RENT)
+    principal.require(Scope.MANAGE)
     with transaction.atomic(durable=True):
         template = _own(principal, template_id)
         template.deleted_at = now

@@ -195,6 +195,26 @@ class TestAccess:
         pod.refresh_from_db()
         assert pod.status == PodStatus.RUNNING
 
+    @pytest.mark.parametrize(("method", "path"), WRITES[:5])
+    def test_a_renting_key_changes_what_it_rented_itself(self, alice, anonymous, pod, method, path):
+        key, secret = make_key(alice.user, name="agent", scopes=["read", "rent"])
+
+        refused = call(anonymous, method, pod, path, headers={"X-API-KEY": secret})
+        Pod.objects.update(api_key=key)
+        done = call(anonymous, method, pod, path, headers={"X-API-KEY": secret})
+
+        assert (refused.status_code, done.status_code) == (403, 200)
+        assert refused.json()["error"]["data"]["scope"] == "manage"
+
+    def test_starting_what_another_key_rented_needs_both_scopes(self, alice, anonymous, pod):
+        opened = []
+        for scopes in (["rent"], ["manage"], ["rent", "manage"]):
+            _, secret = make_key(alice.user, name="agent", scopes=scopes)
+            answer = call(anonymous, "post", pod, "/start", headers={"X-API-KEY": secret})
+            opened.append(answer.status_code)
+
+        assert opened == [403, 403, 409]  # it runs
+
 
 def call(client, method, pod, path, **options):
     soon = clock.iso(clock.now() + timedelta(hours=1))
