@@ -11,7 +11,8 @@ from marketplace.checks.install_key import STATE_DIR
 from marketplace.models import GpuModel, Node
 from marketplace.place_fields import PlaceFields
 from marketplace.services import reach
-from marketplace.services.onboarding import MAX_GPUS, Claim
+from marketplace.services.listing import MOST_GPUS
+from marketplace.services.onboarding import Claim
 from marketplace.services.reach import Reach
 
 FIELD_OF = {
@@ -72,7 +73,7 @@ class AddressForm(ReachFields, PlaceFields):
     """Where the machine is and what it is said to have."""
 
     gpu = forms.ChoiceField(label="GPU model", help_text="A claim until we have seen them.")
-    gpu_count = forms.IntegerField(label="GPUs", min_value=1, max_value=MAX_GPUS, initial=1)
+    gpu_count = forms.IntegerField(label="GPUs", min_value=1, max_value=MOST_GPUS, initial=1)
     name = forms.CharField(
         label="Name", max_length=100, required=False, help_text="For yourself, on your pages."
     )
@@ -124,7 +125,7 @@ class SimulatorForm(forms.Form):
     """The earnings simulator: every field is a URL parameter."""
 
     gpu = forms.ChoiceField(label="GPU", required=False)
-    count = forms.IntegerField(label="GPUs", required=False, min_value=1, max_value=MAX_GPUS)
+    count = forms.IntegerField(label="GPUs", required=False, min_value=1, max_value=MOST_GPUS)
     price = forms.DecimalField(
         label="Price of a GPU-hour", required=False, min_value=0, max_value=1000
     )

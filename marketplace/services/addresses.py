@@ -20,6 +20,7 @@ from marketplace.transitions import Reason, note
 
 CONNECT_SECONDS: Final = 10.0
 LONGEST_HOST: Final = 253
+LISTED_ONCE: Final = "Check the address; a machine is listed once."
 LABEL: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
@@ -35,10 +36,14 @@ class OtherMachine(Conflict):
     code = "host_key_changed"
 
 
-class AddressTaken(Conflict):
-    """Another listed machine has this address."""
+class AddressTaken(Invalid):
+    """Another machine has this address; the published client looks for these words, with 400."""
 
     code = "address_taken"
+    status = 400
+
+    def __init__(self, *, hint: str) -> None:
+        super().__init__("A node already exists with the same ip and port.", hint=hint)
 
 
 def require_address(host: str, port: int, *, asking: Provider) -> None:
@@ -85,18 +90,11 @@ def change(*, node_id: int, host: str, port: int, actor: Actor, now: datetime) -
         with limits.looked_at.one_for(node.provider):
             _require_same_machine(pinned, host, port)
     if address_claims.is_taken(host, port, besides=node_id):
-        raise _taken(host, port)
+        raise AddressTaken(hint=LISTED_ONCE)
     try:
         return _move(node_id, pinned, host, port, actor=actor, now=now)
     except IntegrityError as error:
-        raise _taken(host, port) from error
-
-
-def _taken(host: str, port: int) -> AddressTaken:
-    return AddressTaken(
-        f"Another machine on the market is at {host}:{port}.",
-        hint="Check the address; a machine is listed once.",
-    )
+        raise AddressTaken(hint=LISTED_ONCE) from error
 
 
 def _is_host(text: str) -> bool:

@@ -15,7 +15,8 @@ from marketplace.models import GpuModel, Node, NodeStatus
 from marketplace.services import delisting, measurements
 from marketplace.transitions import Reason, move, note
 
-MOST_GPUS: Final = 64
+# A proof covers so many (validation.proof.bundle.records).
+MOST_GPUS: Final = 16
 
 
 class OutsideCorridor(Invalid):
@@ -169,10 +170,7 @@ def change_claim(
     :raises UnknownGpu: nothing in the catalogue is called that. :raises Invalid: the claim means nothing.
     """
     model = _one_model(gpu_model)
-    if not 1 <= gpu_count <= MOST_GPUS:
-        raise Invalid(
-            f"A machine has 1 to {MOST_GPUS} GPUs.", hint="Count them: `nvidia-smi -L | wc -l`."
-        )
+    require_count(gpu_count)
     with transaction.atomic():
         node = _lock(node_id)
         if not node.gpus.exists():
@@ -184,6 +182,17 @@ def change_claim(
         detail = f"The provider says: {gpu_count} x {model.short_name}. It is checked again."
         note(node, reason=Reason.CLAIM_CHANGED, actor=actor, now=now, detail=detail)
     return node
+
+
+def require_count(gpu_count: int) -> None:
+    """Refuse a machine without GPUs, or with more than can be proven.
+
+    :raises Invalid: it is such a number.
+    """
+    if not 1 <= gpu_count <= MOST_GPUS:
+        raise Invalid(
+            f"A machine has 1 to {MOST_GPUS} GPUs.", hint="Count them: `nvidia-smi -L | wc -l`."
+        )
 
 
 def _one_model(name: str) -> GpuModel:

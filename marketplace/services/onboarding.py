@@ -22,19 +22,16 @@ from marketplace.services import (
     places,
     reach,
 )
+from marketplace.services.addresses import AddressTaken
 from marketplace.services.host_keys import confirm_host_key, look_at_host_key
 from marketplace.services.places import Place
 from marketplace.services.reach import Reach
 from marketplace.transitions import Reason, note
 
-MAX_GPUS: Final = 16
-# The published client looks for these words.
-ADDRESS_TAKEN: Final = "A node already exists with the same ip and port."
 MIN_NOTICE_HOURS: Final = 24
 MAX_NOTICE_HOURS: Final = 336
 
 __all__ = [
-    "AddressTaken",
     "Claim",
     "UnsupportedGpu",
     "add",
@@ -45,13 +42,6 @@ __all__ = [
     "set_notice",
     "want_listing",
 ]
-
-
-class AddressTaken(Invalid):
-    """Another node has that address."""
-
-    code = "address_taken"
-    status = 400
 
 
 class UnsupportedGpu(UnknownGpu):
@@ -103,7 +93,7 @@ def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Nod
     address_claims.require_few_claims(provider)
     addresses.require_address(claim.host, claim.port, asking=provider)
     if address_claims.is_taken(claim.host, claim.port):
-        raise AddressTaken(ADDRESS_TAKEN, hint="Another machine of this market answers there.")
+        raise AddressTaken(hint="Another machine of this market answers there.")
     node = _node(provider, claim, model)
     if claim.price_per_gpu_usd is not None:
         node.price_per_gpu_usd = listing.fair_price(model, claim.price_per_gpu_usd)
@@ -120,8 +110,7 @@ def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Nod
             note(node, reason=Reason.ADDED, actor=actor, now=now, detail=detail)
     except IntegrityError as error:
         raise AddressTaken(
-            ADDRESS_TAKEN,
-            hint="Go on with that one, or remove it first; two machines cannot share an address.",
+            hint="Go on with that one, or remove it first; two machines cannot share an address."
         ) from error
     if claim.listed_when_checked:
         checking.start(node_id=node.pk, trigger=Trigger.PROVIDER, now=now)
@@ -209,8 +198,7 @@ def _node(provider: Provider, claim: Claim, model: GpuModel) -> Node:
 
 def _require_sane(claim: Claim) -> None:
     reach.require_sane(claim.reach)
-    if not 1 <= claim.gpu_count <= MAX_GPUS:
-        raise Invalid(f"A machine has 1 to {MAX_GPUS} GPUs.")
+    listing.require_count(claim.gpu_count)
 
 
 def _lock(node_id: int) -> Node:

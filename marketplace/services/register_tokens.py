@@ -24,6 +24,7 @@ from core import ss58
 from core.errors import Forbidden, Unauthenticated
 from marketplace.models import Node, Provider
 from marketplace.services import onboarding
+from marketplace.services.addresses import AddressTaken
 from marketplace.services.onboarding import Claim
 
 LIFE: Final = timedelta(hours=1)
@@ -118,7 +119,7 @@ def add_node(
 def _refuse_same(provider: Provider, claim: Claim) -> None:
     there = provider.nodes.filter(host=claim.host, ssh_port=claim.port, delisted_at=None)
     if there.exists():
-        raise onboarding.AddressTaken("A node already exists with the same ip and port.")
+        raise AddressTaken(hint="This token has added it already.")
 
 
 def _claims(token: str) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from marketplace.services import (
     host_keys,
     onboarding,
 )
-from marketplace.services.onboarding import AddressTaken, Claim
+from marketplace.services.addresses import AddressTaken
+from marketplace.services.onboarding import Claim
 from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
 from tests.machines import Sshd, loopback_sshd
 

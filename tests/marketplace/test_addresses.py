@@ -80,7 +80,7 @@ def test_the_address_of_a_listed_machine_is_refused(sshd: Sshd) -> None:
     make_node(host="127.0.20.9", ssh_port=PORT)
     node = make_node(host_key=host_key(sshd))
 
-    with pytest.raises(addresses.AddressTaken):
+    with pytest.raises(addresses.AddressTaken, match="same ip and port"):
         change(node, "127.0.20.9")
 
 

@@ -38,8 +38,9 @@ from marketplace.services import (
     listing,
     onboarding,
 )
+from marketplace.services.addresses import AddressTaken
 from marketplace.services.machines import open_key, seal_key
-from marketplace.services.onboarding import AddressTaken, Claim, UnsupportedGpu
+from marketplace.services.onboarding import Claim, UnsupportedGpu
 from marketplace.simulated import gpus_tsv, install, uuids
 from tests.factories.marketplace import NOON
 from tests.machines import EngineMachine, engine_machine, small_disk

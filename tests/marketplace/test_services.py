@@ -12,9 +12,18 @@ from core.actors import PLATFORM, Actor, ActorKind
 from core.errors import Invalid
 from marketplace import selectors
 from marketplace.models import GpuModel, MachineRequest, NodeStatus, StartOutcome
-from marketplace.services import gpu_catalogue, listing, machines, outcomes, requests
+from marketplace.services import (
+    gpu_catalogue,
+    listing,
+    machines,
+    onboarding,
+    outcomes,
+    requests,
+)
+from marketplace.services.onboarding import Claim
 from tests.factories.accounts import make_person
 from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
+from validation.proof.bundle.records import MOST_CARDS
 
 pytestmark = pytest.mark.django_db
 ADMIN = Actor(kind=ActorKind.ADMIN, id="1", name="Ada")
@@ -100,6 +109,17 @@ class TestListing:
         with pytest.raises(Invalid, match="1 to 4"):
             listing.set_min_gpu_count(
                 node_id=make_node(gpu_count=4).pk, min_gpu_count=wanted, actor=PLATFORM, now=NOON
+            )
+
+    def test_no_more_gpus_are_claimed_than_a_proof_covers(self) -> None:
+        claim = Claim(gpu_model="H100", gpu_count=MOST_CARDS + 1, host="203.0.113.9")
+        node = make_node(gpu_count=MOST_CARDS)
+
+        with pytest.raises(Invalid, match="1 to 16"):
+            onboarding.add(provider=node.provider, claim=claim, actor=PLATFORM, now=NOON)
+        with pytest.raises(Invalid, match="1 to 16"):
+            listing.change_claim(
+                node_id=node.pk, gpu_model="H100", gpu_count=17, actor=PLATFORM, now=NOON
             )
 
     def test_a_claim_counts_until_something_was_counted(self) -> None:
