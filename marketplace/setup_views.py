@@ -23,13 +23,11 @@ from marketplace.machine import fingerprint
 from marketplace.models import Node, NodeStatus, Trigger
 from marketplace.selectors.price_market import use_at_price
 from marketplace.services import (
-    addresses,
     checking,
     host_keys,
     listing,
     onboarding,
     providers,
-    reach,
     sightings,
 )
 from marketplace.setup_forms import AddressForm, OfferingForm, ReachForm, refused
@@ -97,10 +95,14 @@ def _take_address(request: HttpRequest, node: Node, principal: Principal) -> Htt
 
 def _correct(node: Node, form: ReachForm, principal: Principal) -> HttpResponse:
     """Correct what was said; the next step is the first that this may have undone."""
-    actor, now, data = principal.actor(), clock.now(), form.cleaned_data
-    reach.amend(node_id=node.pk, reach=form.reach(), actor=actor, now=now)
-    moved = addresses.change(
-        node_id=node.pk, host=data["host"], port=data["port"], actor=actor, now=now
+    now, data = clock.now(), form.cleaned_data
+    moved = onboarding.correct(
+        node_id=node.pk,
+        host=data["host"],
+        port=data["port"],
+        said=form.reach(),
+        actor=principal.actor(),
+        now=now,
     )
     if moved.host_key:
         return _to(node, "access")
@@ -209,12 +211,14 @@ def _take_list(request: HttpRequest, node: Node, principal: Principal) -> HttpRe
 
 
 def _offer(node: Node, data: dict[str, Any], principal: Principal) -> None:
-    actor, now = principal.actor(), clock.now()
-    listing.set_price(node_id=node.pk, price_per_gpu_usd=data["price"], actor=actor, now=now)
-    listing.set_min_gpu_count(
-        node_id=node.pk, min_gpu_count=data["min_gpu_count"], actor=actor, now=now
+    onboarding.offer(
+        node_id=node.pk,
+        price_per_gpu_usd=data["price"],
+        min_gpu_count=data["min_gpu_count"],
+        notice_hours=data["notice_hours"],
+        actor=principal.actor(),
+        now=clock.now(),
     )
-    onboarding.set_notice(node_id=node.pk, hours=data["notice_hours"], actor=actor, now=now)
 
 
 def _offering(node: Node) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -70,10 +71,28 @@ def require_address(host: str, port: int, *, asking: Provider) -> None:
         ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An address that was looked at for a machine, and by which pinned host key."""
+
+    node_id: int
+    host: str
+    port: int
+    pinned: str
+
+
 def change(*, node_id: int, host: str, port: int, actor: Actor, now: datetime) -> Node:
     """Reach a machine elsewhere from now on; on any refusal the old address stays.
 
     One that never let us in is only a claim: it is corrected, and its host key is compared anew.
+
+    :raises AddressSilent, OtherMachine, AddressTaken, Invalid, RateLimited: as `look` refuses.
+    """
+    return carry_out(look(node_id=node_id, host=host, port=port), actor=actor, now=now)
+
+
+def look(*, node_id: int, host: str, port: int) -> Move:
+    """Look whether a machine may be reached elsewhere: over the network, so in no transaction.
 
     :raises AddressSilent: nobody answers there. :raises OtherMachine: not the pinned host key does.
     :raises AddressTaken: another machine of the market has that address. :raises Invalid: it is no address.
@@ -81,18 +100,26 @@ def change(*, node_id: int, host: str, port: int, actor: Actor, now: datetime) -
     """
     host = host.strip()
     node = Node.objects.select_related("provider").get(pk=node_id)
-    if (node.host, node.ssh_port) == (host, port):
-        return node
+    move = Move(node_id, host, port, node.host_key)
+    if _is_there(node, move):
+        return move
     limits.reaching(node.provider)
     require_address(host, port, asking=node.provider)
-    pinned, was_there = node.host_key, _was_reached(node)
-    if pinned and was_there:
+    if node.host_key and _was_reached(node):
         with limits.looked_at.one_for(node.provider):
-            _require_same_machine(pinned, host, port)
+            _require_same_machine(node.host_key, host, port)
     if address_claims.is_taken(host, port, besides=node_id):
         raise AddressTaken(hint=LISTED_ONCE)
+    return move
+
+
+def carry_out(move: Move, *, actor: Actor, now: datetime) -> Node:
+    """Reach a machine where it was looked at.
+
+    :raises AddressTaken: another machine has that address by now. :raises Conflict: its host key changed.
+    """
     try:
-        return _move(node_id, pinned, host, port, actor=actor, now=now)
+        return _write(move, actor=actor, now=now)
     except IntegrityError as error:
         raise AddressTaken(hint=LISTED_ONCE) from error
 
@@ -126,9 +153,16 @@ def _was_reached(node: Node) -> bool:
     return node.proven_at is not None or node.last_seen_at is not None
 
 
+def _is_there(node: Node, move: Move) -> bool:
+    return (node.host, node.ssh_port) == (move.host, move.port)
+
+
 @transaction.atomic
-def _move(node_id: int, pinned: str, host: str, port: int, *, actor: Actor, now: datetime) -> Node:
-    node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
+def _write(move: Move, *, actor: Actor, now: datetime) -> Node:
+    host, port, pinned = move.host, move.port, move.pinned
+    node = Node.objects.select_for_update(no_key=True).get(pk=move.node_id)
+    if _is_there(node, move):
+        return node
     if node.host_key != pinned:
         raise Conflict("The machine's host key was changed meanwhile.", hint="Try again.")
     if node.proven_at is not None:

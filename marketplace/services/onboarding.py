@@ -37,8 +37,10 @@ __all__ = [
     "add",
     "claimed_model",
     "confirm_host_key",
+    "correct",
     "is_ready",
     "look_at_host_key",
+    "offer",
     "set_notice",
     "want_listing",
 ]
@@ -117,6 +119,20 @@ def add(*, provider: Provider, claim: Claim, actor: Actor, now: datetime) -> Nod
     return node
 
 
+def correct(
+    *, node_id: int, host: str, port: int, said: Reach, actor: Actor, now: datetime
+) -> Node:
+    """Correct where a machine is and how we work there: all of it, or nothing.
+
+    :raises Invalid, AddressTaken, AddressSilent, OtherMachine, RateLimited: as `addresses.change`.
+    :raises InUse: as `reach.amend`.
+    """
+    move = addresses.look(node_id=node_id, host=host, port=port)
+    with transaction.atomic():
+        reach.amend(node_id=node_id, reach=said, actor=actor, now=now)
+        return addresses.carry_out(move, actor=actor, now=now)
+
+
 def claimed_model(name: str) -> GpuModel:
     """Give the GPU model that a provider means: its full name, or the first that is called so.
 
@@ -129,6 +145,29 @@ def claimed_model(name: str) -> GpuModel:
             hint=f"This market knows: {', '.join(short_names())}.",
         )
     return model
+
+
+def offer(
+    *,
+    node_id: int,
+    price_per_gpu_usd: Decimal,
+    min_gpu_count: int,
+    notice_hours: int,
+    actor: Actor,
+    now: datetime,
+) -> Node:
+    """Say at what price, how finely split and with how much notice a machine is rented out: all of it, or nothing.
+
+    :raises Invalid, OutsideCorridor: as each refuses alone.
+    """
+    with transaction.atomic():
+        listing.set_price(
+            node_id=node_id, price_per_gpu_usd=price_per_gpu_usd, actor=actor, now=now
+        )
+        listing.set_min_gpu_count(
+            node_id=node_id, min_gpu_count=min_gpu_count, actor=actor, now=now
+        )
+        return set_notice(node_id=node_id, hours=notice_hours, actor=actor, now=now)
 
 
 def set_notice(*, node_id: int, hours: int, actor: Actor, now: datetime) -> Node:

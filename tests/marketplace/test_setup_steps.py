@@ -87,6 +87,15 @@ class TestAddress:
         node.refresh_from_db()
         assert node.host == "203.0.113.8"
 
+    def test_of_what_is_refused_in_part_nothing_is_kept(self, bob: Person, node: Node) -> None:
+        make_node(host="203.0.113.9", ssh_port=2200)
+
+        answer = bob.browser.post(step(node, "address"), TYPED)
+
+        assert "already exists with the same ip and port" in answer.content.decode()
+        node.refresh_from_db()
+        assert (node.first_port, node.ssh_user, node.events.count()) == (40000, "lium", 0)
+
     def test_failed_checks_of_the_way_there_lead_to_it(self, bob: Person, node: Node) -> None:
         run = node.check_runs.create(trigger="wizard", started_at=NOON, finished_at=NOON)
         run.results.create(position=0, check_id="ports", status="failed", code="too_few_ports", fix="Open them.")  # fmt: skip
@@ -137,6 +146,22 @@ class TestAmend:
             addresses.change(
                 node_id=listed.pk, host="127.0.20.11", port=1, actor=PLATFORM, now=NOON
             )
+
+
+class TestPrice:
+    @pytest.mark.parametrize(
+        ("smallest", "kept"), [(4, ("2.5", 4, 72)), (9, ("2.45", 1, 24))], ids=["taken", "refused"]
+    )
+    def test_an_offer_is_taken_as_a_whole_or_not_at_all(
+        self, bob: Person, node: Node, smallest: int, kept: tuple[str, int, int]
+    ) -> None:
+        typed = {"price": "2.5", "min_gpu_count": smallest, "notice_hours": 72}
+
+        answer = bob.browser.post(step(node, "price"), typed)
+
+        node.refresh_from_db()
+        offered = (f"{node.price_per_gpu_usd.normalize():f}", node.min_gpu_count, node.notice_hours)
+        assert (offered, answer.status_code) == (kept, 302 if smallest == 4 else 422)
 
 
 class TestList:
