@@ -18,6 +18,8 @@ SUBJECT: Final = "payout"
 RUN_AT: Final = time(12)
 WEEK: Final = timedelta(days=7)
 NOTHING: Final = Decimal(0)
+# What has not left the balance is not the provider's to see.
+HIDDEN_PAYOUTS: Final = (PayoutStatus.PROPOSED, PayoutStatus.DROPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,7 @@ def in_payment_usd(provider_id: UUID) -> Decimal:
 def payouts_of(provider_id: UUID) -> QuerySet[Payout]:
     """Give a provider's payouts that left its balance, newest first."""
     rows = Payout.objects.filter(provider_id=provider_id).select_related("transfer", "batch")
-    hidden = (PayoutStatus.PROPOSED, PayoutStatus.DROPPED)
-    return rows.exclude(status__in=hidden).order_by("-pk")
+    return rows.exclude(status__in=HIDDEN_PAYOUTS).order_by("-pk")
 
 
 def hold_on(provider_id: UUID) -> PayoutHold | None:

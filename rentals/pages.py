@@ -40,7 +40,7 @@ PHASE_LABELS: Final = {
 }
 TITLES: Final = {
     "pod-rent.requested": "Rented",
-    "pod-delete.success": "Asked to end",
+    "pod-delete.success": "Asked to be removed",
     "pod-edit.success": "Changed",
     "pod-lifecycle.given_back": "GPUs given back",
     "pod-lifecycle.explained": "Still unreachable",
@@ -48,6 +48,7 @@ TITLES: Final = {
     "pod-lifecycle.out_of_sight": "Out of sight",
     "pod-notice.given": "Announced",
     "pod-notice.withdrawn": "Taken back",
+    "pod-balance.low": "Balance runs low",
 }
 STATUS_TITLES: Final = {
     S.RUNNING: ("Proven ready", "done"),

@@ -39,15 +39,12 @@ LOOKS: Final[dict[str, dict[str, Look]]] = {
     "invoice": {
         "open": Look("warn", "hourglass", "Waiting for payment"),
         "seen": Look("warn", "circle-dot", "Payment seen"),
-        "finalized": Look("ok", "circle-dot", "Finalized"),
         "paid": Look("ok", "circle-check", "Paid"),
-        "credited": Look("ok", "circle-check", "Credited"),
         "underpaid": Look("warn", "triangle-alert", "Underpaid"),
         "overpaid": Look("ok", "circle-check", "Overpaid"),
         "late": Look("warn", "clock", "Paid late"),
         "double": Look("warn", "triangle-alert", "Paid twice"),
         "expired": Look("", "clock", "Expired"),
-        "void": Look("", "ban", "Void"),
     },
     "payout": {
         "approved": Look("warn", "hourglass", "In payment"),
@@ -56,7 +53,6 @@ LOOKS: Final[dict[str, dict[str, Look]]] = {
     },
     "deposit": {
         "seen": Look("warn", "circle-dot", "Seen"),
-        "finalized": Look("ok", "circle-dot", "Finalized"),
         "credited": Look("ok", "circle-check", "Credited"),
         "unmatched": Look("warn", "triangle-alert", "Waits for us"),
         "settled": Look("ok", "circle-check", "Credited by hand"),

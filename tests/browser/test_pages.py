@@ -215,7 +215,7 @@ def test_pages_of_a_new_account(page: Page, world: World) -> None:
 def test_a_failed_start_reads_as_one(renter: Page, world: World) -> None:
     renter.goto(f"/pods/{world.failed_pod}")
     expect(renter.locator("#pod-head")).to_contain_text("The image could not be pulled.")
-    expect(renter.get_by_role("button", name="Terminate…")).to_have_count(0)
+    expect(renter.get_by_role("button", name="Remove…")).to_have_count(0)
 
     renter.get_by_role("link", name="Receipt").click()
 

@@ -93,9 +93,9 @@ def look_inside(page: Page, identity: SshIdentity) -> None:
 
 def remove(page: Page) -> None:
     name = page.locator("h1").inner_text().split()[0]
-    page.get_by_role("button", name="Terminate…").click()
+    page.get_by_role("button", name="Remove…").click()
     page.get_by_label(f"Type {name} to confirm").fill(name)
-    page.get_by_role("button", name="Terminate", exact=True).click()
+    page.get_by_role("button", name="Remove", exact=True).click()
     expect(page.locator("#messages")).to_contain_text("Nothing more is charged")
 
 

@@ -47,7 +47,7 @@ def test_rent_and_remove_with_the_keyboard(renter: Page, market: LiveMarket) -> 
     renter.wait_for_url("**/pods/*")
     expect(renter.locator("#pod-head").get_by_text("Running")).to_be_visible(timeout=START_MS)
 
-    tab_to(renter, "^Terminate…")
+    tab_to(renter, "^Remove…")
     renter.keyboard.press("Enter")
     renter.keyboard.press("Tab")
     renter.keyboard.type(renter.locator("h1").inner_text().split()[0])
@@ -71,9 +71,9 @@ def test_rent_and_remove_without_scripts(
     await_running(page)
 
     name = page.locator("h1").inner_text().split()[0]
-    page.get_by_role("button", name="Terminate…").click()
+    page.get_by_role("button", name="Remove…").click()
     page.get_by_label(f"Type {name} to confirm").fill(name)
-    page.get_by_role("button", name="Terminate", exact=True).click()
+    page.get_by_role("button", name="Remove", exact=True).click()
 
     expect(page.locator("#messages")).to_contain_text("Nothing more is charged")
     context.close()

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.core import mail
+from django.urls import reverse
 
 from billing import ledger
 from billing.accounts import grants_account, renter_account
@@ -18,7 +19,7 @@ from core.money import charge_for
 from marketplace.models import WebhookDelivery
 from marketplace.services import deliveries
 from rentals import transitions
-from rentals.models import Pod, PodEvent, PodStatus, Receipt, Runway
+from rentals.models import Pod, PodEvent, PodPort, PodStatus, Receipt, Runway
 from rentals.reasons import Reason
 from rentals.services import budget_enforcement, budgets, ladder, meter, metering
 from tests.factories.accounts import make_key
@@ -69,6 +70,14 @@ class TestWarnings:
             go_to(pod, NOON + hours * HOUR)
 
         assert warnings_of(pod) == ["runway_day", "runway_hours"]
+
+    def test_are_told_in_words_on_the_pods_page(self, alice, pod):
+        PodPort.objects.create(pod=pod, internal=22, external=40022)
+        go_to(pod, NOON + 25 * HOUR)
+
+        page = alice.browser.get(reverse("pod", args=[pod.public_id])).content.decode()
+        assert "Balance runs low" in page
+        assert "pod-balance.low" not in page
 
     def test_re_arm_when_funds_come(self, alice, pod):
         go_to(pod, NOON + 30 * HOUR)
