@@ -1,10 +1,11 @@
 """The one door from a request to an object of accounts: what is not the caller's does not exist for them."""
 
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest
 
 from accounts import selectors
 from accounts.models import ApiKey, ApiSession, Invitation, Membership, SshKey, User, Workspace
@@ -12,6 +13,11 @@ from accounts.principal import Principal
 from core.errors import NotFound
 
 T = TypeVar("T")
+
+
+def visitor(request: HttpRequest) -> Principal:
+    """Give who asks for a page that needs a sign-in, in their personal workspace."""
+    return principal_of(cast(User, request.user))
 
 
 def principal_of(user: User) -> Principal:

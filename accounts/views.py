@@ -40,7 +40,7 @@ def api_key_create(request: HttpRequest) -> HttpResponse:
     form = ApiKeyForm(request.POST)
     if not form.is_valid():
         return _keys_page(request, form, SshKeyForm(), status=422)
-    principal = access.principal_of(_user(request))
+    principal = access.visitor(request)
     try:
         _, secret = api_keys.create(principal=principal, request=form.request(), now=clock.now())
     except DomainError as error:
@@ -52,7 +52,7 @@ def api_key_create(request: HttpRequest) -> HttpResponse:
 @login_required
 def api_key_revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
     """End an API key."""
-    principal = access.principal_of(_user(request))
+    principal = access.visitor(request)
     key = access.api_key_for(principal, key_id)
     api_keys.revoke(key=key, actor=principal.actor(), now=clock.now())
     messages.success(request, f"The API key {key.name} was revoked. It stopped working at once.")
@@ -63,7 +63,7 @@ def api_key_revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
 @login_required
 def api_key_budgets(request: HttpRequest, key_id: UUID) -> HttpResponse:
     """Change the budgets of an API key."""
-    principal = access.principal_of(_user(request))
+    principal = access.visitor(request)
     key = access.api_key_for(principal, key_id)
     form = BudgetForm(key, request.POST)
     if not form.is_valid():
@@ -88,7 +88,7 @@ def ssh_key_create(request: HttpRequest) -> HttpResponse:
         return _keys_page(request, ApiKeyForm(), form, status=422)
     try:
         key = ssh_keys.add(
-            principal=access.principal_of(_user(request)),
+            principal=access.visitor(request),
             name=form.cleaned_data["name"],
             public_key=form.cleaned_data["public_key"],
             now=clock.now(),
@@ -103,7 +103,7 @@ def ssh_key_create(request: HttpRequest) -> HttpResponse:
 @login_required
 def ssh_key_delete(request: HttpRequest, key_id: UUID) -> HttpResponse:
     """Forget an SSH key."""
-    principal = access.principal_of(_user(request))
+    principal = access.visitor(request)
     key = access.ssh_key_for(principal, key_id)
     ssh_keys.delete(principal=principal, key=key, now=clock.now())
     messages.success(request, f"The SSH key {key.name} was deleted. Pods that hold it keep it.")
@@ -164,7 +164,7 @@ def invitation_withdraw(
     request: HttpRequest, workspace_id: UUID, invitation_id: UUID
 ) -> HttpResponse:
     """Withdraw an invitation to a workspace that one manages."""
-    principal, now = access.principal_of(_user(request)), clock.now()
+    principal, now = access.visitor(request), clock.now()
     membership = access.membership_for(principal, workspace_id)
     found = access.invitation_for(membership, invitation_id, now=now)
     invitations.withdraw(invitation=found, actor=principal.actor(), now=now)
@@ -181,7 +181,7 @@ def _keys_page(
     refused: BudgetForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    principal = access.principal_of(_user(request))
+    principal = access.visitor(request)
     context = {
         "api_keys": key_page.rows(selectors.api_keys(principal), refused=refused, now=clock.now()),
         "ssh_keys": selectors.ssh_keys(principal),

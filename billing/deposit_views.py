@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -14,11 +14,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import principal_of
+from accounts.access import visitor
 from accounts.forms import SignatureForm
 from accounts.hotkey_views import asking, said
-from accounts.models import Scope, User
-from accounts.principal import Principal
+from accounts.models import Scope
 from accounts.services import api_keys
 from accounts.services.api_keys import KeyRequest
 from billing import access, deposit_pages, rates
@@ -44,7 +43,7 @@ def deposits(request: HttpRequest) -> HttpResponse:
 @login_required
 def deposits_live(request: HttpRequest) -> HttpResponse:
     """Give what the socket would push, for a page without one."""
-    context = deposit_pages.live(_principal(request).workspace)
+    context = deposit_pages.live(visitor(request).workspace)
     return render(request, "billing/deposits.html#push", context)
 
 
@@ -57,7 +56,7 @@ def deposit_test_tao(request: HttpRequest) -> HttpResponse:
     """
     if settings.MARKET_CHAIN != "local":
         raise NotFound("This market runs on a real chain: there is no test TAO.")
-    local_payment.send_test_tao(_principal(request).workspace, now=clock.now())
+    local_payment.send_test_tao(visitor(request).workspace, now=clock.now())
     return redirect("deposits")
 
 
@@ -86,7 +85,7 @@ def linked_coldkeys(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _coldkeys_page(request, form, form.problems, status=422)
     try:
-        coldkey = coldkeys.link(principal=_principal(request), **form.proof(), now=clock.now())
+        coldkey = coldkeys.link(principal=visitor(request), **form.proof(), now=clock.now())
     except DomainError as error:
         return _coldkeys_page(request, form, said(error), status=error.status)
     messages.success(request, f"What {coldkey.address} sends is credited to you from now on.")
@@ -97,7 +96,7 @@ def linked_coldkeys(request: HttpRequest) -> HttpResponse:
 @login_required
 def coldkey_unlink(request: HttpRequest, address: str) -> HttpResponse:
     """Stop crediting what a coldkey sends."""
-    coldkeys.unlink(principal=_principal(request), address=address, now=clock.now())
+    coldkeys.unlink(principal=visitor(request), address=address, now=clock.now())
     messages.success(request, f"What {address} sends is no longer credited to you.")
     return redirect("coldkeys")
 
@@ -107,7 +106,7 @@ def coldkey_unlink(request: HttpRequest, address: str) -> HttpResponse:
 @never_cache
 def pay_in_alpha(request: HttpRequest) -> HttpResponse:
     """Say how to pay in alpha, and make the key that the client needs for it; the key is shown this once."""
-    principal, secret = _principal(request), ""
+    principal, secret = visitor(request), ""
     if request.method == "POST":
         wanted = KeyRequest(name="lium fund --alpha", scopes=[Scope.ALPHA])
         try:
@@ -119,21 +118,21 @@ def pay_in_alpha(request: HttpRequest) -> HttpResponse:
 
 
 def _overview(request: HttpRequest) -> dict[str, Any]:
-    workspace = _principal(request).workspace
+    workspace = visitor(request).workspace
     return deposit_pages.overview(
         workspace, rate=_rate(), page=request.GET.get("page", "1"), now=clock.now()
     )
 
 
 def _detail(request: HttpRequest, deposit_id: UUID) -> dict[str, Any]:
-    principal = _principal(request)
+    principal = visitor(request)
     return deposit_pages.detail(access.deposit_for(principal, deposit_id), principal.workspace)
 
 
 def _coldkeys_page(
     request: HttpRequest, form: SignatureForm, problems: Sequence[str] = (), *, status: int = 200
 ) -> HttpResponse:
-    workspace = _principal(request).workspace
+    workspace = visitor(request).workspace
     text = coldkeys.challenge(workspace, now=clock.now())
     context = {
         "form": asking(form, text),
@@ -165,7 +164,3 @@ def _rate() -> Rate | None:
         return rates.current(now=clock.now())
     except RateUnavailable:
         return None
-
-
-def _principal(request: HttpRequest) -> Principal:
-    return principal_of(cast(User, request.user))

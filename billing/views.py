@@ -1,6 +1,6 @@
 """The billing pages; each calls one service or selector."""
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -9,8 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import principal_of
-from accounts.models import User
+from accounts.access import visitor
 from accounts.principal import Principal
 from billing import access, export, invoice_page, limits, pages, rates, selectors
 from billing.documents.invoice import invoice_document
@@ -28,7 +27,7 @@ from core.errors import DomainError, Invalid, NotFound
 @login_required
 def overview(request: HttpRequest) -> HttpResponse:
     """Show balance, spending, what happens next, invoices and the statement."""
-    workspace = _principal(request).workspace
+    workspace = visitor(request).workspace
     page = pages.overview(workspace, page=request.GET.get("page", "1"), now=clock.now())
     return render(request, "billing/overview.html", page)
 
@@ -41,7 +40,7 @@ def statement(request: HttpRequest) -> HttpResponseBase:
     :raises Invalid: the format is none of CSV, JSON and PDF, the month is none, or a PDF would be too long.
     :raises RateLimited: too many of this workspace.
     """
-    wanted, workspace = request.GET.get("format", "csv"), _principal(request).workspace
+    wanted, workspace = request.GET.get("format", "csv"), visitor(request).workspace
     now, rate = clock.now(), _rate()[0]
     if wanted == "pdf" or "month" in request.GET:
         limits.document(workspace)
@@ -59,7 +58,7 @@ def statement(request: HttpRequest) -> HttpResponseBase:
 @login_required
 def checkout(request: HttpRequest) -> HttpResponse:
     """Ask how much, and make the invoice."""
-    principal = _principal(request)
+    principal = visitor(request)
     form = CheckoutForm(request.POST or None, initial={"next": request.GET.get("next", "")})
     if not form.is_valid():
         return _checkout_page(request, principal, form, status=422 if form.is_bound else 200)
@@ -97,7 +96,7 @@ def invoice_live(request: HttpRequest, invoice_id: UUID) -> HttpResponse:
 @login_required
 def invoice_file(request: HttpRequest, invoice_id: UUID) -> HttpResponse:
     """Give an invoice to keep, as PDF or CSV."""
-    found = access.invoice_for(_principal(request), invoice_id)
+    found = access.invoice_for(visitor(request), invoice_id)
     limits.document(found.workspace)
     deposits = list(selectors.deposits_of(found))
     document = invoice_document(found, deposits, now=clock.now())
@@ -113,13 +112,13 @@ def invoice_pay_with_test_tao(request: HttpRequest, invoice_id: UUID) -> HttpRes
     """
     if settings.MARKET_CHAIN != "local":
         raise NotFound("This market runs on a real chain: there is no test TAO.")
-    found = access.invoice_for(_principal(request), invoice_id)
+    found = access.invoice_for(visitor(request), invoice_id)
     local_payment.pay(found, now=clock.now())
     return redirect("invoice", found.public_id)
 
 
 def _invoice_page(request: HttpRequest, invoice_id: UUID) -> dict[str, Any]:
-    found = access.invoice_for(_principal(request), invoice_id)
+    found = access.invoice_for(visitor(request), invoice_id)
     back = request.session.get(f"after:{found.public_id}", "")
     return {**invoice_page.context(found, now=clock.now()), "back_url": back}
 
@@ -141,7 +140,3 @@ def _rate() -> tuple[Rate | None, str]:
         return rates.current(now=clock.now()), ""
     except RateUnavailable as error:
         return None, f"{error.message} {error.hint}"
-
-
-def _principal(request: HttpRequest) -> Principal:
-    return principal_of(cast(User, request.user))

@@ -1,7 +1,6 @@
 """The page that proves where a provider is paid."""
 
 from collections.abc import Sequence
-from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -10,11 +9,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import principal_of
+from accounts.access import visitor
 from accounts.forms import SignatureForm
 from accounts.hotkey_views import asking, said
-from accounts.models import User
-from accounts.principal import Principal
 from accounts.services import challenges
 from core import clock
 from core.errors import DomainError
@@ -33,7 +30,7 @@ def coldkey(request: HttpRequest) -> HttpResponse:
         return _page(request, form, form.problems, status=422)
     try:
         proven = providers.prove_coldkey(
-            principal=_principal(request), **form.proof(), now=clock.now()
+            principal=visitor(request), **form.proof(), now=clock.now()
         )
     except DomainError as error:
         return _page(request, form, said(error), status=error.status)
@@ -45,7 +42,7 @@ def _page(
     request: HttpRequest, form: SignatureForm, problems: Sequence[str] = (), *, status: int = 200
 ) -> HttpResponse:
     now = clock.now()
-    provider = providers.provider_of(_principal(request), now=now)
+    provider = providers.provider_of(visitor(request), now=now)
     text = challenges.challenge(now=now, purpose=providers.coldkey_purpose(provider))
     context = {
         "form": asking(form, text),
@@ -55,7 +52,3 @@ def _page(
         "coldkey": True,
     }
     return render(request, "provide/coldkey.html", context, status=status)
-
-
-def _principal(request: HttpRequest) -> Principal:
-    return principal_of(cast(User, request.user))

@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from accounts.access import visitor
 from core import clock
-from marketplace.console import doors
 from marketplace.services import providers, register_tokens
 
 
@@ -25,7 +25,7 @@ def register(request: HttpRequest) -> HttpResponse:
 
 
 def _make(request: HttpRequest) -> dict[str, Any]:
-    asking, now = doors.principal(request), clock.now()
+    asking, now = visitor(request), clock.now()
     provider = providers.provider_of(asking, now=now)
     token, expires_at = register_tokens.issue(principal=asking, provider=provider, now=now)
     credential = shlex.quote(f"Authorization: Bearer {token}")

@@ -10,7 +10,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import principal_of
+from accounts.access import visitor
 from accounts.models import Scope
 from accounts.principal import Principal
 from core import clock
@@ -24,7 +24,7 @@ from marketplace.services import requests
 @require_http_methods(["GET", "HEAD", "POST"])
 def machine_request(request: HttpRequest) -> HttpResponse:
     """List what the caller waits for; note that they wait for a GPU, and ask providers for it."""
-    principal = _principal(request)
+    principal = visitor(request)
     if request.method == "POST":
         return _ask(request, principal)
     mine = demand.open_requests().filter(workspace=principal.workspace)
@@ -36,7 +36,7 @@ def machine_request(request: HttpRequest) -> HttpResponse:
 @require_POST
 def machine_request_withdraw(request: HttpRequest, wish_id: UUID) -> HttpResponse:
     """Wait no longer."""
-    requests.withdraw(workspace=_principal(request).workspace, public_id=wish_id)
+    requests.withdraw(workspace=visitor(request).workspace, public_id=wish_id)
     messages.success(request, "You wait for it no longer.")
     return redirect("machine_request")
 
@@ -56,11 +56,6 @@ def _ask(request: HttpRequest, principal: Principal) -> HttpResponse:
     wait = f"within {requests.KEPT.days} days"
     messages.success(request, f"Noted: you get one mail when {names} can be rented {wait}.{heard}")
     return redirect(_back(request))
-
-
-def _principal(request: HttpRequest) -> Principal:
-    assert request.user.is_authenticated  # noqa: S101  # login_required says so
-    return principal_of(request.user)
 
 
 def _count(text: str) -> int:

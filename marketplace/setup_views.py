@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,8 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import principal_of
-from accounts.models import User
+from accounts.access import visitor
 from accounts.principal import Principal
 from core import clock
 from core.errors import DomainError, RateLimited
@@ -39,7 +38,7 @@ def add(request: HttpRequest) -> HttpResponse:
     """Ask where the machine is and what it has."""
     form = AddressForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        principal, now = _principal(request), clock.now()
+        principal, now = visitor(request), clock.now()
         try:
             provider = providers.provider_of(principal, now=now)
             node = onboarding.add(
@@ -63,7 +62,7 @@ def setup(request: HttpRequest, public_id: UUID, step: str) -> HttpResponse:
     """Show a step of a machine's way, or take it."""
     if step not in setup_steps.STEPS:
         raise Http404
-    principal = _principal(request)
+    principal = visitor(request)
     node = access.node_for_provider(principal, public_id)
     if request.method == "POST":
         return _ACTS[step](request, node, principal)
@@ -253,10 +252,6 @@ def _quoted(text: str) -> str:
 
 def _to(node: Node, step: str) -> HttpResponse:
     return redirect("provider_setup", node.public_id, step)
-
-
-def _principal(request: HttpRequest) -> Principal:
-    return principal_of(cast(User, request.user))
 
 
 _VIEWS: Final[dict[str, Callable[[HttpRequest, Node], HttpResponse]]] = {

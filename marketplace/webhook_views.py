@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.access import visitor
 from accounts.models import Workspace
 from accounts.principal import Principal
 from core import clock
@@ -62,7 +63,7 @@ WORKSPACE: Final = Side(
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest, side: Side) -> HttpResponse:
     """List webhooks and their deliveries; add one and show its secret, this once."""
-    asking = doors.principal(request)
+    asking = visitor(request)
     owner = side.owner_of(asking)
     if request.method != "POST":
         return _render(request, side, owner, WebhookForm(choices=kinds_of(owner)))
@@ -93,7 +94,7 @@ def send_test(request: HttpRequest, side: Side, webhook_id: UUID) -> HttpRespons
 def enable(request: HttpRequest, side: Side, webhook_id: UUID) -> HttpResponse:
     """Turn a webhook on (``enabled`` = yes) or off."""
     webhook, on = _webhook(request, side, webhook_id), request.POST.get("enabled") == "yes"
-    asking = doors.principal(request)
+    asking = visitor(request)
     webhooks.set_enabled(principal=asking, webhook=webhook, enabled=on, now=clock.now())
     messages.success(request, "Events are sent there." if on else "Nothing is sent there any more.")
     return redirect(side.page)
@@ -104,13 +105,13 @@ def enable(request: HttpRequest, side: Side, webhook_id: UUID) -> HttpResponse:
 def delete(request: HttpRequest, side: Side, webhook_id: UUID) -> HttpResponse:
     """Forget a webhook."""
     webhook = _webhook(request, side, webhook_id)
-    webhooks.delete(principal=doors.principal(request), webhook=webhook, now=clock.now())
+    webhooks.delete(principal=visitor(request), webhook=webhook, now=clock.now())
     messages.success(request, "The webhook was deleted, and its log with it.")
     return redirect(side.page)
 
 
 def _webhook(request: HttpRequest, side: Side, public_id: UUID) -> Webhook:
-    mine = webhooks.webhooks_of(side.owner_of(doors.principal(request)))
+    mine = webhooks.webhooks_of(side.owner_of(visitor(request)))
     webhook = mine.filter(public_id=public_id).first()
     if webhook is None:
         raise NotFound("There is no such webhook of yours.", hint="The webhooks page lists them.")

@@ -11,9 +11,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.access import visitor
 from core import clock
 from marketplace.access import node_for_provider
-from marketplace.console.doors import principal
 from validation import access, pages, selectors
 from validation.challenge.session import NOTHING_BEFORE
 from validation.services import artifacts, validator_key, wanting
@@ -83,7 +83,7 @@ def bands(request: HttpRequest) -> HttpResponse:
 @require_safe
 def machine_proofs(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     """Give a provider the section of a machine's page alone, while a proof is under way."""
-    node = node_for_provider(principal(request), machine_id)
+    node = node_for_provider(visitor(request), machine_id)
     return render(request, "validation/_console.html", pages.console(node))
 
 
@@ -91,7 +91,7 @@ def machine_proofs(request: HttpRequest, machine_id: UUID) -> HttpResponse:
 @require_POST
 def prove_now(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     """Ask for a proof of one's own machine."""
-    asking = principal(request)
+    asking = visitor(request)
     node = node_for_provider(asking, machine_id)
     person = str(asking.user.public_id)
     wanting.ask(node=node, actor=asking.actor(), person=person, now=clock.now())

@@ -1,11 +1,5 @@
-"""Who is asking on a page of the console: a signed-in member of a workspace that provides."""
+"""Whose machines and money a page of the console shows."""
 
-from typing import cast
-
-from django.http import HttpRequest
-
-from accounts.access import principal_of
-from accounts.models import User
 from accounts.principal import Principal
 from core.errors import NotFound
 from marketplace.models import Provider
@@ -16,11 +10,6 @@ class NothingProvided(NotFound):
     """The workspace has no provider yet."""
 
     code = "nothing_provided"
-
-
-def principal(request: HttpRequest) -> Principal:
-    """Give the person who asks, in their own workspace."""
-    return principal_of(cast(User, request.user))
 
 
 def provider_for(asking: Principal) -> Provider:

@@ -12,11 +12,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.access import visitor
 from accounts.principal import Principal
 from core import clock
 from core.errors import DomainError
 from marketplace import access
-from marketplace.console import doors, pages
+from marketplace.console import pages
 from marketplace.console.forms import (
     AddressForm,
     ClaimForm,
@@ -67,7 +68,7 @@ def machines_live(request: HttpRequest) -> HttpResponse:
 @require_safe
 def machine(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     """Show one machine, live."""
-    return _page(request, access.record_for_provider(doors.principal(request), machine_id))
+    return _page(request, access.record_for_provider(visitor(request), machine_id))
 
 
 @never_cache
@@ -75,7 +76,7 @@ def machine(request: HttpRequest, machine_id: UUID) -> HttpResponse:
 @require_safe
 def machine_live(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     """Give the parts of the page that change, for a page whose socket is away."""
-    node = access.record_for_provider(doors.principal(request), machine_id)
+    node = access.record_for_provider(visitor(request), machine_id)
     return render(request, f"{PAGE}#push", pages.machine_page(node, now=clock.now()))
 
 
@@ -161,7 +162,7 @@ def machine_notice(request: HttpRequest, machine_id: UUID) -> HttpResponse:
 @require_POST
 def machine_notice_cancel(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     """Take a notice back."""
-    asking = doors.principal(request)
+    asking = visitor(request)
     node = access.node_to_announce(asking, machine_id)
     notices.cancel(node_id=node.pk, actor=asking.actor(), now=clock.now())
     messages.success(request, "The notice was taken back.")
@@ -186,7 +187,7 @@ def machine_reclaim(request: HttpRequest, machine_id: UUID) -> HttpResponse:
 @require_POST
 def machine_check(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     """Run the checks again, or the one that is named."""
-    node = access.node_for_provider(doors.principal(request), machine_id)
+    node = access.node_for_provider(visitor(request), machine_id)
     check_id, now = request.POST.get("check", ""), clock.now()
     if check_id:
         checking.run_one(node_id=node.pk, check_id=check_id, now=now)
@@ -200,7 +201,7 @@ def machine_check(request: HttpRequest, machine_id: UUID) -> HttpResponse:
 @require_POST
 def machine_remove(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     """Take a machine that nobody uses off the market, at once."""
-    asking = doors.principal(request)
+    asking = visitor(request)
     node = access.node_for_provider(asking, machine_id)
     removing.remove(node_id=node.pk, actor=asking.actor(), now=clock.now())
     messages.success(request, f"{node.huid} is off the market for good. Its record stays.")
@@ -208,7 +209,7 @@ def machine_remove(request: HttpRequest, machine_id: UUID) -> HttpResponse:
 
 
 def _list(request: HttpRequest) -> dict[str, Any]:
-    provider = find_provider(doors.principal(request))
+    provider = find_provider(visitor(request))
     if provider is None:
         return {"rows": []}
     now, former = clock.now(), access.former_nodes_of(provider)[:FORMER_SHOWN]
@@ -230,7 +231,7 @@ def _change(
     door: Door = access.node_for_provider,
 ) -> HttpResponse:
     """Do what a form asks for; a refusal shows the page again with the words beside the form."""
-    asking = doors.principal(request)
+    asking = visitor(request)
     node = door(asking, machine_id)
     form, status = _forms(node, request.POST, only=name)[name], 422
     if form.is_valid():

@@ -17,6 +17,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts.access import visitor
 from billing import limits, payables
 from billing.export import Echo, guarded
 from core import clock
@@ -39,7 +40,7 @@ COLUMNS: Final = ("day", "kind", "entries", "gross_usd", "fee_usd", "amount_usd"
 @require_safe
 def provider_earnings(request: HttpRequest) -> HttpResponseBase:
     """Show what was earned and paid; ``?format=csv`` and ``json`` give every day, ``statement`` every entry."""
-    provider, now = doors.provider_for(doors.principal(request)), clock.now()
+    provider, now = doors.provider_for(visitor(request)), clock.now()
     if request.GET.get("format") == "statement":
         limits.whole_statement(provider.public_id)
         return _statement(provider)

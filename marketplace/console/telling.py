@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.access import visitor
 from core import clock
 from core.errors import Invalid
 from marketplace.console import doors
@@ -25,7 +26,7 @@ NOTICES_SHOWN: Final = 100
 @require_safe
 def provider_notices(request: HttpRequest) -> HttpResponse:
     """List what is announced for one's machines, and what was."""
-    provider = doors.provider_for(doors.principal(request))
+    provider = doors.provider_for(visitor(request))
     mine = Notice.objects.filter(node__provider=provider).select_related("node__gpu_model")
     open_ones = mine.filter(cancelled_at=None, ended_at=None)
     over = mine.exclude(pk__in=open_ones.values("pk"))
@@ -41,7 +42,7 @@ def provider_notices(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def provider_demand(request: HttpRequest) -> HttpResponse:
     """Show what renters look for and do not find; choose what to hear of."""
-    asking = doors.principal(request)
+    asking = visitor(request)
     provider = doors.provider_for(asking)
     form = FollowForm(request.POST or None, initial={"gpus": provider.subscribed_gpus})
     if request.method == "POST" and form.is_valid():
@@ -58,7 +59,7 @@ def provider_demand(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def provider_account(request: HttpRequest) -> HttpResponse:
     """Show by what name and keys the provider is known, and choose what comes by mail."""
-    asking = doors.principal(request)
+    asking = visitor(request)
     provider = doors.provider_for(asking)
     if request.method != "POST":
         return _account(request, provider)
@@ -77,7 +78,7 @@ def provider_account(request: HttpRequest) -> HttpResponse:
 @require_POST
 def provider_name(request: HttpRequest) -> HttpResponse:
     """Change the name that everybody reads."""
-    asking = doors.principal(request)
+    asking = visitor(request)
     provider = doors.provider_for(asking)
     form = NameForm(request.POST)
     if not form.is_valid():
@@ -102,7 +103,7 @@ def _account(
 ) -> HttpResponse:
     context = {
         "provider": provider,
-        "owner": doors.principal(request).workspace.owner,
+        "owner": visitor(request).workspace.owner,
         "form": mail or MailForm(initial={"kinds": webhooks.mail_kinds(provider)}),
         "name_form": name or NameForm(initial={"name": provider.name}),
     }

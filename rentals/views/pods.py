@@ -10,8 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import principal_of
-from accounts.principal import Principal
+from accounts.access import visitor
 from billing import rates
 from billing.documents.response import respond
 from billing.rates import Rate
@@ -33,7 +32,7 @@ PAGE_SIZE = 50
 @require_safe
 def pods(request: HttpRequest) -> HttpResponse:
     """List the caller's pods: those of now, or those that have ended."""
-    principal, ended, now = _principal(request), "ended" in request.GET, clock.now()
+    principal, ended, now = visitor(request), "ended" in request.GET, clock.now()
     rows = selectors.ended_pods_for(principal) if ended else selectors.pods_for(principal)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     page.object_list = [pages.pod_row(pod, now=now) for pod in page.object_list]  # type: ignore[misc]
@@ -46,7 +45,7 @@ def pods(request: HttpRequest) -> HttpResponse:
 @require_safe
 def pod(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     """Show one pod, live."""
-    row = selectors.page_pod(_principal(request), pod_id)
+    row = selectors.page_pod(visitor(request), pod_id)
     metrics.watch(row)
     scheduled = row.removal_scheduled_at
     form = ScheduleForm(initial={"removal_scheduled_at": scheduled})
@@ -59,7 +58,7 @@ def pod(request: HttpRequest, pod_id: UUID) -> HttpResponse:
 @require_safe
 def pod_live(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     """Give the parts of the pod page that change, for a page whose socket is away."""
-    row = selectors.page_pod(_principal(request), pod_id)
+    row = selectors.page_pod(visitor(request), pod_id)
     metrics.watch(row)
     return render(request, "rentals/pod.html#push", pages.pod_page(row, now=clock.now()))
 
@@ -68,7 +67,7 @@ def pod_live(request: HttpRequest, pod_id: UUID) -> HttpResponse:
 @require_POST
 def pod_remove(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     """Remove a pod, after its name was typed."""
-    principal = _principal(request)
+    principal = visitor(request)
     row = pod_for(principal, pod_id)
     form = RemoveForm(request.POST)
     if not form.is_valid() or form.cleaned_data["confirm"].strip() != row.name:
@@ -85,7 +84,7 @@ def pod_remove(request: HttpRequest, pod_id: UUID) -> HttpResponse:
 @require_POST
 def pod_stop(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     """Stop a pod and keep its files."""
-    lifecycle.stop(principal=_principal(request), pod_id=pod_id, now=clock.now())
+    lifecycle.stop(principal=visitor(request), pod_id=pod_id, now=clock.now())
     return redirect("pod", pod_id)
 
 
@@ -93,7 +92,7 @@ def pod_stop(request: HttpRequest, pod_id: UUID) -> HttpResponse:
 @require_POST
 def pod_start(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     """Start a stopped pod."""
-    lifecycle.start(principal=_principal(request), pod_id=pod_id, now=clock.now())
+    lifecycle.start(principal=visitor(request), pod_id=pod_id, now=clock.now())
     return redirect("pod", pod_id)
 
 
@@ -101,7 +100,7 @@ def pod_start(request: HttpRequest, pod_id: UUID) -> HttpResponse:
 @require_POST
 def pod_reboot(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     """Reboot a pod."""
-    lifecycle.reboot(principal=_principal(request), pod_id=pod_id, now=clock.now())
+    lifecycle.reboot(principal=visitor(request), pod_id=pod_id, now=clock.now())
     return redirect("pod", pod_id)
 
 
@@ -109,7 +108,7 @@ def pod_reboot(request: HttpRequest, pod_id: UUID) -> HttpResponse:
 @require_POST
 def pod_schedule(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     """Set or clear the time at which a pod ends."""
-    principal, now = _principal(request), clock.now()
+    principal, now = visitor(request), clock.now()
     if request.POST.get("action") == "clear":
         lifecycle.cancel_removal(principal=principal, pod_id=pod_id, now=now)
         return redirect("pod", pod_id)
@@ -142,7 +141,7 @@ def receipt_file(request: HttpRequest, pod_id: UUID) -> HttpResponse:
 
 
 def _ended_pod(request: HttpRequest, pod_id: UUID) -> Pod:
-    row = selectors.page_pod(_principal(request), pod_id)
+    row = selectors.page_pod(visitor(request), pod_id)
     if not hasattr(row, "receipt"):
         raise NotFound("This pod has no receipt yet.", hint="It gets one when it has ended.")
     return row
@@ -153,8 +152,3 @@ def _rate() -> Rate | None:
         return rates.current(now=clock.now())
     except rates.RateUnavailable:
         return None
-
-
-def _principal(request: HttpRequest) -> Principal:
-    assert request.user.is_authenticated  # noqa: S101  # login_required says so
-    return principal_of(request.user)
