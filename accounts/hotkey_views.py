@@ -41,7 +41,6 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-@never_cache
 def linked(request: HttpRequest) -> HttpResponse:
     """List the hotkeys that sign this account in, and link another."""
     form = SignatureForm(request.POST or None)

@@ -11,7 +11,6 @@ from django.contrib.auth.decorators import login_required
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access, key_page, selectors
@@ -34,7 +33,6 @@ def keys(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
-@never_cache
 def api_key_create(request: HttpRequest) -> HttpResponse:
     """Make an API key and show it, this once: no redirect, because the secret is stored nowhere."""
     form = ApiKeyForm(request.POST)

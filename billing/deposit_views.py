@@ -11,7 +11,6 @@ from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import visitor
@@ -76,7 +75,6 @@ def deposit_live(request: HttpRequest, deposit_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-@never_cache
 def linked_coldkeys(request: HttpRequest) -> HttpResponse:
     """List the coldkeys whose payments are credited, and link another."""
     form = SignatureForm(request.POST or None)
@@ -103,7 +101,6 @@ def coldkey_unlink(request: HttpRequest, address: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-@never_cache
 def pay_in_alpha(request: HttpRequest) -> HttpResponse:
     """Say how to pay in alpha, and make the key that the client needs for it; the key is shown this once."""
     principal, secret = visitor(request), ""

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import visitor
@@ -20,7 +19,6 @@ from marketplace.services import providers
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-@never_cache
 def coldkey(request: HttpRequest) -> HttpResponse:
     """Show a text to be signed with a coldkey, and pay there from then on."""
     form = SignatureForm(request.POST or None)

@@ -8,7 +8,6 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import visitor
@@ -78,7 +77,6 @@ def bands(request: HttpRequest) -> HttpResponse:
     return render(request, "validation/bands.html", context)
 
 
-@never_cache
 @login_required
 @require_safe
 def machine_proofs(request: HttpRequest, machine_id: UUID) -> HttpResponse:

@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import visitor
@@ -47,7 +46,6 @@ Act = Callable[[Node, dict[str, Any], Principal], object]
 Door = Callable[[Principal, UUID], Node]
 
 
-@never_cache
 @login_required
 @require_safe
 def machines(request: HttpRequest) -> HttpResponse:
@@ -55,7 +53,6 @@ def machines(request: HttpRequest) -> HttpResponse:
     return render(request, "provide/machines.html", _list(request))
 
 
-@never_cache
 @login_required
 @require_safe
 def machines_live(request: HttpRequest) -> HttpResponse:
@@ -63,7 +60,6 @@ def machines_live(request: HttpRequest) -> HttpResponse:
     return render(request, "provide/machines.html#push", _list(request))
 
 
-@never_cache
 @login_required
 @require_safe
 def machine(request: HttpRequest, machine_id: UUID) -> HttpResponse:
@@ -71,7 +67,6 @@ def machine(request: HttpRequest, machine_id: UUID) -> HttpResponse:
     return _page(request, access.record_for_provider(visitor(request), machine_id))
 
 
-@never_cache
 @login_required
 @require_safe
 def machine_live(request: HttpRequest, machine_id: UUID) -> HttpResponse:

@@ -14,7 +14,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.access import visitor
@@ -35,7 +34,6 @@ CSV: Final = "text/csv; charset=utf-8"
 COLUMNS: Final = ("day", "kind", "entries", "gross_usd", "fee_usd", "amount_usd")
 
 
-@never_cache
 @login_required
 @require_safe
 def provider_earnings(request: HttpRequest) -> HttpResponseBase:

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import visitor
@@ -21,7 +20,6 @@ from marketplace.services import providers, webhooks
 NOTICES_SHOWN: Final = 100
 
 
-@never_cache
 @login_required
 @require_safe
 def provider_notices(request: HttpRequest) -> HttpResponse:
@@ -37,7 +35,6 @@ def provider_notices(request: HttpRequest) -> HttpResponse:
     return render(request, "provide/notices.html", context)
 
 
-@never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def provider_demand(request: HttpRequest) -> HttpResponse:
@@ -54,7 +51,6 @@ def provider_demand(request: HttpRequest) -> HttpResponse:
     return render(request, "provide/demand.html", context, status=422 if form.errors else 200)
 
 
-@never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def provider_account(request: HttpRequest) -> HttpResponse:
@@ -73,7 +69,6 @@ def provider_account(request: HttpRequest) -> HttpResponse:
     return redirect("provider_account")
 
 
-@never_cache
 @login_required
 @require_POST
 def provider_name(request: HttpRequest) -> HttpResponse:

@@ -7,7 +7,6 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import visitor
@@ -27,7 +26,6 @@ from rentals.services import lifecycle, metrics
 PAGE_SIZE = 50
 
 
-@never_cache
 @login_required
 @require_safe
 def pods(request: HttpRequest) -> HttpResponse:
@@ -40,7 +38,6 @@ def pods(request: HttpRequest) -> HttpResponse:
     return render(request, "rentals/pods.html", context)
 
 
-@never_cache
 @login_required
 @require_safe
 def pod(request: HttpRequest, pod_id: UUID) -> HttpResponse:
@@ -53,7 +50,6 @@ def pod(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     return render(request, "rentals/pod.html", context)
 
 
-@never_cache
 @login_required
 @require_safe
 def pod_live(request: HttpRequest, pod_id: UUID) -> HttpResponse:
@@ -122,7 +118,6 @@ def pod_schedule(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     return redirect("pod", pod_id)
 
 
-@never_cache
 @login_required
 @require_safe
 def receipt(request: HttpRequest, pod_id: UUID) -> HttpResponse:
@@ -131,7 +126,6 @@ def receipt(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     return render(request, "rentals/receipt.html", page)
 
 
-@never_cache
 @login_required
 @require_safe
 def receipt_file(request: HttpRequest, pod_id: UUID) -> HttpResponse:

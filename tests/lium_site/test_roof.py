@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 import structlog
 from django.test import Client
+from django.urls import reverse
 
 from lium_site.bridge import BODY_TOO_LARGE
 from rentals.api.schemas.pods import LogQuery
@@ -49,6 +50,15 @@ def test_pages_allow_no_inline_script_and_data_allows_nothing(client: Client) ->
 
     assert "unsafe" not in page["Content-Security-Policy"]
     assert data["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+@pytest.mark.parametrize("name", ["home", "machines", "billing", "deposits", "keys", "pods"])
+def test_what_shows_somebodys_balance_is_kept_by_no_cache(alice: Person, name: str) -> None:
+    assert "no-store" in alice.browser.get(reverse(name))["Cache-Control"]
+
+
+def test_what_everybody_sees_may_be_kept(client: Client) -> None:
+    assert "Cache-Control" not in client.get("/")
 
 
 def test_a_page_that_does_not_exist_says_so(client: Client) -> None:
