@@ -10,7 +10,7 @@ from django.core.handlers.wsgi import WSGIRequest
 
 from core import request_context
 from core.errors import DomainError
-from lium_site.api import envelope
+from lium_site.api_refusals import envelope
 from lium_site.bridge import Scope, Send, environ
 from lium_site.middleware import DATA_POLICY, describe, note
 

@@ -6,11 +6,8 @@ text is `detail`.
 
 from typing import Any, Final
 
-from django.http import Http404, HttpRequest, HttpResponse
-from ninja.errors import AuthenticationError, HttpError, ValidationError
-
-from core.errors import DomainError, NotFound, Unauthenticated
-from lium_site.api import envelope, misfit, unreadable
+from core.errors import DomainError, Unauthenticated
+from lium_site.api_refusals import answer_refusals, envelope
 from lium_site.openapi import DescribedOnce
 from marketplace.portal import ROUTERS
 
@@ -42,38 +39,12 @@ def portal_envelope(error: DomainError) -> dict[str, Any]:
     return envelope(error) | {"detail": detail}
 
 
-@portal.exception_handler(DomainError)
-def refuse(request: HttpRequest, error: DomainError) -> HttpResponse:
-    """Answer with a refusal's status and envelope."""
-    status = 400 if error.status in AS_400 else error.status
-    response = portal.create_response(request, portal_envelope(error), status=status)
-    for name, value in error.headers.items():
-        response[name] = value
-    return response
-
-
-@portal.exception_handler(AuthenticationError)
-def on_authentication_error(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-    """Render a missing credential."""
-    refusal = Unauthenticated(
+answer_refusals(
+    portal,
+    wrap=portal_envelope,
+    no_credential=Unauthenticated(
         "No session and no provider token was sent.", hint="Run `lium provider portal login`."
-    )
-    return refuse(request, refusal)
-
-
-@portal.exception_handler(ValidationError)
-def on_validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Render input that does not fit the schema."""
-    return refuse(request, misfit(error, docs="/portal/docs"))
-
-
-@portal.exception_handler(HttpError)
-def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """Render what ninja itself refuses, such as a body that is no JSON."""
-    return refuse(request, unreadable(error))
-
-
-@portal.exception_handler(Http404)
-def on_missing(request: HttpRequest, error: Http404) -> HttpResponse:
-    """Render an unknown id."""
-    return refuse(request, NotFound("There is no such object, or it is not yours."))
+    ),
+    docs="/portal/docs",
+    as_400=AS_400,
+)

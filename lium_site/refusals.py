@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from core.errors import DomainError
-from lium_site.api import envelope
+from lium_site.api_refusals import envelope
 from lium_site.portal_api import portal_envelope
 
 DATA_PATHS = ("/api/", "/portal/")
