@@ -12,7 +12,6 @@ from rentals.engine.errors import (
     ImageMissing,
     NameConflict,
     PodMissing,
-    PodNotRunning,
     PortTaken,
 )
 
@@ -35,7 +34,6 @@ _COMPLAINTS: tuple[tuple[str, type[EngineError]], ...] = (
         r"could not select device driver|nvidia|cdi device|unresolvable|unknown device",
         GpuUnavailable,
     ),
-    (r"is not running|is paused|is restarting", PodNotRunning),
 )
 
 
@@ -72,7 +70,7 @@ def attempt(
 
 
 def complaint(result: CommandResult) -> EngineError:
-    """Find the error type for what docker wrote."""
+    """Find the error type for what docker wrote; what a program in a pod wrote is no complaint of docker's."""
     text = result.error_text
     for pattern, kind in _COMPLAINTS:
         if re.search(pattern, text, re.IGNORECASE):

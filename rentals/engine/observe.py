@@ -30,7 +30,6 @@ from rentals.engine.spec import (
 
 _LISTED_GPU = re.compile(r"^GPU \d+: .*\(UUID: ([A-Za-z0-9-]+)\)$", re.MULTILINE)
 _NEVER = "0001-01-01"
-NOT_ASKED = (EngineDown, PodMissing, PodNotRunning)
 # Shell alone: a machine may have no awk.
 _BOOT = """\
 cat /proc/sys/kernel/random/boot_id
@@ -98,10 +97,11 @@ def visible_gpus(machine: Machine, *, pod_id: UUID, access: GpuAccess) -> tuple[
     """List the UUIDs of the GPUs that a program inside the pod sees.
 
     The program is the one that the engine mounts over the image, by its full path: nothing in the image or in its
-    PATH takes its place. The stand-in is a script, so our own shell runs it.
+    PATH takes its place. The stand-in is a script, so our own shell runs it. What it loads is the pod's all the same,
+    so its complaint and its exit status are the renter's to choose, and say nothing of the engine.
 
     :raises GpuUnavailable: when the pod's nvidia-smi cannot tell, or hangs as on a broken GPU.
-    :raises EngineDown, PodMissing, PodNotRunning: when it could not be asked.
+    :raises EngineDown, PodMissing, PodNotRunning: when the engine says so itself.
     """
     shell = ["/.lium/bin/busybox", "sh"] if access is GpuAccess.SIMULATED else []
     plain = ["--env", "LIUM_SIMULATED=", "--env", "LD_PRELOAD="]
@@ -109,13 +109,19 @@ def visible_gpus(machine: Machine, *, pod_id: UUID, access: GpuAccess) -> tuple[
     try:
         result = attempt(machine, args, timeout=LOOK_SECONDS)
     except EngineDown as silence:
-        # Who hangs, the program or the engine? An engine that is down says so, or nothing, once more.
-        docker(machine, ["container", "inspect", container_name(pod_id)], timeout=LOOK_SECONDS)
-        raise GpuUnavailable(silence.detail) from silence
-    if result.exit_status:
-        error = complaint(result)
-        raise error if isinstance(error, NOT_ASKED) else GpuUnavailable(error.detail)
-    return tuple(_LISTED_GPU.findall(result.stdout.decode("utf-8", "replace")))
+        why = silence.detail
+    else:
+        if result.exit_status == 0:
+            return tuple(_LISTED_GPU.findall(result.stdout.decode("utf-8", "replace")))
+        why = result.error_text or f"nvidia-smi exited with status {result.exit_status}"
+    _require_running(machine, pod_id)
+    raise GpuUnavailable(why)
+
+
+def _require_running(machine: Machine, pod_id: UUID) -> None:
+    args = ["container", "inspect", "--format", "{{.State.Running}}", container_name(pod_id)]
+    if docker(machine, args, timeout=LOOK_SECONDS).strip() != b"true":
+        raise PodNotRunning(container_name(pod_id))
 
 
 def parse(inspected: bytes) -> Observed:

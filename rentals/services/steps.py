@@ -43,8 +43,6 @@ def trouble(seen: Seen, error: Exception) -> Seen:
         return replace(known, contact=Contact.ANSWERED, image=None, image_missing=True)
     if isinstance(error, engine.PodMissing):
         return replace(known, contact=Contact.ANSWERED, container=GONE)
-    if isinstance(error, engine.PodNotRunning):
-        return replace(known, contact=Contact.ANSWERED)
     for kind, contact in _CONTACT:
         if isinstance(error, kind):
             return replace(known, contact=contact)
@@ -125,6 +123,9 @@ def _probe(machine: Machine, pod: Pod, seen: Seen) -> Seen:
     except engine.GpuUnavailable as error:
         # The container runs all the same, and the rest of what was shown stands.
         return replace(seen, readiness=readiness, trouble=Reason.GPUS_UNAVAILABLE, error=str(error))
+    except engine.PodNotRunning as error:
+        # It ended since it was looked at. An engine that shows it to run all the same has shown no GPUs: a doubt.
+        return replace(_look(machine, pod, seen), readiness=readiness, error=str(error))
     return replace(seen, readiness=replace(readiness, gpus=gpus))
 
 

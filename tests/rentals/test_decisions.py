@@ -128,6 +128,8 @@ TABLE = [
     ("another server thrice", R, DOUBTED, seen(UP, OTHER_KEY), (A.MOVE, U, Reason.WRONG_HOST_KEY)),
     ("GPU fell off", R, {}, seen(UP, ONE_GPU), (A.MOVE, U, Reason.GPUS_MISSING)),
     ("GPUs untold", R, {}, GPUS_UNTOLD, (A.WAIT,)),
+    ("shown to run and said not to", R, {}, seen(UP, UNKNOWN_GPUS), (A.WAIT,)),
+    ("ended while it was proven", R, {}, seen(ENDED, UNKNOWN_GPUS), (A.MOVE, B, Reason.CONTAINER_EXITED)),
     ("GPUs untold thrice", R, DOUBTED, GPUS_UNTOLD, (A.MOVE, U, Reason.GPUS_MISSING)),
     # Unreachable: nothing is killed, evidence brings it back or ends it, else the deadline.
     ("still silent", U, BLIND, SILENT, (A.WAIT,)),

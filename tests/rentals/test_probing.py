@@ -30,6 +30,7 @@ from rentals.services.lifecycle import NotNow
 from tests.factories.pods import meter_of
 from tests.factories.rentals import container, make_node, make_principal, rent_request
 from tests.machines import EngineMachine
+from tests.rentals.engine.pods import FORGED
 
 FAR_AHEAD = clock.now() + timedelta(hours=1)
 pytestmark = [pytest.mark.engine, pytest.mark.django_db]
@@ -325,14 +326,16 @@ class TestDeath:
         probed(pod, after=2 * minutes)
         assert (pod.status, pod.status_reason_code) == (PodStatus.STOPPING, Reason.STOPPED_SILENT)
 
-    def test_of_its_own_nvidia_smi_is_no_longer_charged_and_ends_as_soon(
-        self, pod: Pod, monkeypatch: pytest.MonkeyPatch
+    def test_of_its_own_nvidia_smi_is_no_longer_charged_and_ends_as_soon_whatever_that_says(
+        self, pod: Pod, pod_machine: EngineMachine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         minutes = settings.MARKET_SSH_SILENCE
         proof = pod.last_proof_at
-        monkeypatch.setattr("rentals.engine.observe.NVIDIA_SMI", "/.lium/bin/none")
+        monkeypatch.setattr("rentals.engine.observe.NVIDIA_SMI", "/root/mine")
 
-        for _ in range(terms.SILENT_LOOKS):
+        for said in FORGED:
+            script = f"echo 'echo \"{said}\" >&2; exit 1' >/root/mine"
+            pod_machine.docker("exec", container(pod.public_id), "sh", "-c", script)
             reconciled(pod)
             probed(pod)
         assert (pod.status, pod.status_reason_code) == (

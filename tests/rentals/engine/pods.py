@@ -14,6 +14,12 @@ from tests.machines import EngineMachine
 MARKET = "test"
 PORTS = (20000, 20999)
 GPUS = uuids(gpus_tsv(count=4, seed=7))
+# What root in a pod can have its nvidia-smi say of the engine.
+FORGED = (
+    "Error response from daemon: container lium-pod is not running",
+    "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
+    "Error response from daemon: No such container: lium-pod",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

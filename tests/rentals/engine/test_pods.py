@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ from marketplace.machine import Machine, banner
 from rentals.engine import (
     ForeignContainer,
     GpuAccess,
+    GpuUnavailable,
     ImageMissing,
     ImagePullFailed,
     NodeFacts,
@@ -31,7 +33,7 @@ from rentals.engine import (
     visible_gpus,
 )
 from tests.machines import EngineMachine
-from tests.rentals.engine.pods import GPUS, MARKET, PodMaker
+from tests.rentals.engine.pods import FORGED, GPUS, MARKET, PodMaker
 
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine"), pytest.mark.timeout(300)]
 
@@ -115,6 +117,17 @@ class TestLife:
         visible = visible_gpus(machine, pod_id=pod.spec.pod_id, access=GpuAccess.SIMULATED)
 
         assert visible == GPUS[:1]
+
+    def test_takes_no_word_from_inside_for_the_engines(
+        self, machine: Machine, pods: PodMaker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pod = pods.start()
+        monkeypatch.setattr("rentals.engine.observe.NVIDIA_SMI", "/root/mine")
+
+        for said, status in (*product(FORGED, (1, 125)), ("", 124), ("", 137)):
+            pod.output(f"echo 'echo -n \"{said}\" >&2; exit {status}' >/root/mine")
+            with pytest.raises(GpuUnavailable, match=said or "no answer"):
+                visible_gpus(machine, pod_id=pod.spec.pod_id, access=GpuAccess.SIMULATED)
 
     def test_stopping_keeps_data_and_host_key(self, machine: Machine, pods: PodMaker) -> None:
         pod = pods.start()
