@@ -25,7 +25,7 @@ _owners = Turnstile(width=LONG_PER_OWNER)
 def pulling(pod: Pod) -> AbstractContextManager[bool]:
     """Say whether a pod's image may be pulled here and now; else the pod is rung for when there is room."""
     ring = partial(dispatch.reconcile, pod)
-    return _turn(("workspace", pod.workspace_id), ("pod", pod.pk), ring)
+    return _turn(("renter", pod.workspace.owner_id), ("pod", pod.pk), ring)
 
 
 def preparing(*, node_id: int) -> AbstractContextManager[bool]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.models import Workspace
 from core import clock
 from marketplace.machine import generate_keypair
 from marketplace.models import Node
@@ -15,7 +16,7 @@ from rentals.models import Phase, Pod, PodStatus
 from rentals.reasons import Reason
 from rentals.services import preparation, provisioning, renting, turns
 from tests.factories.marketplace import make_provider
-from tests.factories.pods import make_pod, make_template, make_workspace
+from tests.factories.pods import make_pod, make_template, make_user
 from tests.factories.rentals import make_node, make_principal, rent_request
 
 pytestmark = pytest.mark.django_db
@@ -35,11 +36,15 @@ def pulls() -> Iterator[ExitStack]:
 
 
 class TestShares:
-    def test_one_workspace_pulls_few_images_and_others_do_not_wait_for_it(
+    def test_one_owner_pulls_few_images_in_all_teams_and_others_do_not_wait_for_them(
         self, pulls: ExitStack, rung: list[Pod]
     ) -> None:
-        mine = make_workspace()
-        pods = [make_pod(workspace=mine) for _ in range(turns.LONG_PER_OWNER + 1)]
+        alice = make_user()
+        teams = [
+            Workspace.objects.create(name=f"Team {number}", owner=alice)
+            for number in range(turns.LONG_PER_OWNER + 1)
+        ]
+        pods = [make_pod(workspace=team) for team in teams]
 
         admitted = [pulls.enter_context(turns.pulling(pod)) for pod in pods]
         others = pulls.enter_context(turns.pulling(make_pod()))
