@@ -246,7 +246,7 @@ MARKET_DATA_GRACE = timedelta(hours=env.integer("MARKET_DATA_GRACE_HOURS", 72))
 MARKET_STOPPED_KEPT = timedelta(days=env.integer("MARKET_STOPPED_DAYS", 7))
 MARKET_METERING_SECONDS = env.integer("MARKET_METERING_SECONDS", 60)
 MARKET_LOST_AFTER = timedelta(minutes=env.integer("MARKET_LOST_AFTER_MINUTES", 30))
-# Unbilled and yet running: a pod's SSH port may be silent alone for so long within a day.
+# Unbilled and yet running: for so long within a day a pod may fail to prove its SSH, its host key and its GPUs.
 MARKET_SSH_SILENCE = timedelta(minutes=env.integer("MARKET_SSH_SILENCE_MINUTES", 10))
 MARKET_FAILED_SHOWN = timedelta(minutes=env.integer("MARKET_FAILED_SHOWN_MINUTES", 5))
 MARKET_PROBE_SECONDS = env.integer("MARKET_PROBE_SECONDS", 15)
