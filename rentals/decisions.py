@@ -80,9 +80,11 @@ def _restarting(
         return move(failed, gone)
     if fault := _fault(pod, seen):
         return _fail(failed, seen, fault)
-    is_late = _overdue(pod, now) and not _is_away(pod, now)
-    is_late = is_late or _was_unproven_too_long(pod, seen, now)
-    late = _fail(failed, seen, _lateness(pod, seen)) if is_late else None
+    late = None
+    if _was_unproven_too_long(pod, seen, now):
+        late = _fail(failed, seen, Reason.STOPPED_SILENT)
+    elif _overdue(pod, now) and not _is_away(pod, now):
+        late = _fail(failed, seen, _lateness(pod, seen))
     if seen.contact in _NO_ANSWER:
         return late or _try_later(pod, seen)
     if container is None:

@@ -176,7 +176,8 @@ TABLE = [
     ("silent too long", B, LATE, SILENT, (A.MOVE, BF, Reason.MACHINE_UNREACHABLE)),
     ("engine silent too long", B, LATE, ENGINE_SILENT, (A.MOVE, BF, Reason.ENGINE_FAILED)),
     ("mute for some of a day", B, MUTE_FOR_A_WHILE, seen(RESTARTED, NO_BANNER), (A.LOOK,)),
-    ("mute for too much of a day", B, MUTE_FOR_LONG, seen(RESTARTED, NO_BANNER), (A.MOVE, BF, Reason.REBOOT_TOO_LATE)),
+    ("mute for too much of a day", B, MUTE_FOR_LONG, seen(RESTARTED, NO_BANNER), (A.MOVE, BF, Reason.STOPPED_SILENT)),
+    ("mute for too much of a day and late", B, {**MUTE_FOR_LONG, **LATE}, seen(RESTARTED, NO_BANNER), (A.MOVE, BF, Reason.STOPPED_SILENT)),
     ("mute for long, not probed yet", B, MUTE_FOR_LONG, seen(RESTARTED), (A.PROBE,)),
     ("mute for long, proven", B, MUTE_FOR_LONG, seen(RESTARTED, GOOD), (A.MOVE, R, Reason.PROVEN)),
     ("mute for long, the machine silent now", B, MUTE_FOR_LONG, SILENT, (A.WAIT,)),
@@ -191,7 +192,7 @@ TABLE = [
     ("proven", ST, {}, seen(RESTARTED, GOOD), (A.MOVE, R, Reason.PROVEN)),
     ("data gone", ST, {}, seen(GONE), (A.MOVE, SG, Reason.DATA_GONE)),
     ("too late", ST, LATE, SILENT, (A.MOVE, SG, Reason.MACHINE_UNREACHABLE)),
-    ("mute for too much of a day", ST, MUTE_FOR_LONG, seen(RESTARTED, NO_BANNER), (A.MOVE, SG, Reason.REBOOT_TOO_LATE)),
+    ("mute for too much of a day", ST, MUTE_FOR_LONG, seen(RESTARTED, NO_BANNER), (A.MOVE, SG, Reason.STOPPED_SILENT)),
     ("GPUs gone", ST, {}, seen(trouble=Reason.GPUS_UNAVAILABLE), (A.MOVE, SG, Reason.GPUS_UNAVAILABLE)),
     # Stopping and removing: repeated until the machine shows it.
     ("stop", SG, {}, UNSEEN, (A.STOP,)),
