@@ -1,8 +1,24 @@
 """Everything that happened to a pod, with actor and reason; the words are the same for everyone."""
 
-from django.db import models
+from datetime import datetime
 
+from django.db import models
+from django.db.models import OuterRef, Subquery
+
+from rentals.models.meter import ReadyInterval
 from rentals.models.pod import Pod
+
+
+class PodEventQuerySet(models.QuerySet["PodEvent"]):
+    """What else is known of the time of an event."""
+
+    def with_metered_until(self) -> "PodEventQuerySet":
+        """Add ``metered_until``: when the last ready interval before each ended."""
+        ended = ReadyInterval.objects.filter(
+            pod=OuterRef("pod"), ended_at__lte=OuterRef("occurred_at")
+        )
+        last = ended.order_by("-ended_at").values("ended_at")[:1]
+        return self.annotate(metered_until=Subquery(last))  # type: ignore[no-redef]  # typed on the model
 
 
 class PodEvent(models.Model):
@@ -21,6 +37,11 @@ class PodEvent(models.Model):
     actor_id = models.CharField(max_length=64, blank=True)
     actor_name = models.CharField(max_length=120, blank=True)
     occurred_at = models.DateTimeField()
+
+    objects = PodEventQuerySet.as_manager()
+
+    # Added by `with_metered_until`.
+    metered_until: datetime | None
 
     class Meta:
         indexes = [models.Index(fields=["pod", "id"], name="pod_event_in_order")]

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Scope
@@ -90,7 +89,8 @@ def start(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
 
     :raises NodeTaken: the node cannot give its GPUs now, and why; equivalents are offered.
     :raises InsufficientBalance: the balance does not exceed the floor.
-    :raises NotFound: it is not the caller's. :raises NotNow: it is not stopped, or ran unproven for too long.
+    :raises NotFound: it is not the caller's. :raises NotNow: it is not stopped.
+    :raises RanUnproven: the owner's pods ran unproven for too long.
     """
     principal.require(Scope.RENT)
     pod = pod_to_change(principal, pod_id)
@@ -110,9 +110,8 @@ def reboot(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
 
     After a reboot that failed its GPUs are taken again, as a start does.
 
-    :raises NotFound: it is not the caller's.
-    :raises NotNow: there is nothing to reboot, or it ran unproven for too long.
-    :raises NodeTaken, InsufficientBalance: as `start`.
+    :raises NotFound: it is not the caller's. :raises NotNow: there is nothing to reboot.
+    :raises RanUnproven: it ran unproven for too long. :raises NodeTaken, InsufficientBalance: as `start`.
     """
     pod = pod_to_change(principal, pod_id)
     change = Change(
@@ -128,7 +127,7 @@ def reboot(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
             return row
         if not may_reboot(row):
             raise _not_now(row, PodStatus.RUNNING, "rebooted")
-        _require_minutes(row, "rebooted", now)
+        silences.require_minutes(row, done="rebooted", now=now)
         changes.make(row, change)
         dispatch.reconcile(row)
     return row
@@ -214,7 +213,7 @@ def _take_up(pod: Pod, change: Change, *, source: PodStatus, done: str) -> Pod:
             )
             row = _lock(pod)
             _require(row, source, done)
-            _require_minutes(row, done, change.now)
+            silences.require_owners_minutes(row.workspace.owner_id, done=done, now=change.now)
             floors.require(
                 row.workspace, balance_usd=balance, hourly_price_usd=row.hourly_price_usd
             )
@@ -259,17 +258,6 @@ def _lock(pod: Pod) -> Pod:
 def _require(pod: Pod, wanted: PodStatus, done: str) -> None:
     if PodStatus(pod.status) is not wanted:
         raise _not_now(pod, wanted, done)
-
-
-def _require_minutes(pod: Pod, done: str, now: datetime) -> None:
-    if rests_until := silences.rests_until(pod, now=now):
-        minutes = settings.MARKET_SSH_SILENCE // timedelta(minutes=1)
-        raise NotNow(
-            f"The pod ran for more than {minutes} minutes of the last day without proving itself, at no charge; "
-            f"it can be {done} again at {rests_until:%Y-%m-%d %H:%M} UTC.",
-            hint="Its files are kept. Wait until then, or rent another machine.",
-            data={"status": pod.status, "again_at": rests_until.isoformat()},
-        )
 
 
 def _not_now(pod: Pod, wanted: PodStatus, done: str) -> NotNow:

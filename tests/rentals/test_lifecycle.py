@@ -22,6 +22,7 @@ from rentals.services import lifecycle, renting
 from rentals.services.equivalents import NodeTaken
 from rentals.services.floors import InsufficientBalance
 from rentals.services.lifecycle import NotNow, PastTime
+from rentals.services.silences import RanUnproven
 from tests.factories.pods import NOON, make_ready, make_template, meter_of
 from tests.factories.rentals import make_node, make_principal, rent_request
 
@@ -237,7 +238,7 @@ class TestMinutes:
     @pytest.fixture
     def used_up(self, pod: Pod) -> Pod:
         make_ready(pod)
-        over = NOON + settings.MARKET_SSH_SILENCE
+        over = NOON + settings.MARKET_SSH_SILENCE + timedelta(seconds=1)
         for to, reason, at in (
             (PodStatus.UNREACHABLE, Reason.SSH_SILENT, NOON),
             (PodStatus.STOPPING, Reason.STOPPED_SILENT, over),
@@ -260,11 +261,13 @@ class TestMinutes:
     ) -> None:
         Pod.objects.update(status=status)
 
-        with pytest.raises(NotNow, match="again at 2026-11-21 13:10 UTC"):
-            wish(principal=alice, pod_id=used_up.public_id, now=NOON + timedelta(minutes=11))
+        for seconds in (1, 60 * 60 - 1):
+            refused_at = NOON + timedelta(minutes=11, seconds=seconds)
+            with pytest.raises(RanUnproven, match="again at 2026-11-21 13:11 UTC"):
+                wish(principal=alice, pod_id=used_up.public_id, now=refused_at)
 
         assert Pod.objects.get().status == status
-        wish(principal=alice, pod_id=used_up.public_id, now=NOON + timedelta(minutes=70))
+        wish(principal=alice, pod_id=used_up.public_id, now=NOON + timedelta(minutes=71))
         assert Pod.objects.get().status in {PodStatus.STARTING, PodStatus.REBOOTING}
 
 

@@ -26,7 +26,7 @@ from rentals.services import (
     silences,
     sweeping,
 )
-from rentals.services.lifecycle import NotNow
+from rentals.services.silences import RanUnproven
 from tests.factories.pods import meter_of
 from tests.factories.rentals import container, make_node, make_principal, rent_request
 from tests.machines import EngineMachine
@@ -287,9 +287,9 @@ class TestDeath:
         assert (pod.status, pod.status_reason_code) == (PodStatus.STOPPED, Reason.STOPPED_SILENT)
         assert market_node.free_gpu_count == market_node.gpu_count
 
-        with pytest.raises(NotNow, match="can be started again at"):
+        with pytest.raises(RanUnproven, match="can be started again at"):
             lifecycle.start(principal=alice, pod_id=pod.public_id, now=clock.now() + minutes)
-        rested = minutes + silences.PAUSE
+        rested = minutes + silences.PAUSE + timedelta(minutes=1)
         lifecycle.start(principal=alice, pod_id=pod.public_id, now=clock.now() + rested)
         assert reconciled(pod, after=rested).status == PodStatus.RUNNING
         silence(pod, pod_machine)

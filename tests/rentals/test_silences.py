@@ -1,20 +1,24 @@
-"""The time of a day in which a pod ran without proving itself, added up from what its events say."""
+"""The time of a day in which pods ran without proving themselves, added up from what their events say."""
 
 from datetime import datetime, timedelta
 from unittest.mock import Mock
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
+from accounts.models import User, Workspace
 from core.actors import PLATFORM
 from marketplace.machine import MachineUnreachable
 from rentals import transitions
-from rentals.models import Pod, PodStatus
+from rentals.models import Phase, Pod, PodStatus
 from rentals.reasons import Reason
-from rentals.services import provisioning, silences
-from tests.factories.pods import NOON, make_pod
+from rentals.services import meter, provisioning, silences
+from rentals.services.silences import RanUnproven
+from tests.factories.pods import NOON, make_pod, make_user
 
 pytestmark = pytest.mark.django_db
-TOLD = silences.UNTIL_TOLD
+# From the last good look until a pod is called unreachable.
+TOLD = timedelta(seconds=40)
 
 
 @pytest.fixture
@@ -26,7 +30,11 @@ def go(pod: Pod, to: PodStatus, reason: Reason, *, at: datetime) -> None:
     transitions.move(pod, to=to, reason=reason, actor=PLATFORM, now=at)
 
 
-def fall_silent(pod: Pod, *, at: datetime, reason: Reason = Reason.SSH_SILENT) -> None:
+def fall_silent(
+    pod: Pod, *, at: datetime, reason: Reason = Reason.SSH_SILENT, told: timedelta = TOLD
+) -> None:
+    meter.open_interval(pod, at=at - timedelta(hours=1), evidence="a good look")
+    meter.close_interval(pod, at=at - told, evidence="the last one")
     go(pod, PodStatus.UNREACHABLE, reason, at=at)
 
 
@@ -34,6 +42,12 @@ def test_counts_from_the_last_good_look_until_now(pod: Pod) -> None:
     fall_silent(pod, at=NOON)
 
     assert silences.unproven(pod, now=NOON + timedelta(minutes=4)) == TOLD + timedelta(minutes=4)
+
+
+def test_counts_nothing_of_the_time_in_which_nobody_looked(pod: Pod) -> None:
+    fall_silent(pod, at=NOON, told=timedelta(minutes=50))
+
+    assert silences.unproven(pod, now=NOON) == meter.LONGEST_GAP
 
 
 def test_adds_up_the_silences_of_a_day_and_not_what_lies_between(pod: Pod) -> None:
@@ -92,7 +106,7 @@ class TestAnotherCause:
 
         again = NOON + timedelta(minutes=15)
         assert silences.unproven(pod, now=again) == TOLD + timedelta(minutes=2)
-        assert silences.rests_until(pod, now=again) is None
+        silences.require_minutes(pod, done="rebooted", now=again)
 
     def test_counts_however_often_it_changes(self, pod: Pod) -> None:
         fall_silent(pod, at=NOON, reason=Reason.ENGINE_SILENT)
@@ -183,15 +197,127 @@ class TestRestarts:
 
     def test_without_minutes_are_an_hour_apart(self, pod: Pod) -> None:
         for minutes in (0, 10, 20):
-            assert silences.rests_until(pod, now=NOON + timedelta(minutes=minutes)) is None
+            silences.require_minutes(pod, done="rebooted", now=NOON + timedelta(minutes=minutes))
             reboot(pod, at=NOON + timedelta(minutes=minutes))
             failed_at = NOON + timedelta(minutes=minutes + 5)
             go(pod, PodStatus.REBOOT_FAILED, Reason.REBOOT_TOO_LATE, at=failed_at)
 
-        assert silences.rests_until(pod, now=failed_at) == failed_at + silences.PAUSE
-        assert silences.rests_until(pod, now=failed_at + silences.PAUSE) is None
+        with pytest.raises(RanUnproven) as refusal:
+            silences.require_minutes(pod, done="rebooted", now=failed_at)
+        again_at = failed_at + silences.PAUSE
+        assert refusal.value.data["again_at"] == again_at.isoformat()
+        silences.require_minutes(pod, done="rebooted", now=again_at)
 
 
 def reboot(pod: Pod, *, at: datetime) -> None:
     go(pod, PodStatus.REBOOTING, Reason.REBOOT_BY_RENTER, at=at)
     silences.note_run(pod, now=at + timedelta(minutes=1))
+
+
+class TestFirstStart:
+    """Each from when its container ran, at noon."""
+
+    @pytest.mark.parametrize(
+        ("reason", "phase", "after", "counted"),
+        [
+            (Reason.SSH_TOO_LATE, Phase.SSH, timedelta(seconds=90), timedelta(seconds=60)),
+            (Reason.REMOVED_BY_RENTER, Phase.SSH, timedelta(seconds=70), timedelta(seconds=40)),
+            (Reason.PROVEN, Phase.SSH, timedelta(seconds=70), timedelta(seconds=40)),
+            (Reason.PROVEN, Phase.SSH, silences.FIRST_PROOF, timedelta()),
+            (Reason.PROGRAM_ENDED, Phase.SSH, timedelta(seconds=3), timedelta()),
+            (Reason.MACHINE_UNREACHABLE, Phase.SSH, timedelta(seconds=90), timedelta()),
+            (Reason.ENGINE_FAILED, Phase.SSH, timedelta(seconds=90), timedelta()),
+            (Reason.IMAGE_TOO_SLOW, Phase.IMAGE, timedelta(minutes=30), timedelta()),
+            # The market itself was down meanwhile.
+            (Reason.SSH_TOO_LATE, Phase.SSH, timedelta(hours=1), timedelta(seconds=60)),
+        ],
+    )
+    def test_counts_where_the_pod_kept_us_waiting(
+        self, reason: Reason, phase: Phase, after: timedelta, counted: timedelta
+    ) -> None:
+        pod = make_pod(phase=phase, phase_since=NOON)
+        to = {Reason.PROVEN: PodStatus.RUNNING, Reason.REMOVED_BY_RENTER: PodStatus.REMOVING}
+
+        go(pod, to.get(reason, PodStatus.FAILED), reason, at=NOON + after)
+
+        assert silences.unproven(pod, now=NOON + timedelta(hours=2)) == counted
+
+    def test_of_a_broken_image_may_be_tried_ten_times_and_then_by_the_hour(self) -> None:
+        alice = make_user()
+        for tries in range(11):
+            at = NOON + timedelta(minutes=2 * tries)
+            silences.require_owners_minutes(alice.pk, done="rented", now=at)
+            pod = make_pod(workspace=team_of(alice), phase=Phase.SSH, phase_since=at)
+            go(pod, PodStatus.FAILED, Reason.SSH_TOO_LATE, at=at + timedelta(seconds=90))
+
+        with pytest.raises(RanUnproven):
+            silences.require_owners_minutes(alice.pk, done="rented", now=at + timedelta(hours=1))
+        silences.require_owners_minutes(alice.pk, done="rented", now=at + timedelta(minutes=62))
+
+
+def team_of(user: User) -> Workspace:
+    return Workspace.objects.create(name="Team", owner=user)
+
+
+class TestOwner:
+    """Alice's first pod was silent from noon on, for eight minutes."""
+
+    @pytest.fixture
+    def alice(self) -> User:
+        return make_user()
+
+    @pytest.fixture
+    def first(self, alice: User) -> Pod:
+        pod = make_pod(workspace=team_of(alice), status=PodStatus.RUNNING, ready_at=NOON)
+        fall_silent(pod, at=NOON + TOLD)
+        return pod
+
+    ENDED = NOON + timedelta(minutes=8)
+    LATER = NOON + timedelta(minutes=30)
+
+    def test_gets_no_new_minutes_with_another_pod(self, alice: User, first: Pod) -> None:
+        go(first, PodStatus.REMOVING, Reason.REMOVED_BY_RENTER, at=self.ENDED)
+
+        again = make_pod(workspace=team_of(alice), created_at=self.ENDED)
+        bobs = make_pod(created_at=self.ENDED)
+
+        assert silences.unproven(again, now=self.LATER) == timedelta(minutes=8)
+        assert silences.unproven(bobs, now=self.LATER) == timedelta()
+
+    def test_gets_none_with_one_that_is_started_again(self, alice: User, first: Pod) -> None:
+        kept = make_pod(workspace=team_of(alice), status=PodStatus.STOPPED)
+        go(first, PodStatus.REMOVING, Reason.REMOVED_BY_RENTER, at=self.ENDED)
+
+        go(kept, PodStatus.STARTING, Reason.STARTED_BY_RENTER, at=self.ENDED)
+
+        assert silences.unproven(kept, now=self.LATER) == timedelta(minutes=8)
+
+    def test_loses_none_of_a_pod_that_ran_well_meanwhile(self, alice: User, first: Pod) -> None:
+        other = make_pod(workspace=team_of(alice), status=PodStatus.RUNNING)
+        go(first, PodStatus.REMOVING, Reason.REMOVED_BY_RENTER, at=self.ENDED)
+
+        assert silences.unproven(other, now=self.LATER) == timedelta()
+
+    def test_is_not_held_to_a_pod_that_runs_well_again(self, alice: User, first: Pod) -> None:
+        go(first, PodStatus.RUNNING, Reason.RECOVERED, at=self.ENDED)
+
+        again = make_pod(workspace=team_of(alice), created_at=self.ENDED)
+
+        assert silences.unproven(again, now=self.LATER) == timedelta()
+        assert silences.unproven(first, now=self.LATER) == timedelta(minutes=8)
+
+    def test_spends_the_same_minutes_with_all_that_are_silent_at_once(
+        self, alice: User, first: Pod, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for minutes in (1, 2):
+            beside = make_pod(workspace=team_of(alice), status=PodStatus.RUNNING, ready_at=NOON)
+            fall_silent(beside, at=NOON + timedelta(minutes=minutes))
+
+        with django_assert_num_queries(1):
+            silences.require_owners_minutes(
+                alice.pk, done="rented", now=NOON + timedelta(minutes=10)
+            )
+        with pytest.raises(RanUnproven):
+            silences.require_owners_minutes(
+                alice.pk, done="rented", now=NOON + timedelta(minutes=10, seconds=1)
+            )
