@@ -11,7 +11,7 @@ from rentals import terms
 from rentals.actions import Action, Step, explain, move, phase_of, wait
 from rentals.engine import Observed
 from rentals.keeping import kept_for
-from rentals.models import Phase, PodStatus
+from rentals.models import OVER, Phase, PodStatus
 from rentals.observations import (
     Contact,
     Readiness,
@@ -215,7 +215,6 @@ _DECIDERS: Final[Mapping[PodStatus, Callable[[Subject, Seen, datetime], Step]]] 
     PodStatus.REMOVED: _removed,
 }
 _NO_ANSWER: Final = frozenset({Contact.SILENT, Contact.REFUSED, Contact.ENGINE_SILENT})
-_ENDED: Final = frozenset({PodStatus.FAILED, PodStatus.REMOVING, PodStatus.REMOVED})
 _TOO_LATE: Final = {
     Phase.RESERVED: Reason.STARTED_TOO_LATE,
     Phase.CONNECTING: Reason.MACHINE_UNREACHABLE,
@@ -229,7 +228,7 @@ _STOPS_ASKED_FOR: Final = frozenset({Reason.STOPPED_BY_RENTER, Reason.STOPPED_LO
 
 def _is_due_to_end(pod: Subject, now: datetime) -> bool:
     scheduled = pod.removal_scheduled_at
-    return bool(scheduled and scheduled <= now and pod.status not in _ENDED)
+    return bool(scheduled and scheduled <= now and pod.status not in OVER)
 
 
 def _fault(pod: Subject, seen: Seen) -> Reason | None:

@@ -1,7 +1,7 @@
 """What the pages say of an announced maintenance or removal: when, what follows, and what to do now."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -10,11 +10,8 @@ from core.dialing import bracketed
 from marketplace.models import Notice
 from marketplace.selectors import equivalents, open_notice
 from marketplace.selectors.notices import is_early
-from rentals.models import Pod, PodStatus
+from rentals.models import OVER, UP, Pod
 from rentals.services import evidence
-
-OVER: Final = frozenset({PodStatus.FAILED, PodStatus.REMOVING, PodStatus.REMOVED})
-READABLE: Final = frozenset({PodStatus.RUNNING, PodStatus.UNREACHABLE})
 
 
 def announced(pod: Pod, *, now: datetime) -> dict[str, Any] | None:
@@ -40,7 +37,7 @@ def announcement(pod: Pod, *, now: datetime) -> dict[str, Any] | None:
 
 def copy_command(pod: Pod) -> str:
     """Give the line that copies a pod's files here; empty while it cannot be reached."""
-    if pod.status not in READABLE:
+    if pod.status not in UP:
         return ""
     host, port = pod.node.public_host, evidence.ssh_port(pod)
     folder = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in pod.name)

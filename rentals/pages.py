@@ -13,7 +13,7 @@ from core.dialing import bracketed
 from marketplace.machine import fingerprint
 from rentals import notice_page, selectors
 from rentals.keeping import kept_until
-from rentals.models import Phase, Pod, PodEvent, PodMeter, PodStatus
+from rentals.models import OVER, UNLISTED, UP, Phase, Pod, PodEvent, PodMeter, PodStatus
 from rentals.plots import series_of
 from rentals.reasons import Reason
 from rentals.services import evidence, lifecycle, meter, metrics, receipts
@@ -22,12 +22,11 @@ S = PodStatus
 Wallet = dict[str, Decimal | None]
 EVENTS_SHOWN: Final = 30
 CHARGES_SHOWN: Final = 10
-CONNECTABLE: Final = frozenset({S.RUNNING, S.UNREACHABLE})
 ACTIONS: Final = {
     "stop": frozenset({S.RUNNING}),
     "start": frozenset({S.STOPPED}),
-    "schedule": frozenset(S) - {S.REMOVING, S.REMOVED, S.FAILED},
-    "remove": frozenset(S) - {S.REMOVING, S.REMOVED},
+    "schedule": frozenset(S) - OVER,
+    "remove": frozenset(S) - UNLISTED,
 }
 BAD: Final = frozenset({S.REBOOT_FAILED, S.LOST, S.FAILED})
 WARN: Final = frozenset({S.UNREACHABLE, S.STOPPED, S.STOPPING, S.REBOOTING})
@@ -100,7 +99,7 @@ def pod_page(pod: Pod, *, now: datetime) -> dict[str, Any]:
         "cost": _cost(pod, wallet, now=now),
         "wallet": wallet,
         "connect": _connect(pod),
-        "connect_missing": "" if status in CONNECTABLE else _connect_missing(status),
+        "connect_missing": "" if status in UP else _connect_missing(status),
         "series": series_of(pod, metrics.samples(pod)),
         "log_text": tail.text if tail else "",
         "log_missing": "" if tail else "The log appears some seconds after the pod is ready.",
@@ -129,7 +128,7 @@ def event_row(event: PodEvent) -> dict[str, Any]:
 
 def ssh_command(pod: Pod) -> str:
     """Give the command that opens a shell in the pod; empty until it was proven to work."""
-    if S(pod.status) not in CONNECTABLE:
+    if pod.status not in UP:
         return ""
     return f"ssh root@{pod.node.public_host} -p {evidence.ssh_port(pod)}"
 

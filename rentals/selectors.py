@@ -14,7 +14,7 @@ from accounts.principal import Principal
 from marketplace.models import Node
 from marketplace.selectors.notices import standing_notices
 from rentals.access import pod_for, visible_pods
-from rentals.models import NodeWatch, Phase, Pod, PodMeter, PodStatus
+from rentals.models import OVER, NodeWatch, Phase, Pod, PodMeter, PodStatus
 
 RECENT_STARTS: Final = 20
 STUCK_AFTER: Final = timedelta(minutes=5)
@@ -38,9 +38,7 @@ def pods_for(principal: Principal, *, api_key_id: UUID | None = None) -> QuerySe
 
 def ended_pods_for(principal: Principal) -> QuerySet[Pod]:
     """Select the caller's pods that have ended or are ending, newest first."""
-    ended = visible_pods(principal).filter(
-        status__in=[PodStatus.REMOVING, PodStatus.REMOVED, PodStatus.FAILED]
-    )
+    ended = visible_pods(principal).filter(status__in=OVER)
     return with_parts(ended).order_by("-created_at", "-pk")
 
 

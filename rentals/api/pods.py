@@ -14,11 +14,10 @@ from rentals import access, limits, wire
 from rentals.api.refusals import NotOffered
 from rentals.api.schemas import pods as schemas
 from rentals.api.schemas.common import Message
-from rentals.models import PodStatus
+from rentals.models import UNLISTED
 from rentals.services import budgets, feedback, history, lifecycle, logs
 
 router = Router(tags=["pods"], auth=KeyOrSession())
-GONE = (PodStatus.REMOVING, PodStatus.REMOVED)
 
 
 @router.get("/pods", response=list[schemas.PodOut], exclude_unset=True)
@@ -26,7 +25,7 @@ def listing(request: HttpRequest, api_key_id: UUID | None = None) -> list[dict[s
     """List the pods that are not removed, failed starts of the last minutes among them."""
     principal = caller(request)
     principal.require(Scope.READ)
-    rows = access.visible_pods(principal).exclude(status__in=GONE)
+    rows = access.visible_pods(principal).exclude(status__in=UNLISTED)
     if api_key_id:
         rows = rows.filter(api_key__public_id=api_key_id)
     return wire.pods(rows, now=clock.now())
@@ -50,7 +49,7 @@ def remove(
     """Remove a pod for good. Its charge ends at this second; a word about the node may come with it."""
     principal, now = caller(request), clock.now()
     pod = access.pod_for(principal, pod_id)
-    if pod.status in GONE:
+    if pod.status in UNLISTED:
         raise NotFound("This pod is removed already.", hint="Its record is at /pods/{id}/record.")
     lifecycle.remove(principal=principal, pod_id=pod_id, now=now)
     if payload:

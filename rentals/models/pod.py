@@ -1,5 +1,6 @@
 """A pod is a rented container on a node; its states are in docs/lifecycle.md."""
 
+from typing import Final
 from uuid import uuid4
 
 from django.contrib.postgres.fields import ArrayField
@@ -30,6 +31,19 @@ class PodStatus(models.TextChoices):
     REMOVED = "removed"
 
 
+# Its end was asked for: in no listing.
+UNLISTED: Final = frozenset({PodStatus.REMOVING, PodStatus.REMOVED})
+# Nothing of it comes back.
+OVER: Final = UNLISTED | {PodStatus.FAILED}
+# It has its receipt.
+ENDED: Final = frozenset({PodStatus.FAILED, PodStatus.REMOVED})
+# It was proven, and nothing shows that it ended.
+UP: Final = frozenset({PodStatus.RUNNING, PodStatus.UNREACHABLE})
+RESTARTING: Final = frozenset({PodStatus.REBOOTING, PodStatus.STARTING})
+# It was proven once and has to be proven again.
+TO_PROVE_AGAIN: Final = RESTARTING | {PodStatus.UNREACHABLE}
+
+
 class Phase(models.TextChoices):
     """How far a start has come."""
 
@@ -50,7 +64,7 @@ class PodQuerySet(models.QuerySet["Pod"]):
 
     def listed(self) -> "PodQuerySet":
         """Keep the pods that a listing shows: all but removing and removed ones."""
-        return self.exclude(status__in=[PodStatus.REMOVING, PodStatus.REMOVED])
+        return self.exclude(status__in=UNLISTED)
 
     def with_hold(self) -> "PodQuerySet":
         """Add ``holds_gpus``: whether GPUs of the node are reserved for the pod."""

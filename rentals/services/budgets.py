@@ -15,7 +15,7 @@ from accounts.services import refusals
 from accounts.services.refusals import Refusal
 from billing.models import Posting
 from core.errors import DomainError
-from rentals.models import Pod, PodStatus
+from rentals.models import UNLISTED, Pod
 from rentals.services import floors, metering
 
 NOTHING: Final = Decimal(0)
@@ -50,7 +50,7 @@ def spend_of(keys: Sequence[ApiKey], now: datetime) -> Mapping[int, KeySpend]:
     pods = Pod.objects.filter(api_key__in=keys)
     totals = pods.values_list("api_key_id").annotate(
         total=Coalesce(Sum("meter__posted_usd"), NOTHING),
-        listed=Count("pk", filter=~Q(status__in=[PodStatus.REMOVING, PodStatus.REMOVED])),
+        listed=Count("pk", filter=~Q(status__in=UNLISTED)),
         opened=Sum("hourly_price_usd", filter=Q(status__in=floors.OPEN), default=NOTHING),
     )
     windows = _by_window(pods, now)

@@ -11,7 +11,7 @@ from core.actors import Actor, ActorKind
 from marketplace.services import reservations
 from rentals import terms, transitions
 from rentals.engine import Observed
-from rentals.models import NodeWatch, Pod, PodStatus
+from rentals.models import ENDED, NodeWatch, Pod, PodStatus
 from rentals.observations import started_mark
 from rentals.reasons import Reason
 from rentals.services import meter, receipts, templates
@@ -26,7 +26,6 @@ IDLE: Final = frozenset(
         PodStatus.REMOVED,
     }
 )
-ENDS: Final = frozenset({PodStatus.FAILED, PodStatus.REMOVED})
 # The pod's readiness ended at an unknown moment: nothing after the last proof is charged.
 UNWITNESSED: Final = frozenset({PodStatus.UNREACHABLE, PodStatus.LOST})
 
@@ -67,7 +66,7 @@ def make(pod: Pod, change: Change) -> None:
     if change.to is PodStatus.RUNNING:
         meter.open_interval(pod, at=change.now, evidence=change.evidence)
         _watch(pod, change.now)
-    if change.to in ENDS:
+    if change.to in ENDED:
         templates.forget_one_time(pod.template_id, now=change.now)
         if not hasattr(pod, "receipt"):
             receipts.write(pod, change.now)

@@ -10,16 +10,10 @@ from accounts.models import Workspace
 from billing.models import Account, AccountKind
 from core.errors import Forbidden
 from core.money import USD, charge_for
-from rentals.models import Pod, PodStatus
+from rentals.models import RESTARTING, UP, Pod, PodStatus
 
 # They cost something, or will without anybody asking again.
-OPEN: Final = (
-    PodStatus.PENDING,
-    PodStatus.RUNNING,
-    PodStatus.UNREACHABLE,
-    PodStatus.REBOOTING,
-    PodStatus.STARTING,
-)
+OPEN: Final = UP | RESTARTING | {PodStatus.PENDING}
 
 
 class DebtElsewhere(Forbidden):

@@ -18,13 +18,12 @@ from marketplace.models import Node
 from marketplace.services import reservations
 from rentals import dispatch, faults, transitions
 from rentals.access import pod_to_change
-from rentals.models import Pod, PodStatus
+from rentals.models import UNLISTED, Pod, PodStatus
 from rentals.reasons import UNPROVEN, Reason
 from rentals.services import budgets, changes, floors, metering, silences
 from rentals.services.changes import Change
 from rentals.services.equivalents import not_free
 
-GONE: Final = frozenset({PodStatus.REMOVING, PodStatus.REMOVED})
 LONGEST_SCHEDULE: Final = timedelta(days=366)
 STOPS: Final = frozenset({PodStatus.STOPPING, PodStatus.STOPPED})
 
@@ -170,7 +169,7 @@ def cancel_removal(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
 
 def _schedule(principal: Principal, pod_id: UUID, at: datetime | None, now: datetime) -> Pod:
     with _locked(pod_to_change(principal, pod_id)) as row:
-        if PodStatus(row.status) in GONE:
+        if row.status in UNLISTED:
             raise NotFound("The pod is already removed.", hint="List the others: `lium ps`.")
         if row.removal_scheduled_at == at:
             return row
@@ -185,7 +184,7 @@ def _schedule(principal: Principal, pod_id: UUID, at: datetime | None, now: date
 
 def _end(pod: Pod, *, reason: Reason, actor: Actor, now: datetime, detail: str = "") -> Pod:
     with _locked(pod) as row:
-        if PodStatus(row.status) in GONE:
+        if row.status in UNLISTED:
             return row
         is_over = row.status == PodStatus.FAILED and row.gone_at
         to = PodStatus.REMOVED if is_over else PodStatus.REMOVING

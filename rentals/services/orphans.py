@@ -18,13 +18,12 @@ from marketplace.models import Node
 from marketplace.services import alerts
 from rentals import engine, terms
 from rentals.engine import Observed
-from rentals.models import NodeWatch, Pod, PodStatus
+from rentals.models import ENDED, NodeWatch, Pod
 from rentals.services import blueprint, changes
 
 log = structlog.get_logger(__name__)
 
 UNKNOWN_CONTAINERS: Final = "unknown_containers"
-ENDED: Final = (PodStatus.FAILED, PodStatus.REMOVED)
 
 
 def clear_up(

@@ -22,7 +22,7 @@ from rentals import dispatch, engine, terms
 from rentals.actions import Action, Step
 from rentals.decisions import decide
 from rentals.engine import Boot, Observed
-from rentals.models import NodeWatch, Pod, PodStatus
+from rentals.models import UP, NodeWatch, Pod, PodStatus
 from rentals.observations import GONE, UNSEEN, Contact, Readiness, Seen
 from rentals.services import (
     applying,
@@ -37,7 +37,6 @@ from rentals.services import (
 
 log = structlog.get_logger(__name__)
 
-WATCHED: Final = (PodStatus.RUNNING, PodStatus.UNREACHABLE)
 PARALLEL_BANNERS: Final = 8
 # A machine whose engine is silent did answer.
 NO_CONTACT: Final = (Contact.SILENT, Contact.REFUSED)
@@ -75,7 +74,7 @@ def _probe(node_id: int, now: Clock) -> None:
 
 
 def _watched(node: Node) -> Iterable[Pod]:
-    rows = Pod.objects.with_hold().filter(node=node, status__in=WATCHED, lease_token=None)
+    rows = Pod.objects.with_hold().filter(node=node, status__in=UP, lease_token=None)
     return rows.select_related("node__provider", "template", "workspace").prefetch_related("ports")
 
 
@@ -159,7 +158,7 @@ def _note_answer(node: Node, boot: Boot, now: Clock) -> None:
     moment = now()
     heartbeat.record_seen(node_id=node.pk, boot_id=boot.id, now=moment)
     # A pod that is starting now may run before this look has ended.
-    busy = Pod.objects.filter(node=node, status__in=(PodStatus.PENDING, *WATCHED)).exists()
+    busy = Pod.objects.filter(node=node, status__in=UP | {PodStatus.PENDING}).exists()
     wait = terms.PROBE_INTERVAL if busy else terms.IDLE_NODE_INTERVAL
     NodeWatch.objects.filter(node=node).update(
         answered_at=moment, failures=0, last_error="", next_look_at=moment + wait

@@ -19,7 +19,7 @@ from marketplace.services.machines import machine_address
 from rentals import faults, terms
 from rentals.actions import Action, Step, phase_of, wait
 from rentals.decisions import decide
-from rentals.models import Phase, Pod, PodStatus
+from rentals.models import ENDED, RESTARTING, TO_PROVE_AGAIN, Phase, Pod, PodStatus
 from rentals.observations import GONE, UNSEEN, Seen, Subject
 from rentals.reasons import reason_of
 from rentals.services import (
@@ -68,18 +68,10 @@ def reconcile(*, pod_id: UUID, now: Clock = clock.now) -> None:
             _drive(Claim(pk, token, now))
 
 
-# What waits for a machine that is away in a maintenance is not given up for it.
-_WAITS_FOR_THE_MACHINE: Final = frozenset(
-    {PodStatus.UNREACHABLE, PodStatus.REBOOTING, PodStatus.STARTING}
-)
-
-
-_RESTARTS: Final = frozenset({PodStatus.REBOOTING, PodStatus.STARTING})
-
-
 def subject_of(pod: Pod, *, now: datetime) -> Subject:
     """Give the part of a pod's row that decisions rest on."""
-    waits = PodStatus(pod.status) in _WAITS_FOR_THE_MACHINE
+    # What waits for a machine that is away in a maintenance is not given up for it.
+    waits = pod.status in TO_PROVE_AGAIN
     away = last_maintenance(pod.node_id, now=now) if waits else None
     return Subject(
         status=PodStatus(pod.status),
@@ -110,7 +102,7 @@ def _drive(claim: Claim) -> None:
         if suspicion.withholds(step, seen, node_id=pod.node_id, now=claim.now()):
             step = Step(action=Action.WAIT, wait=terms.DOUBT_INTERVAL)
         if step.action is Action.WAIT:
-            if pod.status in _RESTARTS:
+            if pod.status in RESTARTING:
                 silences.note_blind(pod, now=claim.now())
             _put_off(claim, pod, step)
             return
@@ -157,7 +149,7 @@ def _act(claim: Claim, pod: Pod, action: Action, seen: Seen) -> Seen:
         with session(machine_address(pod.node), timeout=terms.CONNECT_SECONDS) as machine:
             if not _enter(claim, pod, phase_of(action)):
                 return seen
-            if action is Action.PROBE and pod.status in _RESTARTS:
+            if action is Action.PROBE and pod.status in RESTARTING:
                 silences.note_run(pod, now=claim.now())
             return steps.take(action, machine, pod, seen)
     except MachineError as error:
@@ -194,7 +186,7 @@ def _put_off(claim: Claim, pod: Pod, step: Step, **changed: Any) -> None:
 
 def _settle_and_apply(claim: Claim, pod: Pod, step: Step, seen: Seen) -> bool:
     """Apply a step to the row; True when there is nothing more to do at once."""
-    if step.to in changes.ENDS:
+    if step.to in ENDED:
         faults.point("remove.container_gone")
         receipts.settle(pod, now=claim.now())
         faults.point("remove.settled")
@@ -204,7 +196,7 @@ def _settle_and_apply(claim: Claim, pod: Pod, step: Step, seen: Seen) -> bool:
     fresh = applying.apply(pod, guard, step, seen, now=claim.now())
     if fresh is None:
         return False
-    faults.point("remove.freed" if step.to in changes.ENDS else "rent.running")
+    faults.point("remove.freed" if step.to in ENDED else "rent.running")
     if step.to:
         reporting.tell_market(fresh, source=PodStatus(pod.status), now=claim.now())
     return PodStatus(fresh.status) in RESTING

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from rentals.models import Pod, PodMeter, PodStatus
+from rentals.models import UNLISTED, Pod, PodMeter
 from rentals.services import meter, receipts
 
 
@@ -35,7 +35,7 @@ def read(pod: Pod) -> RunRecord:
     intervals = pod.ready_intervals.order_by("started_at")
     return RunRecord(
         pod=pod,
-        removed=pod.status in (PodStatus.REMOVING, PodStatus.REMOVED),
+        removed=pod.status in UNLISTED,
         close_reason=receipts.close_reason(pod),
         billed_seconds=_billed_seconds(pod_meter),
         total_usd=pod_meter.posted_usd,

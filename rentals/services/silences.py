@@ -17,7 +17,7 @@ from django.db.models import Q
 from core.actors import PLATFORM
 from core.errors import Conflict
 from rentals import terms, transitions
-from rentals.models import Phase, Pod, PodEvent, PodStatus
+from rentals.models import TO_PROVE_AGAIN, Phase, Pod, PodEvent, PodStatus
 from rentals.reasons import UNPROVEN, Reason
 from rentals.services import meter
 
@@ -30,8 +30,7 @@ FIRST_PROOF: Final = timedelta(seconds=30)
 RUNS_AGAIN: Final = "pod-lifecycle.runs_again"
 OUT_OF_SIGHT: Final = "pod-lifecycle.out_of_sight"
 _SHOWN: Final = (RUNS_AGAIN, OUT_OF_SIGHT)
-_MAY_RUN_UNPROVEN: Final = (PodStatus.UNREACHABLE, PodStatus.STARTING, PodStatus.REBOOTING)
-_AT_REST: Final = (PodStatus.STOPPED, PodStatus.REBOOT_FAILED)
+_AT_REST: Final = frozenset({PodStatus.STOPPED, PodStatus.REBOOT_FAILED})
 # A first start that ended so waited for its machine.
 _THE_MACHINES: Final = frozenset(
     {Reason.MACHINE_UNREACHABLE, Reason.MACHINE_REFUSED, Reason.ENGINE_FAILED}
@@ -179,10 +178,10 @@ def _events(owner_id: int, now: datetime, *, also: Pod | None = None) -> list[Po
     """Give the last day's events of an owner's pods that do not run well, and of one whatever it does."""
     since = now - WITHIN
     moves = Q(to_status=PodStatus.UNREACHABLE)
-    moves |= Q(from_status__in=(PodStatus.PENDING, *_MAY_RUN_UNPROVEN, *_AT_REST))
+    moves |= Q(from_status__in=TO_PROVE_AGAIN | _AT_REST | {PodStatus.PENDING})
     shown = Q(sub_type__in=(transitions.EXPLAINED, *_SHOWN))
     # Whatever ran unproven within the day has moved within it, or runs so still.
-    moved = Q(pod__status_since__gte=since) | Q(pod__status__in=_MAY_RUN_UNPROVEN)
+    moved = Q(pod__status_since__gte=since) | Q(pod__status__in=TO_PROVE_AGAIN)
     whose = moved & ~Q(pod__status=PodStatus.RUNNING)
     rows = PodEvent.objects.with_metered_until().filter(
         whose | Q(pod__public_id=also.public_id) if also else whose,

@@ -13,7 +13,7 @@ from django.db.models.functions import JSONObject
 from core.actors import on_the_wire
 from core.clock import iso
 from marketplace.selectors.notices import standing_notices
-from rentals.models import Phase, Pod, PodEvent, PodPort, PodStatus
+from rentals.models import RESTARTING, UP, Phase, Pod, PodEvent, PodPort, PodStatus
 from rentals.transitions import WIRE_STATUS
 
 SSH_PORT: Final = 22
@@ -25,9 +25,7 @@ PHASES: Final = {
     Phase.CONTAINER: "starting container",
     Phase.SSH: "configuring ssh",
 }
-BECOMING_READY: Final = {PodStatus.PENDING, PodStatus.STARTING, PodStatus.REBOOTING}
-# Only a pod that was proven reachable shows how to reach it; a silent one keeps what was proven.
-REACHABLE: Final = {PodStatus.RUNNING, PodStatus.UNREACHABLE}
+BECOMING_READY: Final = RESTARTING | {PodStatus.PENDING}
 # The client asks for encrypted volumes in every rent; the answer is on the pod.
 NOT_OFFERED: Final = "not_offered"
 # Where no start of the node was timed yet.
@@ -111,7 +109,8 @@ def _pod(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     status = PodStatus(row["status"])
     ports = {str(pair["internal"]): pair["external"] for pair in row["port_pairs"]}
     ssh_port = ports.get(str(SSH_PORT))
-    reachable = status in REACHABLE and ssh_port
+    # A silent one keeps what was proven.
+    reachable = status in UP and ssh_port
     shape = {
         "id": str(row["public_id"]),
         "pod_name": row["name"],
