@@ -102,8 +102,8 @@ def walk_ladder(**_: object) -> None:
 
 @shared_task(acks_late=True, soft_time_limit=60, time_limit=90)
 def record_usage(**_: object) -> None:
-    """Record for the market what running pods used, and count what of it was paid."""
-    usage_facts.record_running()
+    """Record for the market what pods used, and count what of it was paid."""
+    usage_facts.record_open()
     while paid_use.count() == paid_use.AT_ONCE:
         pass
 

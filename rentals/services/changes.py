@@ -14,7 +14,7 @@ from rentals.engine import Observed
 from rentals.models import ENDED, NodeWatch, Pod, PodStatus
 from rentals.observations import started_mark
 from rentals.reasons import Reason
-from rentals.services import meter, receipts, templates
+from rentals.services import meter, receipts, templates, usage_facts
 
 # Nobody means a container to run in these, so what the machine shows to be unused is given back.
 IDLE: Final = frozenset(
@@ -48,7 +48,7 @@ class Change:
 
 
 def make(pod: Pod, change: Change) -> None:
-    """Move a pod and do what the move entails: meter, reservation, receipt, next look."""
+    """Move a pod and do what the move entails: meter, reservation, receipt, facts of use, next look."""
     source = PodStatus(pod.status)
     if source is PodStatus.RUNNING:
         meter.close_interval(pod, at=_last_ready_moment(pod, change), evidence=change.reason.words)
@@ -70,6 +70,7 @@ def make(pod: Pod, change: Change) -> None:
         templates.forget_one_time(pod.template_id, now=change.now)
         if not hasattr(pod, "receipt"):
             receipts.write(pod, change.now)
+            usage_facts.record_ended(pod.pk)
 
 
 def give_back(pod: Pod, shown: Observed | None, *, now: datetime) -> None:

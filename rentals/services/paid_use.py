@@ -14,6 +14,7 @@ from billing.selectors import granted_usd
 from core.money import quantize
 from marketplace.models import UsageFact
 from rentals.models import PaidUse, PodMeter
+from rentals.services import usage_facts
 
 NOTHING: Final = Decimal(0)
 # Of one transaction; the rest is counted in the next.
@@ -81,9 +82,10 @@ def count() -> int:
 def unpaid_of(provider_ids: Collection[UUID], *, before: datetime) -> dict[UUID, Decimal]:
     """Give what providers earned by use before a moment that no renter's own money paid, in USD after the fee.
 
-    Facts never change: what was lent counts as long as its renter owes it, the newest first.
+    What is no fact yet is not known to be paid. Facts never change: what was lent counts as long as its renter owes
+    it, the newest first.
     """
-    unpaid: defaultdict[UUID, Decimal] = defaultdict(Decimal)
+    unpaid = defaultdict(Decimal, usage_facts.untold_usd(provider_ids, before=before))
     providers, renters = list(provider_ids), set()
     with connection.cursor() as cursor:
         cursor.execute(CREDITED, [providers, before])

@@ -8,7 +8,6 @@ from django.db import DatabaseError, transaction
 from marketplace.services import outcomes, usage
 from rentals.models import Pod, PodStatus
 from rentals.reasons import node_at_fault
-from rentals.services import usage_facts
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +28,8 @@ def _tell(pod: Pod, source: PodStatus, now: datetime) -> None:
         _hand_over(pod, to_renter=True, now=now)
     elif pod.status == PodStatus.FAILED and node_at_fault(pod.status_reason_code):
         outcomes.record_start(node_id=pod.node_id, proven=False, seconds=None, now=now)
-    elif source is PodStatus.REMOVING and pod.status == PodStatus.REMOVED:
-        usage_facts.record_ended(pod.pk)
-        if pod.ready_at:
-            _hand_over(pod, to_renter=False, now=now)
+    elif source is PodStatus.REMOVING and pod.status == PodStatus.REMOVED and pod.ready_at:
+        _hand_over(pod, to_renter=False, now=now)
 
 
 def _hand_over(pod: Pod, *, to_renter: bool, now: datetime) -> None:

@@ -4,29 +4,36 @@ Facts of one pod never overlap: each goes on where the one before ended, within 
 they come to what the ledger charged for the pod, less what was paid back: the last one takes what is left of that.
 """
 
-from datetime import timedelta
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import connection
 
 from rentals.services import refunds
 
 SLICE: Final = timedelta(hours=1)
-# A running pod's fact ends where its charges end: what is not charged is not told either.
+# What of each stretch of readiness is no fact yet.
+UNTOLD: Final = """
+FROM rentals_readyinterval ready
+JOIN rentals_pod pod ON pod.id = ready.pod_id
+JOIN rentals_podmeter meter ON meter.pod_id = pod.id
+CROSS JOIN LATERAL (
+    SELECT greatest(ready.started_at, (
+        SELECT fact.ended_at FROM marketplace_usagefact fact WHERE fact.holder = pod.public_id
+        AND fact.started_at >= ready.started_at AND fact.started_at < coalesce(ready.ended_at, 'infinity')
+        ORDER BY fact.started_at DESC LIMIT 1
+    )) AS since, coalesce(ready.ended_at, meter.posted_until) AS until
+) stretch
+"""
 RECORD: Final = """
 WITH part AS (
     SELECT pod.id AS pod_id, pod.node_id, pod.public_id, pod.gpu_count, stretch.since, stretch.until,
         round(meter.hourly_price_usd * extract(epoch FROM stretch.until - stretch.since) / 3600, 9) AS price,
         row_number() OVER (PARTITION BY pod.id ORDER BY stretch.since DESC) = 1 AS is_last
-    FROM rentals_readyinterval ready
-    JOIN rentals_pod pod ON pod.id = ready.pod_id
-    JOIN rentals_podmeter meter ON meter.pod_id = pod.id
-    CROSS JOIN LATERAL (
-        SELECT greatest(ready.started_at, max(fact.ended_at)) AS since, coalesce(ready.ended_at, meter.posted_until) AS until
-        FROM marketplace_usagefact fact WHERE fact.holder = pod.public_id AND fact.started_at >= ready.started_at
-        AND fact.started_at < coalesce(ready.ended_at, 'infinity')
-    ) stretch
-    WHERE {which}
+    {untold} WHERE {which}
 ), charged AS (
     SELECT part.*, {charged} AS usd FROM part
 )
@@ -35,8 +42,12 @@ SELECT node_id, public_id, since, until, gpu_count, usd FROM charged
 WHERE until > since OR (is_last AND usd <> 0)
 ON CONFLICT (holder, started_at) DO NOTHING
 """
-RUNNING: Final = RECORD.format(
-    which="ready.ended_at IS NULL AND stretch.until - stretch.since >= %(slice)s", charged="price"
+# A fact ends where charges end: what is not charged is not told either. Once a pod is removed, all of it is told.
+OPEN: Final = RECORD.format(
+    untold=UNTOLD,
+    which="""pod.status <> 'removed' AND CASE WHEN ready.ended_at IS NULL
+    THEN stretch.until - stretch.since >= %(slice)s ELSE ready.ended_at <= meter.posted_until END""",
+    charged="price",
 )
 # What is paid back is known before the pod's row ends (docs/locking.md).
 REST: Final = """
@@ -49,17 +60,43 @@ CASE WHEN is_last THEN (SELECT posted_usd FROM rentals_podmeter meter WHERE mete
     - coalesce(sum(price) OVER (PARTITION BY pod_id ORDER BY since ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
 ELSE price END
 """
-ENDED: Final = RECORD.format(which="pod.id = %(pod)s", charged=REST)
+ENDED: Final = RECORD.format(untold=UNTOLD, which="pod.id = %(pod)s", charged=REST)
+# What is paid back is left out: that is known for sure when the pod ends.
+UNTOLD_USD: Final = f"""
+SELECT provider.public_id, sum(meter.hourly_price_usd * (1 - meter.fee_rate) / 3600 * extract(
+    epoch FROM least(stretch.until, meter.posted_until, %(before)s) - stretch.since
+))
+{UNTOLD}
+JOIN marketplace_node node ON node.id = pod.node_id
+JOIN marketplace_provider provider ON provider.id = node.provider_id
+WHERE provider.public_id = ANY(%(providers)s) AND pod.status <> 'removed'
+AND stretch.until > stretch.since AND meter.posted_until > stretch.since AND %(before)s > stretch.since
+GROUP BY provider.public_id
+"""  # noqa: S608  # of constants alone
 
 
-def record_running() -> int:
-    """Record what running pods used since their last fact, where that is an hour or more; give how many."""
-    return _run(RUNNING, {"slice": SLICE})
+def record_open() -> int:
+    """Record what pods that are not removed used since their last fact; give how many facts that are.
+
+    Of a stretch that goes on, an hour or more; of one that ended, all.
+    """
+    return _run(OPEN, {"slice": SLICE})
 
 
 def record_ended(pod_id: int) -> int:
-    """Record what of a pod's use is no fact yet, once its meter is settled; a repeat adds nothing."""
-    return _run(ENDED, {"pod": pod_id, "refund": refunds.KEY})
+    """Record what of a pod's use is no fact yet, once its meter is settled; a repeat adds nothing.
+
+    In the transaction that removes the pod. Where `record_open` is at the same stretch, the first try waits for it
+    and adds nothing; the second goes on where that ended.
+    """
+    return sum(_run(ENDED, {"pod": pod_id, "refund": refunds.KEY}) for _ in range(2))
+
+
+def untold_usd(provider_ids: Collection[UUID], *, before: datetime) -> dict[UUID, Decimal]:
+    """Give what providers earned, after the fee, by charged use before a moment that is no fact yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(UNTOLD_USD, {"providers": list(provider_ids), "before": before})
+        return dict(cursor.fetchall())
 
 
 def _run(sql: str, params: dict[str, Any]) -> int:

@@ -18,8 +18,11 @@ from core.actors import PLATFORM
 from core.money import USD
 from marketplace.models import Provider, UsageFact
 from rentals.models import PaidUse, Pod
-from rentals.services import metering, paid_use, usage_facts
+from rentals.models import PodStatus as S
+from rentals.reasons import Reason
+from rentals.services import meter, metering, paid_use, usage_facts
 from rentals.services.paid_use import Part, parts_of, still_owed
+from rentals.transitions import move
 from tests.factories.accounts import Person
 from tests.factories.marketplace import NOON
 from tests.factories.pods import make_pod, make_ready, make_workspace
@@ -37,14 +40,19 @@ def deposited(workspace: Workspace, usd: int) -> None:
     ledger.post(key=f"deposit:{usd}", kind="deposit", legs=legs, occurred_at=NOON)
 
 
+def proven(pod: Pod, *, until: datetime) -> None:
+    """Let a pod be proven and charged up to a moment."""
+    Pod.objects.filter(pk=pod.pk).update(last_proof_at=until)
+    metering.tick(now=until)
+    pod.refresh_from_db()
+
+
 def used(pod: Pod, *, hours: int) -> None:
     """Let a pod of two dollars an hour run on, an hour at a time, and be counted."""
     for _ in range(hours):
         pod.refresh_from_db()
-        until = (pod.last_proof_at or NOON) + HOUR
-        Pod.objects.filter(pk=pod.pk).update(last_proof_at=until)
-        metering.tick(now=until)
-        usage_facts.record_running()
+        proven(pod, until=(pod.last_proof_at or NOON) + HOUR)
+        usage_facts.record_open()
         paid_use.count()
 
 
@@ -108,9 +116,8 @@ class TestCount:
 
     def test_what_waits_is_unknown(self) -> None:
         pod = make_ready(make_pod())
-        Pod.objects.filter(pk=pod.pk).update(last_proof_at=NOON + HOUR)
-        metering.tick(now=NOON + HOUR)
-        usage_facts.record_running()
+        proven(pod, until=NOON + HOUR)
+        usage_facts.record_open()
 
         assert paid() == [None]
 
@@ -119,7 +126,7 @@ class TestCount:
             pod = make_ready(make_pod())
             Pod.objects.filter(pk=pod.pk).update(last_proof_at=NOON + HOUR)
         metering.tick(now=NOON + HOUR)
-        usage_facts.record_running()
+        usage_facts.record_open()
 
         with django_assert_max_num_queries(11):
             assert paid_use.count() == 4
@@ -165,6 +172,34 @@ class TestUnpaid:
         UsageFact.objects.update(paid_usd=None)
 
         assert self.payable(pod) == (0, Decimal("1.90"))
+
+    def test_what_is_no_fact_yet_is_not_known_to_be_paid(self) -> None:
+        """Be it that its hour is not full, that the machine died with it, or that nobody recorded it."""
+        workspace = make_workspace()
+        credited(workspace, 100)
+        pod = make_ready(make_pod(workspace=workspace))
+        proven(pod, until=NOON + timedelta(minutes=54))
+        told = [self.payable(pod)]
+
+        meter.close_interval(pod, at=NOON + timedelta(minutes=54), evidence="the machine died")
+        move(pod, to=S.REMOVING, reason=Reason.REMOVED_BY_RENTER, actor=PLATFORM, now=NOON + HOUR)
+        told.append(self.payable(pod))
+        usage_facts.record_open()
+        told.append(self.payable(pod))
+        paid_use.count()
+        told.append(self.payable(pod))
+
+        assert told == [(0, Decimal("1.71"))] * 4
+
+    def test_without_a_hold_the_hour_that_goes_on_is_kept(self, settings: Settings) -> None:
+        settings.MARKET_PAYOUT_HOLD = timedelta(0)
+        workspace = make_workspace()
+        deposited(workspace, 100)
+        pod = make_ready(make_pod(workspace=workspace))
+        used(pod, hours=1)
+        proven(pod, until=NOON + HOUR * 1.5)
+
+        assert self.payable(pod, now=NOON + HOUR * 1.5) == (Decimal("1.90"), Decimal("0.95"))
 
     def test_what_is_on_hold_is_not_kept_twice(self) -> None:
         workspace = make_workspace()
@@ -226,7 +261,7 @@ class TestUnpaid:
             workspace = make_workspace()
             used(make_ready(make_pod(workspace=workspace)), hours=1)
 
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             rows = payables.payables_of(
                 Provider.objects.values_list("public_id", flat=True), now=self.NOW
             )
