@@ -6,6 +6,7 @@ from typing import Final
 PLACES: Final = 9
 QUANTUM: Final = Decimal(1).scaleb(-PLACES)
 SECONDS_PER_HOUR: Final = 3600
+MILLISECOND: Final = Decimal("0.001")
 USD: Final = "USD"
 TAO: Final = "TAO"
 
@@ -40,3 +41,8 @@ def rao_to_usd(rao: int, *, usd_per_tao: Decimal) -> Decimal:
 def charge_for(*, hourly: Decimal, seconds: Decimal) -> Decimal:
     """Give the price of ``seconds`` at an hourly price: round(hourly x seconds / 3600)."""
     return quantize(hourly * seconds / SECONDS_PER_HOUR)
+
+
+def seconds_for(usd: Decimal, *, hourly: Decimal) -> Decimal:
+    """Give the seconds that an amount pays for at an hourly price, to the millisecond; none where there is no price."""
+    return (usd * SECONDS_PER_HOUR / hourly).quantize(MILLISECOND) if hourly else Decimal(0)

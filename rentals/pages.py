@@ -13,7 +13,7 @@ from core.dialing import bracketed
 from marketplace.machine import fingerprint
 from rentals import notice_page, selectors
 from rentals.keeping import kept_until
-from rentals.models import OVER, UNLISTED, UP, Phase, Pod, PodEvent, PodMeter, PodStatus
+from rentals.models import OVER, UNLISTED, UP, Phase, Pod, PodEvent, PodStatus
 from rentals.plots import series_of
 from rentals.reasons import Reason
 from rentals.services import evidence, lifecycle, meter, metrics, receipts
@@ -69,7 +69,7 @@ def pod_row(pod: Pod, *, now: datetime) -> dict[str, Any]:
     up = ready_time(pod, now=now)
     return {
         "pod": pod,
-        "charged_usd": charged_usd(pod.meter),
+        "charged_usd": charged_usd(pod),
         "up": up,
         "up_since": now - up if up is not None and pod.meter.ready_since else None,
         "ssh_command": ssh_command(pod),
@@ -147,10 +147,10 @@ def ready_time(pod: Pod, *, now: datetime) -> timedelta | None:
     return timedelta(seconds=float(seconds))
 
 
-def charged_usd(row: PodMeter) -> Decimal:
-    """Give what the pod's proven time costs so far."""
-    proven = meter.ready_seconds(row, proven_until=row.pod.last_proof_at)
-    return max(meter.charge(row, of=proven), row.posted_usd)
+def charged_usd(pod: Pod) -> Decimal:
+    """Give what the pod's proven time costs so far, less what was paid back."""
+    proven = meter.ready_seconds(pod.meter, proven_until=pod.last_proof_at)
+    return max(meter.charge(pod.meter, of=proven), pod.meter.posted_usd) - pod.refunded_usd
 
 
 def _cost(pod: Pod, wallet: Wallet, *, now: datetime) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _cost(pod: Pod, wallet: Wallet, *, now: datetime) -> dict[str, Any]:
     runs = timedelta(hours=float(max(hours, Decimal(0)))) if hours is not None else None
     seconds = meter.ready_seconds(pod.meter, proven_until=pod.last_proof_at)
     return {
-        "charged_usd": charged_usd(pod.meter),
+        "charged_usd": charged_usd(pod),
         "up": up,
         "billed": timedelta(seconds=float(seconds)) if pod.ready_at else None,
         "up_since": now - up if up is not None and pod.meter.ready_since else None,

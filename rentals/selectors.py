@@ -15,6 +15,7 @@ from marketplace.models import Node
 from marketplace.selectors.notices import standing_notices
 from rentals.access import pod_for, visible_pods
 from rentals.models import OVER, NodeWatch, Phase, Pod, PodMeter, PodStatus
+from rentals.models.pod import PodQuerySet
 
 RECENT_STARTS: Final = 20
 STUCK_AFTER: Final = timedelta(minutes=5)
@@ -51,9 +52,11 @@ def page_pod(principal: Principal, public_id: UUID) -> Pod:
     return pod or pod_for(principal, public_id)
 
 
-def with_parts(pods: QuerySet[Pod]) -> QuerySet[Pod]:
+def with_parts(pods: PodQuerySet) -> QuerySet[Pod]:
     """Add what pages show of a pod beside its own row, in a fixed number of queries."""
-    parts = pods.select_related("node__gpu_model", "template", "workspace", "meter", "receipt")
+    parts = pods.with_cost().select_related(
+        "node__gpu_model", "template", "workspace", "meter", "receipt"
+    )
     announced = Prefetch("node__notices", queryset=standing_notices(), to_attr="standing_notices")
     return parts.prefetch_related("ports", announced)
 

@@ -1,17 +1,23 @@
 """A pod is a rented container on a node; its states are in docs/lifecycle.md."""
 
+from decimal import Decimal
 from typing import Final
 from uuid import uuid4
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from accounts.models import ApiKey, User, Workspace
+from billing.models import Posting
 from core.huid import huid
 from marketplace.models import Node, NodeGpu
 from rentals.models.quote import Quote
 from rentals.models.template import Template
+
+# Of the key of the entry that pays back, before the pod's id.
+REFUND_KEY: Final = "reclaimed-early:"
 
 
 class PodStatus(models.TextChoices):
@@ -70,6 +76,17 @@ class PodQuerySet(models.QuerySet["Pod"]):
         """Add ``holds_gpus``: whether GPUs of the node are reserved for the pod."""
         held = NodeGpu.objects.filter(node=OuterRef("node"), holder=OuterRef("public_id"))
         return self.annotate(holds_gpus=Exists(held))  # type: ignore[no-redef]  # typed on the model
+
+    def with_cost(self) -> "PodQuerySet":
+        """Add ``refunded_usd``, what was paid back, and ``net_usd``, what was charged less that; the one rule of a cost."""
+        key = Concat(Value(REFUND_KEY), Cast(OuterRef("public_id"), models.CharField()))
+        paid_back = Posting.objects.filter(
+            entry__idempotency_key=key, account=OuterRef("meter__renter_account")
+        )
+        refunded = Coalesce(Subquery(paid_back.values("amount")), Decimal(0))
+        return self.annotate(  # type: ignore[no-redef]  # typed on the model
+            refunded_usd=refunded, net_usd=F("meter__posted_usd") - refunded
+        )
 
 
 class Pod(models.Model):
@@ -139,6 +156,9 @@ class Pod(models.Model):
 
     # Added by `with_hold`: the reservation itself says it, so no field repeats it.
     holds_gpus: bool
+    # Added by `with_cost`.
+    refunded_usd: Decimal
+    net_usd: Decimal
 
     class Meta:
         constraints = [

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Final
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
 
 from accounts.hooks import KeySpend
 from accounts.models import ApiKey
@@ -48,10 +47,14 @@ def spend_of(keys: Sequence[ApiKey], now: datetime) -> Mapping[int, KeySpend]:
     left out.
     """
     pods = Pod.objects.filter(api_key__in=keys)
-    totals = pods.values_list("api_key_id").annotate(
-        total=Coalesce(Sum("meter__posted_usd"), NOTHING),
-        listed=Count("pk", filter=~Q(status__in=UNLISTED)),
-        opened=Sum("hourly_price_usd", filter=Q(status__in=floors.OPEN), default=NOTHING),
+    totals = (
+        pods.with_cost()
+        .values_list("api_key_id")
+        .annotate(
+            total=Sum("net_usd", default=NOTHING),
+            listed=Count("pk", filter=~Q(status__in=UNLISTED)),
+            opened=Sum("hourly_price_usd", filter=Q(status__in=floors.OPEN), default=NOTHING),
+        )
     )
     windows = _by_window(pods, now)
     return {

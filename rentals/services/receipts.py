@@ -57,14 +57,14 @@ def write(pod: Pod, now: datetime) -> Receipt:
     meter = PodMeter.objects.get(pod=pod)
     if meter.ready_since or not meter.settled or refunds.owed(pod):
         raise Unsettled(f"{pod}: settle it before its receipt is written.")
-    refunded = refunds.refunded_usd(pod)
+    cost = Pod.objects.with_cost().get(pk=pod.pk)
     fields = {
         "ready_seconds": meter.counted_seconds,
         "hourly_price_usd": meter.hourly_price_usd,
-        "charged_usd": meter.posted_usd - refunded,
+        "charged_usd": cost.net_usd,
         "lines": [
             *(_beside(line, pod=pod, meter=meter) for line in pod.quote.lines),
-            *([_refund(refunded)] if refunded else []),
+            *([_refund(cost.refunded_usd)] if cost.refunded_usd else []),
         ],
         "close_reason": close_reason(pod),
         "created_at": now,

@@ -1,11 +1,12 @@
-"""The run record of a pod: where it ran, for how long it was ready, what it cost and why it ended."""
+"""The run record of a pod: where it ran, for how long it was ready, what it cost, less what was paid back, and why it ended."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from rentals.models import UNLISTED, Pod, PodMeter
-from rentals.services import meter, receipts
+from core.money import seconds_for
+from rentals.models import UNLISTED, Pod
+from rentals.services import receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +32,16 @@ class RunRecord:
 
 def read(pod: Pod) -> RunRecord:
     """Read the record of a pod that runs or ran; ``pod`` comes through `access.pod_for`."""
-    pod_meter = PodMeter.objects.get(pod=pod)
+    total = Pod.objects.with_cost().get(pk=pod.pk).net_usd
     intervals = pod.ready_intervals.order_by("started_at")
     return RunRecord(
         pod=pod,
         removed=pod.status in UNLISTED,
         close_reason=receipts.close_reason(pod),
-        billed_seconds=_billed_seconds(pod_meter),
-        total_usd=pod_meter.posted_usd,
+        billed_seconds=seconds_for(total, hourly=pod.hourly_price_usd),
+        total_usd=total,
         segments=[
-            Segment(interval.started_at, interval.ended_at, pod_meter.hourly_price_usd)
+            Segment(interval.started_at, interval.ended_at, pod.hourly_price_usd)
             for interval in intervals
         ],
     )
-
-
-def _billed_seconds(pod_meter: PodMeter) -> Decimal:
-    if not pod_meter.posted_usd:
-        return Decimal(0)
-    return meter.ready_seconds(pod_meter, proven_until=pod_meter.posted_until)

@@ -1,7 +1,6 @@
 """Money back from a provider who took a machine back early: the last charges, mirrored once a pod."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
@@ -11,12 +10,11 @@ from billing import ledger
 from billing.ledger import Leg
 from billing.models import Account, Entry, Posting
 from rentals.models import Pod, PodStatus
+from rentals.models.pod import REFUND_KEY
 from rentals.reasons import Reason
 from rentals.services import metering
 
 KIND: Final = "refund"
-# Of the entry's key, before the pod's id.
-KEY: Final = "reclaimed-early:"
 
 
 def pay(pod: Pod, *, now: datetime) -> None:
@@ -46,19 +44,8 @@ def owed(pod: Pod) -> list[Leg]:
     return [leg for leg in legs if leg.amount]
 
 
-def refunded_usd(pod: Pod) -> Decimal:
-    """Give what was paid back for a pod."""
-    rows = Posting.objects.filter(
-        entry__kind=KIND,
-        entry__subject_kind=metering.SUBJECT,
-        entry__subject_id=pod.public_id,
-        account=pod.meter.renter_account_id,
-    )
-    return rows.aggregate(total=Sum("amount"))["total"] or Decimal(0)
-
-
 def _key(pod: Pod) -> str:
-    return f"{KEY}{pod.public_id}"
+    return f"{REFUND_KEY}{pod.public_id}"
 
 
 def _mirrored(pod: Pod, *, since: datetime) -> list[Leg]:

@@ -11,13 +11,12 @@ from django.db.models import Max, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from billing.models import Posting
-from core.money import SECONDS_PER_HOUR
+from core.money import seconds_for
 from rentals.models import Pod
 from rentals.services import metering
 
 Charge = tuple[UUID, date, Decimal, datetime]
 
-MILLISECOND: Final = Decimal("0.001")
 # Texts that no statement shows.
 UNREAD: Final = ("authorized_keys", "environment", "startup_commands", "host_private_key_encrypted")
 
@@ -41,7 +40,7 @@ class PodStatement:
 
     def seconds(self, amount_usd: Decimal) -> Decimal:
         """Give the ready seconds that an amount pays for: a pod has one price for life."""
-        return (amount_usd * SECONDS_PER_HOUR / self.pod.hourly_price_usd).quantize(MILLISECOND)
+        return seconds_for(amount_usd, hourly=self.pod.hourly_price_usd)
 
 
 def read(pods: QuerySet[Pod], *, period: Period) -> list[PodStatement]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from rentals.services import refunds
+from rentals.models.pod import REFUND_KEY
 
 SLICE: Final = timedelta(hours=1)
 # What of each stretch of readiness is no fact yet.
@@ -89,7 +89,7 @@ def record_ended(pod_id: int) -> int:
     In the transaction that removes the pod. Where `record_open` is at the same stretch, the first try waits for it
     and adds nothing; the second goes on where that ended.
     """
-    return sum(_run(ENDED, {"pod": pod_id, "refund": refunds.KEY}) for _ in range(2))
+    return sum(_run(ENDED, {"pod": pod_id, "refund": REFUND_KEY}) for _ in range(2))
 
 
 def untold_usd(provider_ids: Collection[UUID], *, before: datetime) -> dict[UUID, Decimal]:

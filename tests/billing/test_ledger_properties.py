@@ -47,7 +47,7 @@ from core.errors import DomainError
 from core.money import charge_for, rao_to_usd
 from rentals.models import Pod, PodMeter, PodStatus, Receipt
 from rentals.reasons import Reason
-from rentals.services import floors, ladder, lifecycle, meter, metering, receipts, refunds
+from rentals.services import floors, ladder, lifecycle, meter, metering, receipts
 from tests.factories.billing import (
     TAO,
     TREASURY,
@@ -61,7 +61,7 @@ from tests.factories.billing import (
 )
 from tests.factories.marketplace import make_node
 from tests.factories.payouts import ADA, GRACE, proven
-from tests.factories.pods import make_pod, make_ready, make_template
+from tests.factories.pods import make_pod, make_ready, make_template, refunded_usd
 from tests.factories.rates import price_is
 
 EXAMPLES = int(os.environ.get("MARKET_LEDGER_EXAMPLES", "4"))
@@ -304,7 +304,7 @@ class LedgerMachine(RuleBasedStateMachine):
         price = charge_for(hourly=pod.hourly_price_usd, seconds=ready)
         receipt = Receipt.objects.get(pod=pod)
         assert (receipt.ready_seconds, found.posted_usd) == (ready, price)
-        assert receipt.charged_usd == price - refunds.refunded_usd(pod)
+        assert receipt.charged_usd == price - refunded_usd(pod)
         assert receipt.charged_usd == sum(one.amount_usd for one in receipts.charges_of(pod))
 
 

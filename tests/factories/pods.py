@@ -96,3 +96,8 @@ def make_ready(pod: Pod, *, at: datetime = NOON) -> Pod:
 def meter_of(pod: Pod) -> PodMeter:
     """Read a pod's meter afresh."""
     return PodMeter.objects.get(pod=pod)
+
+
+def refunded_usd(pod: Pod) -> Decimal:
+    """Read what was paid back for a pod."""
+    return Pod.objects.with_cost().get(pk=pod.pk).refunded_usd

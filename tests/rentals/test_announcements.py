@@ -14,9 +14,9 @@ from marketplace.models import Node, Notice
 from marketplace.selectors.notices import last_maintenance
 from marketplace.services import notices, reclaiming
 from rentals.models import Pod, PodStatus
-from rentals.services import announcements, metering, notice_mail, receipts, refunds
+from rentals.services import announcements, metering, notice_mail, receipts
 from tests.factories.marketplace import NOON
-from tests.factories.pods import make_pod, make_ready
+from tests.factories.pods import make_pod, make_ready, refunded_usd
 
 pytestmark = pytest.mark.django_db
 BOB = Actor(kind=ActorKind.USER, id="1", name="Bob")
@@ -98,7 +98,7 @@ def test_a_removal_ends_the_pod_at_its_time_and_costs_what_was_used(pod: Pod) ->
 
     pod.refresh_from_db()
     assert (pod.status, pod.status_reason_code) == (PodStatus.REMOVING, "reclaimed")
-    assert refunds.refunded_usd(pod) == 0
+    assert refunded_usd(pod) == 0
 
 
 def test_an_early_reclaim_pays_the_last_hour_back_once(pod: Pod) -> None:
@@ -114,7 +114,7 @@ def test_an_early_reclaim_pays_the_last_hour_back_once(pod: Pod) -> None:
 
     pod.refresh_from_db()
     assert pod.status_reason_code == "reclaimed_early"
-    assert refunds.refunded_usd(pod) == Decimal(2)
+    assert refunded_usd(pod) == Decimal(2)
     assert ledger.trial_balance() == {"USD": 0}
     with transaction.atomic():
         receipt = receipts.write(pod, gone)

@@ -14,8 +14,8 @@ from rentals import transitions
 from rentals.models import PodStatus, Receipt
 from rentals.observations import GONE
 from rentals.reasons import Reason
-from rentals.services import lifecycle, meter, metering, provisioning, receipts, refunds
-from tests.factories.pods import NOON, make_pod, make_ready
+from rentals.services import lifecycle, meter, metering, provisioning, receipts
+from tests.factories.pods import NOON, make_pod, make_ready, refunded_usd
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -98,7 +98,7 @@ def test_a_pod_is_ended_without_an_account_behind_its_node(monkeypatch):
         provisioning.reconcile(pod_id=pod.public_id, now=lambda: NOON + 2 * MINUTE)
 
     assert pod.receipt.charged_usd == 0
-    assert refunds.refunded_usd(pod) > 0
+    assert refunded_usd(pod) > 0
     paying = [work for work in transactions(queries) if 'INSERT INTO "billing_posting"' in work]
     assert len(paying) == 1
     assert "marketplace_node" not in paying[0]

@@ -21,11 +21,15 @@ from marketplace.services import notices
 from rentals import pages, selectors, wire
 from rentals.consumers import PodListConsumer
 from rentals.models import Pod, PodPort, PodStatus, Quote, Template
-from rentals.services import metering, renting
+from rentals.reasons import Reason
+from rentals.services import budgets, meter, metering, receipts, renting
+from rentals.transitions import move
+from tests.factories.accounts import make_key
 from tests.factories.pods import NOON, make_pod, make_ready, make_template
 from tests.factories.rentals import ALICE_KEY, make_node, make_principal, rent_request
 
 pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -258,6 +262,31 @@ class TestPodPages:
             rows = consumer.render()
 
         assert rows.count("<tr") == pods
+
+    def test_what_a_reclaimed_pod_cost_is_one_figure_everywhere(
+        self, visitor: Client, renter: Principal
+    ) -> None:
+        key, secret = make_key(renter.user, name="ci")
+        pod = make_ready(make_pod(workspace=renter.workspace, api_key=key))
+        Pod.objects.filter(pk=pod.pk).update(last_proof_at=NOON + HOUR)
+        metering.tick(now=NOON + HOUR)
+        meter.close_interval(pod, at=NOON + 2 * HOUR, evidence="reclaimed")
+        for to in (PodStatus.REMOVING, PodStatus.REMOVED):
+            move(pod, to=to, reason=Reason.RECLAIMED_EARLY, actor=PLATFORM, now=NOON + 2 * HOUR)
+            receipts.settle(pod, now=NOON + 2 * HOUR)
+        receipt = receipts.write(pod, NOON + 2 * HOUR)
+
+        page = visitor.get(reverse("pod", args=[pod.public_id]))
+        ended = visitor.get(reverse("pods"), {"ended": ""})
+        api = Client(headers={"X-API-Key": secret})
+        record = api.get(f"/api/pods/{pod.public_id}/record").json()
+        statement = api.get("/api/billing/statement").json()
+        spend = budgets.spend_of([key], NOON + 60 * 24 * HOUR)[key.pk]
+
+        assert receipt.charged_usd == page.context["cost"]["charged_usd"] == spend.total_usd == 2
+        assert [row["charged_usd"] for row in ended.context["pods"]] == [2]
+        assert (record["total"], record["billed_seconds"]) == (2, 3600)
+        assert statement["total"] == 2
 
     def test_the_list_shows_now_and_ended_apart(self, visitor: Client, pod: Pod) -> None:
         now, ended = visitor.get(reverse("pods")), visitor.get(reverse("pods") + "?ended=1")
