@@ -53,6 +53,10 @@ def _nothing_unpaid(provider_ids: Collection[UUID], before: datetime) -> Mapping
     return {}
 
 
+def _nothing_used(account_id: int, granted_usd: Decimal) -> Decimal:
+    return Decimal(0)
+
+
 def _no_payees(provider_ids: Collection[UUID]) -> Mapping[UUID, Payee]:
     return {}
 
@@ -68,6 +72,7 @@ class Hooks:
     close_alert: Callable[[str, datetime], None] = _nobody_listens
     payees: Callable[[Collection[UUID]], Mapping[UUID, Payee]] = _no_payees
     unpaid_use: Callable[[Collection[UUID], datetime], Mapping[UUID, Decimal]] = _nothing_unpaid
+    credit_used: Callable[[int, Decimal], Decimal] = _nothing_used
     payout_ended: Callable[[Payout, datetime], None] = _nobody_listens
     deposit_credited: Callable[[Deposit, datetime], None] = _nobody_listens
 
@@ -125,6 +130,11 @@ def payees(provider_ids: Collection[UUID]) -> Mapping[UUID, Payee]:
 def unpaid_use(provider_ids: Collection[UUID], *, before: datetime) -> Mapping[UUID, Decimal]:
     """Give what providers earned by use before a moment that no renter's own money paid, in USD, by the public id."""
     return _installed[0].unpaid_use(provider_ids, before)
+
+
+def credit_used(account_id: int, *, granted_usd: Decimal) -> Decimal:
+    """Give what of a renter's charges was paid with the credits that its account was ever given, in USD."""
+    return _installed[0].credit_used(account_id, granted_usd)
 
 
 def payout_ended(payout: Payout, *, now: datetime) -> None:

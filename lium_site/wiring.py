@@ -50,6 +50,7 @@ def install() -> None:
             close_alert=close_alert,
             payees=payees,
             unpaid_use=unpaid_use,
+            credit_used=credit_used,
             payout_ended=payout_ended,
             deposit_credited=deposit_credited,
         )
@@ -127,6 +128,11 @@ def payees(provider_ids: Collection[UUID]) -> Mapping[UUID, billing_hooks.Payee]
 def unpaid_use(provider_ids: Collection[UUID], before: datetime) -> Mapping[UUID, Decimal]:
     """Say what providers earned that no renter's own money paid."""
     return paid_use.unpaid_of(provider_ids, before=before)
+
+
+def credit_used(account_id: int, granted_usd: Decimal) -> Decimal:
+    """Say what of a renter's charges credits paid."""
+    return paid_use.credit_used(account_id, granted_usd=granted_usd)
 
 
 def payout_ended(payout: Payout, now: datetime) -> None:

@@ -5,14 +5,13 @@ from decimal import Decimal
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import Exists, OuterRef
 
 from accounts.models import Workspace
-from billing import ledger
+from billing import hooks, ledger
 from billing.accounts import grants_account, renter_account
 from billing.ledger import Leg
-from billing.models import Account, AccountKind
-from billing.selectors import granted_usd, postings_of
+from billing.models import Account, AccountKind, Entry, Posting
 from core.money import USD
 
 NOTHING: Final = Decimal(0)
@@ -36,8 +35,8 @@ def hand_over(workspace: Workspace, *, now: datetime) -> None:
     team, heir = renter_account(workspace), renter_account(_heir(workspace))
     credit = _credit_left(team, workspace, balance=balance)
     own, grants = balance - credit, grants_account()
-    # Names what lay there after this posting, so that a repeat finds it moved.
-    after = postings_of(workspace).aggregate(last=Max("pk"))["last"]
+    # Names what lay there after this entry, so that a repeat finds it moved.
+    after = team.postings.order_by("-entry_id").values_list("entry_id", flat=True)[0]
     moves = {
         "own": [Leg(team, -own), Leg(heir, own)],
         "credit": [
@@ -80,8 +79,20 @@ def _heir(workspace: Workspace) -> Workspace:
 
 
 def _credit_left(team: Account, workspace: Workspace, *, balance: Decimal) -> Decimal:
-    """Give what of a balance is a credit of ours; credits are used up first."""
-    charges = postings_of(workspace).filter(entry__subject_kind="pod")
-    charged = -(charges.aggregate(total=Sum("amount"))["total"] or NOTHING)
-    granted = granted_usd([team.pk]).get(team.pk, NOTHING)
-    return min(balance, max(NOTHING, granted - charged))
+    """Give what of a balance is a credit of ours: what charges did not use up, as it is counted for payouts."""
+    granted = _granted(team, workspace)
+    used = hooks.credit_used(team.pk, granted_usd=granted)
+    return min(balance, max(NOTHING, granted - used))
+
+
+def _granted(team: Account, workspace: Workspace) -> Decimal:
+    """Give what a team was ever given as credit, less what it handed on.
+
+    By the subject of the entries: its account is locked, and its ledger may be long.
+    """
+    grants = Posting.objects.filter(entry=OuterRef("pk"), account__kind=AccountKind.GRANTS)
+    credits = Entry.objects.filter(
+        Exists(grants), subject_kind="workspace", subject_id=workspace.public_id
+    )
+    amounts = Posting.objects.filter(entry__in=credits, account=team)
+    return sum(amounts.values_list("amount", flat=True), NOTHING)

@@ -8,12 +8,13 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Sum
 
 from billing.models import Account
 from billing.selectors import granted_usd
 from core.money import quantize
 from marketplace.models import UsageFact
-from rentals.models import PaidUse, PodMeter
+from rentals.models import PaidUse, Pod, PodMeter
 from rentals.services import usage_facts
 
 NOTHING: Final = Decimal(0)
@@ -97,6 +98,32 @@ def unpaid_of(provider_ids: Collection[UUID], *, before: datetime) -> dict[UUID,
             for provider, usd in cursor.fetchall():
                 unpaid[provider] += usd
     return {provider: max(NOTHING, quantize(usd)) for provider, usd in unpaid.items()}
+
+
+def credit_used(renter_account_id: int, *, granted_usd: Decimal) -> Decimal:
+    """Give what of all that a renter was charged was paid with credits; what waits is taken as it will be counted.
+
+    By the meters, and not by the ledger: who asks has locked the account.
+    """
+    pods = Pod.objects.filter(meter__renter_account=renter_account_id).with_cost()
+    charged = pods.aggregate(usd=Sum("net_usd", default=NOTHING))["usd"]
+    tally = PaidUse.objects.filter(pk=renter_account_id).first() or PaidUse()
+    return used_of(
+        charged - tally.charged_usd,
+        before=tally.charged_usd,
+        paid=tally.paid_usd,
+        lent=tally.lent_usd,
+        credits=granted_usd,
+    )
+
+
+def used_of(
+    waiting: Decimal, *, before: Decimal, paid: Decimal, lent: Decimal, credits: Decimal
+) -> Decimal:
+    """Give what of all charges was neither own money nor lent, once what waits is counted and nothing is owed."""
+    counted = {"before": before, "paid": paid, "lent": lent}
+    (part,) = parts_of([waiting], **counted, credits=credits, debt=NOTHING)
+    return before + waiting - paid - part.paid - lent - part.lent
 
 
 def parts_of(

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from accounts.models import Invitation, Membership, Workspace
@@ -353,6 +355,24 @@ class TestClose:
         assert granted_usd(accounts) == {accounts[0]: 0, accounts[1]: 5}
         assert not LinkedColdkey.objects.exists()
         assert team.audit_events.filter(action="coldkey.unlink").exists()
+
+    def test_sums_no_ledger_while_metering_waits(self, alice: Person) -> None:
+        """What was charged is read from the meters: a team has more postings than anybody may wait for."""
+        team = make_team(alice)
+        make_pod(workspace=team, status=PodStatus.REMOVED)
+        deposited(team, "12.5")
+
+        with CaptureQueriesContext(connection) as asked:
+            assert self.close(alice, team).status_code == 200
+
+        queries = [query["sql"] for query in asked]
+        locked = next(
+            place
+            for place, sql in enumerate(queries)
+            if 'FROM "billing_account"' in sql and "FOR NO KEY UPDATE" in sql
+        )
+        assert any("rentals_podmeter" in sql for sql in queries[locked:])
+        assert not [sql for sql in queries[locked:] if re.search(r'[A-Z]+\("billing_posting', sql)]
 
     def test_sends_on_what_comes_later(self, alice: Person) -> None:
         team = make_team(alice)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from accounts.models import Workspace
 from billing import ledger, payables
 from billing.accounts import renter_account, trading_account
 from billing.ledger import Leg
+from billing.services import closing
 from billing.services.grants import grant
 from core.actors import PLATFORM
 from core.money import USD
@@ -21,7 +23,7 @@ from rentals.models import PaidUse, Pod
 from rentals.models import PodStatus as S
 from rentals.reasons import Reason
 from rentals.services import meter, metering, paid_use, usage_facts
-from rentals.services.paid_use import Part, parts_of, still_owed
+from rentals.services.paid_use import Part, parts_of, still_owed, used_of
 from rentals.transitions import move
 from tests.factories.accounts import Person
 from tests.factories.marketplace import NOON
@@ -254,6 +256,30 @@ class TestUnpaid:
 
         assert self.payable(pod) == (Decimal("2.85"), Decimal("0.95"))
 
+    @pytest.mark.parametrize(
+        "history", ["use grant deposit", "grant use deposit", "deposit use grant", "grant deposit use"]
+    )  # fmt: skip
+    def test_closing_a_team_makes_no_own_money_of_a_credit(self, history: str) -> None:
+        """Whatever came first: what a team and its owner pay to two providers is at most what was paid in."""
+        owner = make_workspace()
+        team = Workspace.objects.create(name="Team", owner=owner.owner)
+        first = make_ready(make_pod(workspace=team))
+        for step in history.split():
+            if step == "use":
+                used(first, hours=3)
+            elif step == "grant":
+                credited(team, 6)
+            else:
+                deposited(team, 10)
+        paid = self.payable(first)[0]
+        with transaction.atomic():
+            closing.hand_over(team, now=NOON)
+        second = make_ready(make_pod(workspace=owner))
+        used(second, hours=5)
+
+        assert paid + self.payable(second)[0] == Decimal("9.50")
+        assert self.payable(first)[0] == paid
+
     def test_is_as_many_queries_for_any_number_of_providers(
         self, django_assert_max_num_queries
     ) -> None:
@@ -298,9 +324,20 @@ class Renter:
             self.deposited += abs(usd)
         elif what == "credit":
             self.granted += abs(usd)
+        elif what == "close":
+            self.close()
         else:
             self.posted += usd
             self.waiting.append(usd)
+
+    def close(self) -> None:
+        """Hand on what is left, with its money and its credits."""
+        left = max(self.balance, Decimal(0))
+        counted = {"before": self.charged, "paid": self.paid, "lent": self.lent}
+        used = used_of(sum(self.waiting), **counted, credits=self.granted)
+        credit = min(left, max(self.granted - used, Decimal(0)))
+        self.granted -= credit
+        self.deposited -= left - credit
 
     def count(self) -> list[Part]:
         counted = {"before": self.charged, "paid": self.paid, "lent": self.lent}
@@ -317,9 +354,11 @@ class Renter:
         return still_owed(**counted, credits=self.granted, balance=self.balance)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["deposit", "credit", "use", "count"]), AMOUNTS)))
+@given(
+    st.lists(st.tuples(st.sampled_from(["deposit", "credit", "use", "count", "close"]), AMOUNTS))
+)
 def test_never_more_than_the_renters_own_money(history) -> None:
-    """However deposits, credits, charges and refunds follow one another, and whenever they are counted."""
+    """However deposits, credits, charges, refunds and closings follow one another, and whenever they are counted."""
     renter = Renter()
     for what, usd in history:
         if what != "count":
