@@ -182,7 +182,7 @@ def _line(row: Payable, known: Known, *, rate: Rate, room: Decimal) -> Line:
 
 def _too_little(row: Payable) -> str:
     held = f", {row.on_hold_usd:.2f} USD on hold" if row.on_hold_usd else ""
-    unpaid = f", {row.unpaid_usd:.2f} USD not yet paid by renters" if row.unpaid_usd else ""
+    unpaid = f", {row.unpaid_usd:.2f} USD not paid by renters" if row.unpaid_usd else ""
     return (
         f"{row.payable_usd:.2f} USD payable{held}{unpaid}; "
         f"{settings.MARKET_PAYOUT_MIN_USD:.2f} USD are paid at least."

@@ -31,7 +31,7 @@ SHOWN: Final = 12
 # The ledger as a file goes back as far as there can be entries.
 BEGINNING: Final = date(2020, 1, 1)
 CSV: Final = "text/csv; charset=utf-8"
-COLUMNS: Final = ("day", "kind", "entries", "gross_usd", "fee_usd", "amount_usd")
+COLUMNS: Final = ("day", "kind", "entries", "charged_usd", "fee_usd", "amount_usd")
 
 
 @login_required
@@ -85,7 +85,7 @@ def _span(request: HttpRequest) -> int:
 def _total(days: Sequence[Day]) -> dict[str, Decimal]:
     return {
         name: sum((getattr(day, name) for day in days), Decimal(0))
-        for name in ("gross_usd", "fee_usd", "amount_usd")
+        for name in ("charged_usd", "fee_usd", "amount_usd")
     }
 
 
@@ -152,7 +152,7 @@ def _row(day: Day) -> dict[str, str | int]:
         "day": day.day.isoformat(),
         "kind": day.kind,
         "entries": day.entries,
-        "gross_usd": f"{day.gross_usd:.9f}",
+        "charged_usd": f"{day.charged_usd:.9f}",
         "fee_usd": f"{day.fee_usd:.9f}",
         "amount_usd": f"{day.amount_usd:.9f}",
     }

@@ -45,7 +45,7 @@ def _day(row: earnings.Day) -> dict[str, Any]:
         "day": row.day.isoformat(),
         "kind": row.kind,
         "title": row.title,
-        "gross_usd": float(row.gross_usd),
+        "gross_usd": float(row.charged_usd),
         "fee_usd": float(row.fee_usd),
         "amount_usd": float(row.amount_usd),
     }

@@ -25,12 +25,12 @@ TITLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What one kind of entry came to on one day (UTC), in USD: gross less fee is what was earned; payouts have neither."""
+    """What one kind of entry came to on one day (UTC), in USD: what renters were charged less the fee is what was earned; payouts have neither."""
 
     day: date
     kind: str
     entries: int
-    gross_usd: Decimal
+    charged_usd: Decimal
     fee_usd: Decimal
     amount_usd: Decimal
 
@@ -42,7 +42,7 @@ class Day:
     @property
     def earned_usd(self) -> Decimal:
         """What of the amount was earned: a payout takes nothing of that."""
-        return self.gross_usd - self.fee_usd
+        return self.charged_usd - self.fee_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ def _day(row: AccountDay) -> Day:
         row.day,
         RETURNED if is_payout and row.amount > 0 else row.kind,
         row.entries,
-        gross_usd=Decimal(0) if is_payout else row.amount + row.fee,
+        charged_usd=Decimal(0) if is_payout else row.amount + row.fee,
         fee_usd=row.fee,
         amount_usd=row.amount,
     )

@@ -367,15 +367,15 @@ def test_earnings(alice: Person, bob: Person, provider: Provider) -> None:
 
     text = bob.browser.get(page).content.decode()
 
-    for figure in ("$1.9000", "$5.7000", "Next run", "No coldkey was proven yet"):
+    for figure in ("$1.9000", "$5.7000", ">Charged</th>", "Next run", "No coldkey was proven yet"):
         assert figure in text
     rows = json.loads(bob.browser.get(f"{page}?format=json").content)
-    assert [(row["gross_usd"], row["fee_usd"]) for row in rows] == [
+    assert [(row["charged_usd"], row["fee_usd"]) for row in rows] == [
         ("2.000000000", "0.100000000"),
         ("4.000000000", "0.200000000"),
     ]
     lines = bob.browser.get(f"{page}?format=csv").content.decode().splitlines()
-    assert lines[0] == "day,kind,entries,gross_usd,fee_usd,amount_usd"
+    assert lines[0] == "day,kind,entries,charged_usd,fee_usd,amount_usd"
     assert lines[1] == f"{now.date()},usage,1,2.000000000,0.100000000,1.900000000"
 
 

@@ -303,7 +303,7 @@ class TestUnpaid:
 
         page = bob.browser.get(reverse("provider_earnings")).content.decode()
 
-        assert "Not yet paid by renters" in page
+        assert "Not paid by renters" in page
         assert "$1.9000" in page
 
 
