@@ -22,7 +22,6 @@ from accounts.services.api_keys import KeyRequest
 from billing import access, deposit_pages, rates
 from billing.chain.gateway import gateway
 from billing.models import LinkedColdkey
-from billing.rates import Rate, RateUnavailable
 from billing.services import alpha, coldkeys, local_payment
 from core import clock
 from core.errors import DomainError, NotFound, Unavailable
@@ -115,10 +114,9 @@ def pay_in_alpha(request: HttpRequest) -> HttpResponse:
 
 
 def _overview(request: HttpRequest) -> dict[str, Any]:
-    workspace = visitor(request).workspace
-    return deposit_pages.overview(
-        workspace, rate=_rate(), page=request.GET.get("page", "1"), now=clock.now()
-    )
+    workspace, now = visitor(request).workspace, clock.now()
+    rate, page = rates.current_or_none(now=now), request.GET.get("page", "1")
+    return deposit_pages.overview(workspace, rate=rate, page=page, now=now)
 
 
 def _detail(request: HttpRequest, deposit_id: UUID) -> dict[str, Any]:
@@ -154,10 +152,3 @@ def _quotes() -> list[alpha.AlphaQuote]:
             ]
         cache.set(QUOTES, found, QUOTE_SECONDS)
     return found
-
-
-def _rate() -> Rate | None:
-    try:
-        return rates.current(now=clock.now())
-    except RateUnavailable:
-        return None

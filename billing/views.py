@@ -41,7 +41,8 @@ def statement(request: HttpRequest) -> HttpResponseBase:
     :raises RateLimited: too many of this workspace.
     """
     wanted, workspace = request.GET.get("format", "csv"), visitor(request).workspace
-    now, rate = clock.now(), _rate()[0]
+    now = clock.now()
+    rate = rates.current_or_none(now=now)
     if wanted == "pdf" or "month" in request.GET:
         limits.document(workspace)
         asked = period(workspace, request.GET.get("month", ""), now=now)

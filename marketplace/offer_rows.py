@@ -43,10 +43,8 @@ def front_page(*, now: datetime, limit: int = 6) -> list[Offer]:
 
 def tao_rate(now: datetime) -> Decimal | None:
     """Give USD per TAO, or None where no source tells it: a price in USD still stands."""
-    try:
-        return rates.current(now=now).usd_per_tao
-    except rates.RateUnavailable:
-        return None
+    rate = rates.current_or_none(now=now)
+    return rate.usd_per_tao if rate else None
 
 
 def in_rao(usd: Decimal, usd_per_tao: Decimal | None) -> int | None:

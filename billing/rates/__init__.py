@@ -1,5 +1,5 @@
 """What one TAO costs in USD: told by sources, judged, and kept with each invoice (docs/money.md, The price of TAO)."""
 
-from billing.rates.current import Observation, Rate, RateUnavailable, current
+from billing.rates.current import Observation, Rate, RateUnavailable, current, current_or_none
 
-__all__ = ["Observation", "Rate", "RateUnavailable", "current"]
+__all__ = ["Observation", "Rate", "RateUnavailable", "current", "current_or_none"]

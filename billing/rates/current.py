@@ -87,6 +87,14 @@ def current(*, now: datetime) -> Rate:
     return rate_of(fresh)
 
 
+def current_or_none(*, now: datetime) -> Rate | None:
+    """Give the present rate, or None where there is none: a price in USD still stands."""
+    try:
+        return current(now=now)
+    except RateUnavailable:
+        return None
+
+
 def rate_of(observations: Sequence[Observation]) -> Rate:
     """Give the rate that observations make."""
     return Rate(

@@ -8,7 +8,6 @@ from django.conf import settings
 
 from billing import rates
 from billing.models import Deposit, DepositStatus
-from billing.rates import RateUnavailable
 from core.money import rao_to_tao, rao_to_usd
 
 
@@ -21,20 +20,14 @@ def arriving_usd(*, now: datetime) -> dict[int, Decimal]:
     seen = Deposit.objects.filter(
         status=DepositStatus.SEEN, workspace__isnull=False, netuid__isnull=True
     )
-    present = _present_rate(now)
+    present = rates.current_or_none(now=now)
+    present_usd = present.usd_per_tao if present else None
     coming: defaultdict[int, Decimal] = defaultdict(Decimal)
     for deposit in seen.select_related("invoice"):
-        rate = deposit.invoice.rate_usd_per_tao if deposit.invoice else present
+        rate = deposit.invoice.rate_usd_per_tao if deposit.invoice else present_usd
         dust = not deposit.invoice and (
             rao_to_tao(deposit.amount_rao) < settings.MARKET_MIN_DEPOSIT_TAO
         )
         if rate is not None and deposit.workspace_id is not None and not dust:
             coming[deposit.workspace_id] += rao_to_usd(deposit.amount_rao, usd_per_tao=rate)
     return dict(coming)
-
-
-def _present_rate(now: datetime) -> Decimal | None:
-    try:
-        return rates.current(now=now).usd_per_tao
-    except RateUnavailable:
-        return None

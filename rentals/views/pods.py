@@ -12,7 +12,6 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import visitor
 from billing import rates
 from billing.documents.response import respond
-from billing.rates import Rate
 from core import clock
 from core.errors import Invalid, NotFound
 from rentals import pages, selectors
@@ -122,7 +121,8 @@ def pod_schedule(request: HttpRequest, pod_id: UUID) -> HttpResponse:
 @require_safe
 def receipt(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     """Show what an ended pod was charged, beside what was quoted."""
-    page = receipt_page(_ended_pod(request, pod_id), rate=_rate(), now=clock.now())
+    row, now = _ended_pod(request, pod_id), clock.now()
+    page = receipt_page(row, rate=rates.current_or_none(now=now), now=now)
     return render(request, "rentals/receipt.html", page)
 
 
@@ -130,7 +130,8 @@ def receipt(request: HttpRequest, pod_id: UUID) -> HttpResponse:
 @require_safe
 def receipt_file(request: HttpRequest, pod_id: UUID) -> HttpResponse:
     """Give a receipt to keep, as PDF or CSV."""
-    document = receipt_document(_ended_pod(request, pod_id), rate=_rate(), now=clock.now())
+    row, now = _ended_pod(request, pod_id), clock.now()
+    document = receipt_document(row, rate=rates.current_or_none(now=now), now=now)
     return respond(document, request.GET.get("format", "pdf"))
 
 
@@ -139,10 +140,3 @@ def _ended_pod(request: HttpRequest, pod_id: UUID) -> Pod:
     if not hasattr(row, "receipt"):
         raise NotFound("This pod has no receipt yet.", hint="It gets one when it has ended.")
     return row
-
-
-def _rate() -> Rate | None:
-    try:
-        return rates.current(now=clock.now())
-    except rates.RateUnavailable:
-        return None

@@ -13,7 +13,7 @@ from accounts.models import Workspace
 from billing import ledger, limits, selectors
 from billing.accounts import fee_account, renter_account
 from billing.ledger import Leg
-from billing.rates import RateUnavailable
+from billing.models import RateBreaker
 from billing.services import standing
 from billing.services.grants import grant
 from core import clock
@@ -125,13 +125,8 @@ def test_each_line_is_in_tao_with_the_age_of_its_rate(client: Client) -> None:
     ].keys()
 
 
-def test_without_a_rate_tao_is_left_out(
-    workspace: Workspace, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def silent(*, now: datetime) -> None:
-        raise RateUnavailable("Nobody tells.")
-
-    monkeypatch.setattr("billing.rates.current", silent)
+def test_without_a_rate_tao_is_left_out(workspace: Workspace, client: Client) -> None:
+    RateBreaker.objects.update(observations=[])
     client.force_login(workspace.owner)
 
     assert json.loads(read(client, "json"))[0]["amount_tao"] is None
