@@ -67,7 +67,7 @@ def live(workspace: Workspace, *, page: str = "1") -> dict[str, Any]:
     return {
         "deposits": deposits,
         "rows": [described(deposit, cursor) for deposit in deposits],
-        "wallet": invoice_page.wallet(workspace),
+        "wallet": selectors.wallet(workspace),
     }
 
 
@@ -80,7 +80,7 @@ def detail(deposit: Deposit, workspace: Workspace) -> dict[str, Any]:
         "events": deposit.events.order_by("-pk"),
         "refunds": [_refund(row) for row in deposit.refunds.order_by("-pk")],
         "socket_path": f"/ws/deposits/{deposit.public_id}",
-        "wallet": invoice_page.wallet(workspace),
+        "wallet": selectors.wallet(workspace),
     }
 
 

@@ -10,8 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
-from accounts.models import Workspace
-from billing import hooks, selectors
+from billing import selectors
 from billing.models import (
     ChainCursor,
     Deposit,
@@ -84,7 +83,7 @@ def context(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
         "chain": {"height": cursor.best, "finalized_height": cursor.number} if cursor else None,
         "local_payment_url": _local_payment_url(invoice) if payable else "",
         "socket_path": f"/ws/invoices/{invoice.public_id}",
-        "wallet": wallet(invoice.workspace),
+        "wallet": selectors.wallet(invoice.workspace),
     }
 
 
@@ -153,16 +152,6 @@ def amount(moved: Deposit | OutgoingTransfer) -> str:
     """Write what came or goes, exactly."""
     number = f"{rao_to_tao(moved.amount_rao).normalize():f}"
     return f"{number} TAO" if moved.netuid is None else f"{number} alpha of subnet {moved.netuid}"
-
-
-def wallet(workspace: Workspace) -> dict[str, Decimal | None]:
-    """Give what the frame of a page shows of a balance, so that a push moves it too."""
-    balance, burn = selectors.balance_usd(workspace), hooks.burn_of(workspace).usd_per_hour
-    return {
-        "balance_usd": balance,
-        "burn_usd": burn,
-        "hours_left": balance / burn if burn else None,
-    }
 
 
 def confirmations(deposit: Deposit, cursor: ChainCursor | None) -> str:

@@ -43,7 +43,7 @@ def overview(workspace: Workspace, *, page: str, now: datetime) -> dict[str, Any
         "burn_usd_per_hour": burn.usd_per_hour,
         "running_pods": burn.running_pods,
         "runway": lasts,
-        "runs_until": now + lasts if lasts is not None else None,
+        "runs_until": selectors.runs_until(lasts, now=now),
         "spent_day_usd": selectors.spent_since(workspace, now - timedelta(days=1)),
         "spent_month_usd": selectors.spent_since(workspace, month),
         "ladder": hooks.ladder_of(workspace, now=now),

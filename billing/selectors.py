@@ -10,11 +10,13 @@ from uuid import UUID
 from django.db.models import Q, QuerySet, Sum, Window
 
 from accounts.models import Workspace
+from billing import hooks
 from billing.models import Account, AccountKind, Deposit, Invoice, Posting
 from core.huid import huid
 from core.money import SECONDS_PER_HOUR, USD
 
 USAGE: Final = "usage"
+LONGEST_RUNWAY: Final = timedelta(days=3650)
 TITLES: Final = {
     "usage": "Ready time",
     "grant": "Credit",
@@ -23,6 +25,19 @@ TITLES: Final = {
     "refund": "Refund",
     "closing": "Closed team",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """A balance in USD, and what ready pods draw from it an hour."""
+
+    balance_usd: Decimal
+    burn_usd: Decimal
+
+    @property
+    def lasts(self) -> timedelta | None:
+        """How long it lasts; None while nothing is drawn."""
+        return runway(self.balance_usd, self.burn_usd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +116,22 @@ def spent_since(workspace: Workspace, since: datetime) -> Decimal:
     return -(usage.aggregate(total=Sum("amount"))["total"] or Decimal(0))
 
 
+def wallet(workspace: Workspace) -> Wallet:
+    """Give what the frame of a page shows of a balance; a push has it too, so that it moves."""
+    return Wallet(balance_usd(workspace), hooks.burn_of(workspace).usd_per_hour)
+
+
 def runway(balance: Decimal, usd_per_hour: Decimal) -> timedelta | None:
-    """Give how long a balance lasts; None while nothing is drawn."""
+    """Give how long a balance lasts, ten years at most; None while nothing is drawn."""
     if usd_per_hour <= 0:
         return None
     seconds = max(Decimal(0), balance) * SECONDS_PER_HOUR / usd_per_hour
-    longest = timedelta(days=36_500)
-    return min(longest, timedelta(seconds=int(min(seconds, Decimal(longest.total_seconds())))))
+    return timedelta(seconds=int(min(seconds, Decimal(LONGEST_RUNWAY // timedelta(seconds=1)))))
+
+
+def runs_until(lasts: timedelta | None, *, now: datetime) -> datetime | None:
+    """Give when a balance is used up; None while nothing is drawn, and where that is further away than anybody plans."""
+    return now + lasts if lasts is not None and lasts < LONGEST_RUNWAY else None
 
 
 def latest_invoices(workspace: Workspace, *, limit: int) -> QuerySet[Invoice]:

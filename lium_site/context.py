@@ -1,7 +1,6 @@
 """What every page shows: the kind of market, and the signed-in workspace's balance and runway."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -11,10 +10,9 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.models import Workspace
 from billing import chain_state
-from billing.selectors import balance_usd
+from billing.selectors import Wallet, wallet
 from core import clock, request_context
 from marketplace.models import Node, Provider
-from rentals.selectors import burn_usd_per_hour
 from rentals.services import ladder
 
 
@@ -29,7 +27,7 @@ def market(request: HttpRequest) -> dict[str, Any]:
         "incident": settings.MARKET_INCIDENT,
         "request_id": request_context.current().request_id,
         "low_balance": SimpleLazyObject(lambda: low_balance(user)) if signed_in else None,
-        "wallet": SimpleLazyObject(lambda: wallet(user)) if signed_in else None,
+        "wallet": SimpleLazyObject(lambda: wallet_of(user)) if signed_in else None,
         "provides": SimpleLazyObject(lambda: provides(user)) if signed_in else False,
     }
 
@@ -57,12 +55,6 @@ def provides(user: Any) -> bool:
     return own.exists()
 
 
-def wallet(user: Any) -> dict[str, Decimal | None]:
-    """Give balance, burn an hour and hours left (None while nothing runs), in USD."""
-    workspace = Workspace.objects.get(owner=user, is_personal=True)
-    balance, burn = balance_usd(workspace), burn_usd_per_hour(workspace)
-    return {
-        "balance_usd": balance,
-        "burn_usd": burn,
-        "hours_left": balance / burn if burn else None,
-    }
+def wallet_of(user: Any) -> Wallet:
+    """Give the balance of a person's workspace."""
+    return wallet(Workspace.objects.get(owner=user, is_personal=True))

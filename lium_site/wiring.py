@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Q, Sum
+from django.db.models import Q
 from django.urls import reverse
 
 from accounts import hooks
@@ -28,8 +28,9 @@ from marketplace.models import Webhook
 from marketplace.services import alerts, payers, providers, webhooks
 from marketplace.services import payees as payee_answers
 from rentals.engine import EngineError
-from rentals.models import Pod, PodMeter, PodStatus
+from rentals.models import Pod, PodStatus
 from rentals.runtime import PackagesUnavailable
+from rentals.selectors import burn_of
 from rentals.services import ladder, paid_use, preparation, refunds_owed
 from rentals.services.budgets import spend_of
 from rentals.services.hosting import pods_on, rented_gpu_seconds
@@ -96,13 +97,6 @@ def credit_signup(workspace: Workspace, now: datetime) -> bool:
         now=now,
     )
     return True
-
-
-def burn_of(workspace: Workspace) -> billing_hooks.Burn:
-    """Say what a workspace's ready pods draw an hour, and how many they are."""
-    ready = PodMeter.objects.filter(pod__workspace=workspace, ready_since__isnull=False)
-    sums = ready.aggregate(usd=Sum("hourly_price_usd"), pods=Count("pk"))
-    return billing_hooks.Burn(usd_per_hour=sums["usd"] or Decimal(0), running_pods=sums["pods"])
 
 
 def ladder_of(workspace: Workspace, now: datetime) -> Sequence[billing_hooks.Rung]:

@@ -7,9 +7,9 @@ from typing import Any, Final
 from django.conf import settings
 from django.urls import reverse
 
-from accounts.models import Workspace
-from billing.selectors import balance_usd
+from billing.selectors import Wallet, runs_until, wallet
 from core.dialing import bracketed
+from core.money import seconds_for
 from marketplace.machine import fingerprint
 from rentals import notice_page, selectors
 from rentals.keeping import kept_until
@@ -19,7 +19,6 @@ from rentals.reasons import Reason
 from rentals.services import evidence, lifecycle, meter, metrics, receipts
 
 S = PodStatus
-Wallet = dict[str, Decimal | None]
 EVENTS_SHOWN: Final = 30
 CHARGES_SHOWN: Final = 10
 ACTIONS: Final = {
@@ -83,7 +82,7 @@ def pod_page(pod: Pod, *, now: datetime) -> dict[str, Any]:
     """Give everything that the pod page and its live pushes show."""
     status = S(pod.status)
     tail = metrics.log_tail(pod)
-    wallet = _wallet(pod.workspace)
+    held = wallet(pod.workspace)
     kept = kept_until(pod)
     return {
         "pod": pod,
@@ -96,8 +95,8 @@ def pod_page(pod: Pod, *, now: datetime) -> dict[str, Any]:
         "kept_until": kept,
         "stopped_kept": settings.MARKET_STOPPED_KEPT,
         "receipt_url": receipt_url(pod),
-        "cost": _cost(pod, wallet, now=now),
-        "wallet": wallet,
+        "cost": _cost(pod, held, now=now),
+        "wallet": held,
         "connect": _connect(pod),
         "connect_missing": "" if status in UP else _connect_missing(status),
         "series": series_of(pod, metrics.samples(pod)),
@@ -153,28 +152,17 @@ def charged_usd(pod: Pod) -> Decimal:
     return max(meter.charge(pod.meter, of=proven), pod.meter.posted_usd) - pod.refunded_usd
 
 
-def _cost(pod: Pod, wallet: Wallet, *, now: datetime) -> dict[str, Any]:
-    up, hours = ready_time(pod, now=now), wallet["hours_left"]
-    runs = timedelta(hours=float(max(hours, Decimal(0)))) if hours is not None else None
+def _cost(pod: Pod, held: Wallet, *, now: datetime) -> dict[str, Any]:
+    up = ready_time(pod, now=now)
     seconds = meter.ready_seconds(pod.meter, proven_until=pod.last_proof_at)
     return {
         "charged_usd": charged_usd(pod),
         "up": up,
         "billed": timedelta(seconds=float(seconds)) if pod.ready_at else None,
         "up_since": now - up if up is not None and pod.meter.ready_since else None,
-        "balance_usd": wallet["balance_usd"],
-        "runs_until": now + runs if runs is not None and runs < timedelta(days=3650) else None,
+        "balance_usd": held.balance_usd,
+        "runs_until": runs_until(held.lasts, now=now),
         "metering": pod.meter.ready_since is not None,
-    }
-
-
-def _wallet(workspace: Workspace) -> Wallet:
-    """Give what the frame of a page shows of a balance, so that a push moves it too."""
-    balance, burn = balance_usd(workspace), selectors.burn_usd_per_hour(workspace)
-    return {
-        "balance_usd": balance,
-        "burn_usd": burn,
-        "hours_left": balance / burn if burn else None,
     }
 
 
@@ -248,7 +236,7 @@ def _charges(pod: Pod) -> list[dict[str, Any]]:
     return [
         {
             "until": charge.until,
-            "ready": timedelta(hours=float(charge.amount_usd / hourly)) if hourly else None,
+            "ready": timedelta(seconds=float(seconds_for(charge.amount_usd, hourly=hourly))),
             "amount_usd": charge.amount_usd,
         }
         for charge in newest

@@ -7,10 +7,11 @@ from statistics import median
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Prefetch, Q, QuerySet, Sum
+from django.db.models import Count, Prefetch, Q, QuerySet, Sum
 
 from accounts.models import Workspace
 from accounts.principal import Principal
+from billing.hooks import Burn
 from marketplace.models import Node
 from marketplace.selectors.notices import standing_notices
 from rentals.access import pod_for, visible_pods
@@ -23,10 +24,11 @@ STUCK_AFTER: Final = timedelta(minutes=5)
 WAITING: Final = (PodStatus.STOPPING, PodStatus.FAILED, PodStatus.REMOVING)
 
 
-def burn_usd_per_hour(workspace: Workspace) -> Decimal:
-    """Give what the workspace's ready pods cost an hour, in USD."""
-    running = PodMeter.objects.filter(pod__workspace=workspace, ready_since__isnull=False)
-    return running.aggregate(total=Sum("hourly_price_usd"))["total"] or Decimal(0)
+def burn_of(workspace: Workspace) -> Burn:
+    """Give what the workspace's ready pods cost an hour, and how many they are."""
+    ready = PodMeter.objects.filter(pod__workspace=workspace, ready_since__isnull=False)
+    sums = ready.aggregate(usd=Sum("hourly_price_usd", default=Decimal(0)), pods=Count("pk"))
+    return Burn(usd_per_hour=sums["usd"], running_pods=sums["pods"])
 
 
 def pods_for(principal: Principal, *, api_key_id: UUID | None = None) -> QuerySet[Pod]:

@@ -113,12 +113,6 @@ def duration(span: timedelta | float | None) -> str:
 
 
 @register.filter
-def hours(number: Decimal | float | None) -> str:
-    """Write a number of hours as a span."""
-    return UNKNOWN if number is None else duration(float(number) * 3600)
-
-
-@register.filter
 def duration_exact(span: timedelta | None) -> str:
     """Write a span to the second: ``2 h 10 m 44 s``."""
     return UNKNOWN if span is None else _units(int(span.total_seconds()), limit=len(UNITS))

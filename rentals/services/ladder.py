@@ -18,7 +18,7 @@ from accounts.models import User, Workspace
 from billing import chain_state
 from billing.hooks import Rung
 from billing.models import Account, AccountKind
-from billing.selectors import balance_usd, runway
+from billing.selectors import runs_until, runway, wallet
 from billing.services.arriving import arriving_usd
 from core import clock
 from core.actors import PLATFORM
@@ -28,7 +28,6 @@ from marketplace import outbox
 from rentals import transitions
 from rentals.models import Pod, PodMeter, PodStatus, Runway, Stage
 from rentals.reasons import Reason
-from rentals.selectors import burn_usd_per_hour
 from rentals.services import lifecycle
 
 log = structlog.get_logger(__name__)
@@ -125,12 +124,12 @@ def banner_of(user: User, *, now: datetime) -> Banner | None:
 
 def preview(workspace: Workspace, *, now: datetime) -> list[Rung]:
     """Say when each step comes if nothing is paid in and nothing changes."""
-    lasts = runway(balance_usd(workspace), burn_usd_per_hour(workspace))
+    lasts = wallet(workspace).lasts
     position = Runway.objects.filter(workspace=workspace).first()
     if position and position.stage == Stage.EMPTY:
         empty: datetime | None = position.empty_since(now)
     else:
-        empty = now + lasts if lasts is not None else None
+        empty = runs_until(lasts, now=now)
     stop = empty + settings.MARKET_UNPAID_GRACE if empty else None
     grace, kept = settings.MARKET_UNPAID_GRACE, settings.MARKET_DATA_GRACE
     rungs = (
@@ -215,13 +214,13 @@ def _event(workspace: Workspace, stage: Stage, now: datetime) -> dict[str, Any]:
     steps = [
         f"- {rung.at:%Y-%m-%d %H:%M} UTC: {rung.label.lower()}. {rung.detail}" for rung in ahead
     ]
-    reason = REASONS[stage]
+    reason, held = REASONS[stage], wallet(workspace)
     return {
         "title": f"The balance of {workspace.name} {'is' if stage == Stage.EMPTY else 'lasts'} {stage.label}",
         "text": "\n".join([reason.words, reason.hint, "", "If nothing is paid in:", *steps]),
         "stage": stage.value,
-        "balance_usd": f"{balance_usd(workspace):f}",
-        "burn_usd_per_hour": f"{burn_usd_per_hour(workspace):f}",
+        "balance_usd": f"{held.balance_usd:f}",
+        "burn_usd_per_hour": f"{held.burn_usd:f}",
         "steps": [{"label": rung.label, "at": clock.iso(rung.at)} for rung in ahead],
     }
 

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Workspace
-from billing.selectors import balance_usd
 from core.errors import Conflict, Invalid, NotFound
 from core.money import charge_for, quantize
 from marketplace.models import Node
@@ -40,7 +39,6 @@ class Quoted:
     total_usd: Decimal
     floor_usd: Decimal
     required_usd: Decimal | None = None
-    runway: timedelta | None = None
     quote: Quote | None = None
 
 
@@ -79,7 +77,6 @@ def quote(
         total_usd=_total(hourly, hours),
         floor_usd=floors.floor_of(hourly),
         required_usd=floors.required_usd(workspace, hourly_price_usd=hourly) if workspace else None,
-        runway=runway(workspace, hourly) if workspace else None,
         quote=_hold(workspace, agreed, now=now) if workspace else None,
     )
 
@@ -179,14 +176,6 @@ def lines_for(node: Node, gpu_count: int, hours: Decimal) -> list[Line]:
         _line("storage", "hour", Decimal(0), hours, "The pod's disk is included, stopped or not."),
         _uncharged("egress", "GB", "Network traffic is not charged."),
     ]
-
-
-def runway(workspace: Workspace, hourly_price_usd: Decimal) -> timedelta | None:
-    """Give how long the balance would carry this pod on its own, or None without a price."""
-    if not hourly_price_usd:
-        return None
-    hours = max(balance_usd(workspace), Decimal(0)) / hourly_price_usd
-    return timedelta(hours=float(min(hours, Decimal(24 * 365 * 10))))
 
 
 def _hold(workspace: Workspace, agreed: Mapping[str, Any], *, now: datetime) -> Quote:

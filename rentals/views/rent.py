@@ -1,7 +1,6 @@
 """The rent page: one form that locks a price and rents."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +21,7 @@ from accounts.access import principal_of
 from accounts.models import SshKey
 from accounts.principal import Principal
 from accounts.services import ssh_keys
-from billing.selectors import balance_usd
+from billing.selectors import balance_usd, runs_until, runway
 from core import clock
 from core.errors import DomainError
 from marketplace.models import Node
@@ -200,16 +199,16 @@ def _priced(screen: Screen, quote: Quote) -> dict[str, Any]:
     balance = balance_usd(workspace)
     required = floors.required_usd(workspace, hourly_price_usd=hourly)
     missing = required - balance if balance <= required else None
-    runs = timedelta(hours=float(max(balance, Decimal(0)) / hourly))
+    now = clock.now()
     back = reverse("rent", args=[screen.node.public_id])
     amounts = (Decimal(line["amount_usd"]) for line in quote.lines if line["amount_usd"])
     return {
         "quote_total_usd": sum(amounts, Decimal(0)),
         "quote_total_label": f"For {quote.hours.normalize():f} h",
-        "hourly_price_rao": in_rao(hourly, tao_rate(clock.now())),
+        "hourly_price_rao": in_rao(hourly, tao_rate(now)),
         "price_per_day_usd": hourly * 24,
         "price_per_month_usd": hourly * 720,
-        "runs_until": clock.now() + runs if runs < timedelta(days=3650) else None,
+        "runs_until": runs_until(runway(balance, hourly), now=now),
         "can_extend": quote.extended_at is None,
         "missing_usd": missing,
         "missing_text": f"Add more than ${missing:.4f}: the balance has to exceed ${required:.4f}."

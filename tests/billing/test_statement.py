@@ -84,11 +84,17 @@ def test_spending_counts_usage_since(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("balance", "hourly", "lasts"),
-    [("10", "0", None), ("10", "2.5", timedelta(hours=4)), ("-1", "1", timedelta(0))],
+    ("balance", "hourly", "lasts", "until"),
+    [
+        ("10", "0", None, None),
+        ("10", "2.5", timedelta(hours=4), NOON + timedelta(hours=4)),
+        ("-1", "1", timedelta(0), NOON),
+        ("1e9", "0.000000001", timedelta(days=3650), None),
+    ],
 )
-def test_runway(balance: str, hourly: str, lasts: timedelta | None) -> None:
+def test_runway(balance: str, hourly: str, lasts: timedelta | None, until: datetime | None) -> None:
     assert selectors.runway(Decimal(balance), Decimal(hourly)) == lasts
+    assert selectors.runs_until(lasts, now=NOON) == until
 
 
 def test_exports_are_exact_and_harmless(workspace: Workspace, client: Client) -> None:
