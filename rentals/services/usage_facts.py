@@ -1,6 +1,6 @@
 """Use as facts for the market: an hour at a time while a pod runs, and the rest when it ends; what was charged for each.
 
-Facts of one pod never overlap: each goes on where the one before ended, within the same stretch of readiness. Together
+Facts of one pod never overlap: each goes on where the one before ended, or begins with a later stretch of readiness. Together
 they come to what the ledger charged for the pod, less what was paid back: the last one takes what is left of that.
 """
 
@@ -10,29 +10,30 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from rentals.models.pod import REFUND_KEY
 
 SLICE: Final = timedelta(hours=1)
-# What of each stretch of readiness is no fact yet.
+TURN: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('rentals.usage_facts', 0))"
+# What of each stretch of readiness is no fact yet: what comes after the newest, for a pod's use is told in its order.
 UNTOLD: Final = """
-FROM rentals_readyinterval ready
-JOIN rentals_pod pod ON pod.id = ready.pod_id
+FROM rentals_pod pod
 JOIN rentals_podmeter meter ON meter.pod_id = pod.id
+LEFT JOIN LATERAL (
+    SELECT fact.ended_at AS until FROM marketplace_usagefact fact
+    WHERE fact.holder = pod.public_id ORDER BY fact.started_at DESC LIMIT 1
+) told ON true
+JOIN rentals_readyinterval ready ON ready.pod_id = pod.id AND (ready.ended_at >= told.until) IS NOT FALSE
 CROSS JOIN LATERAL (
-    SELECT greatest(ready.started_at, (
-        SELECT fact.ended_at FROM marketplace_usagefact fact WHERE fact.holder = pod.public_id
-        AND fact.started_at >= ready.started_at AND fact.started_at < coalesce(ready.ended_at, 'infinity')
-        ORDER BY fact.started_at DESC LIMIT 1
-    )) AS since, coalesce(ready.ended_at, meter.posted_until) AS until
+    SELECT greatest(ready.started_at, told.until) AS since, coalesce(ready.ended_at, meter.posted_until) AS until
 ) stretch
 """
 RECORD: Final = """
 WITH part AS (
     SELECT pod.id AS pod_id, pod.node_id, pod.public_id, pod.gpu_count, stretch.since, stretch.until,
         round(meter.hourly_price_usd * extract(epoch FROM stretch.until - stretch.since) / 3600, 9) AS price,
-        row_number() OVER (PARTITION BY pod.id ORDER BY stretch.since DESC) = 1 AS is_last
+        row_number() OVER (PARTITION BY pod.id ORDER BY stretch.since DESC, stretch.until DESC) = 1 AS is_last
     {untold} WHERE {which}
 ), charged AS (
     SELECT part.*, {charged} AS usd FROM part
@@ -78,9 +79,12 @@ GROUP BY provider.public_id
 def record_open() -> int:
     """Record what pods that are not removed used since their last fact; give how many facts that are.
 
-    Of a stretch that goes on, an hour or more; of one that ended, all.
+    Of a stretch that goes on, an hour or more; of one that ended, all. Nothing while another worker is at it: of two
+    that see a pod apart, one could tell its later use before the rest of its earlier.
     """
-    return _run(OPEN, {"slice": SLICE})
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(TURN)
+        return _run(OPEN, {"slice": SLICE}) if cursor.fetchone()[0] else 0
 
 
 def record_ended(pod_id: int) -> int:

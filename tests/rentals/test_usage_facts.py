@@ -76,18 +76,20 @@ def test_the_end_adds_the_rest() -> None:
     ]
 
 
-def test_time_that_was_not_proven_is_nobodys_use() -> None:
+@pytest.mark.parametrize("silence", [timedelta(0), HOUR * 4])
+@pytest.mark.parametrize("told", [False, True])
+def test_time_that_was_not_proven_is_nobodys_use(silence: timedelta, told: bool) -> None:
     pod = proven(make_ready(make_pod()), until=NOON + HOUR)
+    if told:
+        usage_facts.record_open()
     meter.close_interval(pod, at=NOON + HOUR, evidence="a silence")
-    meter.open_interval(pod, at=NOON + HOUR * 5, evidence="SSH-2.0-OpenSSH_9.2")
-    closed(pod, at=NOON + HOUR * 6)
+    again = NOON + HOUR + silence
+    meter.open_interval(pod, at=again, evidence="SSH-2.0-OpenSSH_9.2")
+    closed(pod, at=again + HOUR)
 
     usage_facts.record_ended(pod.pk)
 
-    assert facts() == [
-        (NOON, NOON + HOUR, Decimal(2)),
-        (NOON + HOUR * 5, NOON + HOUR * 6, Decimal(2)),
-    ]
+    assert facts() == [(NOON, NOON + HOUR, Decimal(2)), (again, again + HOUR, Decimal(2))]
 
 
 def test_a_stretch_that_ended_is_told_at_once_and_once_it_is_charged() -> None:
@@ -134,6 +136,7 @@ def test_an_end_goes_on_where_somebody_else_just_recorded() -> None:
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             usage_facts.record_open()
+            assert pool.submit(hanging_up, usage_facts.record_open).result() == 0
             ending = pool.submit(hanging_up, lambda: ended(pod, at=NOON + HOUR * 1.5))
             until_somebody_waits()
         ending.result()
