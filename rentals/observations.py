@@ -68,7 +68,7 @@ class Subject:
     is_gone: bool = False
     # The end of the machine's maintenance that has begun: nothing is given up before, or for it.
     away_until: datetime | None = None
-    # How long within the last day it ran without proving itself, or others did before it (services/silences.py).
+    # How long within the last day it ran without proving itself (services/silences.py).
     unproven: timedelta = timedelta()
 
 

@@ -1,5 +1,6 @@
 """What is announced about a machine."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -52,9 +53,25 @@ def overdue(notice: Notice, *, now: datetime) -> bool:
 
 def last_maintenance(node_id: int, *, now: datetime) -> Window | None:
     """Give the newest maintenance of a node that has begun, until it ended or is to end."""
-    begun = Notice.objects.filter(node_id=node_id, permanent=False, starts_at__lte=now)
-    took_place = begun.filter(Q(cancelled_at=None) | Q(cancelled_at__gt=F("starts_at")))
-    notice = took_place.order_by("-starts_at").first()
-    if notice is None or notice.ends_at is None:
-        return None
+    notice = _begun(now).filter(node_id=node_id).order_by("-starts_at").first()
+    return _window(notice) if notice and notice.ends_at else None
+
+
+def maintenances(
+    node_ids: Collection[int], *, since: datetime, now: datetime
+) -> dict[int, list[Window]]:
+    """Give the maintenances of nodes that began after ``since``."""
+    found: dict[int, list[Window]] = {}
+    for notice in _begun(now).filter(node_id__in=node_ids, starts_at__gt=since):
+        found.setdefault(notice.node_id, []).append(_window(notice))
+    return found
+
+
+def _begun(now: datetime) -> QuerySet[Notice]:
+    begun = Notice.objects.filter(permanent=False, starts_at__lte=now)
+    return begun.filter(Q(cancelled_at=None) | Q(cancelled_at__gt=F("starts_at")))
+
+
+def _window(notice: Notice) -> Window:
+    assert notice.ends_at is not None  # noqa: S101  # every maintenance has an end
     return Window(notice.starts_at, min(notice.ends_at, notice.cancelled_at or notice.ends_at))

@@ -89,7 +89,7 @@ def start(*, principal: Principal, pod_id: UUID, now: datetime) -> Pod:
     :raises NodeTaken: the node cannot give its GPUs now, and why; equivalents are offered.
     :raises InsufficientBalance: the balance does not exceed the floor.
     :raises NotFound: it is not the caller's. :raises NotNow: it is not stopped.
-    :raises RanUnproven: the owner's pods ran unproven for too long.
+    :raises RanUnproven: it ran unproven for too long.
     """
     principal.require(Scope.RENT)
     pod = pod_to_change(principal, pod_id)
@@ -212,7 +212,7 @@ def _take_up(pod: Pod, change: Change, *, source: PodStatus, done: str) -> Pod:
             )
             row = _lock(pod)
             _require(row, source, done)
-            silences.require_owners_minutes(row.workspace.owner_id, done=done, now=change.now)
+            silences.require_minutes(row, done=done, now=change.now)
             floors.require(
                 row.workspace, balance_usd=balance, hourly_price_usd=row.hourly_price_usd
             )

@@ -75,7 +75,7 @@ def _probe(node_id: int, now: Clock) -> None:
 
 def _watched(node: Node) -> Iterable[Pod]:
     rows = Pod.objects.with_hold().filter(node=node, status__in=UP, lease_token=None)
-    return rows.select_related("node__provider", "template", "workspace").prefetch_related("ports")
+    return rows.select_related("node__provider", "template").prefetch_related("ports")
 
 
 def _observe(pods: list[Pod], found: Mapping[UUID, Observed], boot: Boot) -> dict[int, Seen]:

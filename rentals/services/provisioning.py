@@ -132,7 +132,7 @@ def _wait_for_turn(claim: Claim, pod: Pod, action: Action) -> None:
 
 
 def _load(claim: Claim) -> Pod | None:
-    rows = Pod.objects.with_hold().select_related("node__provider", "template", "workspace")
+    rows = Pod.objects.with_hold().select_related("node__provider", "template")
     mine = rows.filter(pk=claim.pk, lease_token=claim.token)
     return mine.prefetch_related("ports").first()
 

@@ -76,7 +76,7 @@ def rent(*, principal: Principal, request: RentRequest, now: datetime) -> Pod:
     """Rent some GPUs of a node: the pod is pending when this returns.
 
     :raises InsufficientBalance: the balance does not exceed the floor. :raises BudgetExceeded: nor the key's budget.
-    :raises RanUnproven: the owner's pods ran unproven for too long.
+    :raises RanUnproven: the renter's pods ran unproven for too long.
     :raises NodeTaken: the node cannot give that now, and why; its data names equivalents.
     :raises NotFound, Invalid, QuoteExpired, Conflict: as they say.
     """
@@ -156,7 +156,7 @@ def _commit(principal: Principal, order: _Order, now: datetime) -> Pod:
         hourly_price_usd=order.quote.hourly_price_usd,
     )
     budgets.require_room(principal.api_key, hourly_price_usd=order.quote.hourly_price_usd, now=now)
-    silences.require_owners_minutes(principal.workspace.owner_id, done="rented", now=now)
+    silences.require_patience(principal, now=now)
     reserved = reservations.reserve(
         node_id=order.node.pk,
         gpu_count=order.gpu_count,

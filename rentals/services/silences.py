@@ -1,21 +1,23 @@
 """How long pods ran without proving themselves: machine well, container running, and their meters resting.
 
-Who is inside can bring that about, so it is limited by the day, for a pod and for what its owner rents or starts next.
-While its machine or engine is silent nothing counts.
+Who is inside can bring that about, so it is limited by the day: a pod's own stops it, and a renter who has used up the
+minutes of several rents no other for a while. While its machine or engine is silent, or in a maintenance, nothing counts.
 """
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from accounts.principal import Principal
 from core.actors import PLATFORM
 from core.errors import Conflict
+from marketplace.selectors.notices import Window, maintenances
 from rentals import terms, transitions
 from rentals.models import TO_PROVE_AGAIN, Phase, Pod, PodEvent, PodStatus
 from rentals.reasons import UNPROVEN, Reason
@@ -24,8 +26,10 @@ from rentals.services import meter
 WITHIN: Final = timedelta(days=1)
 # Between two runs while no minutes are left.
 PAUSE: Final = timedelta(hours=1)
-# A first start that proves itself, or fails, within these counts as none.
+# Whoever is started has these to prove itself, and a first start that fails within them counts as none.
 FIRST_PROOF: Final = timedelta(seconds=30)
+# A renter may meet with so many bad machines, or images, a day.
+PODS_A_DAY: Final = 3
 # What the looks of a start or reboot show.
 RUNS_AGAIN: Final = "pod-lifecycle.runs_again"
 OUT_OF_SIGHT: Final = "pod-lifecycle.out_of_sight"
@@ -38,39 +42,86 @@ _THE_MACHINES: Final = frozenset(
 
 
 class RanUnproven(Conflict):
-    """For too long of the last day pods computed at no charge, so the next has to wait."""
+    """For too long of the last day a pod, or a renter's pods, computed at no charge: the next run has to wait."""
 
     code = "ran_unproven"
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """From when until when a pod ran unproven."""
+    """From when until when a pod ran unproven; ``lasts`` where it still does."""
 
-    pod_id: int
     began: datetime
     ended: datetime
+    lasts: bool = False
+
+    def without(self, window: Window) -> "Iterator[Stretch]":
+        """Give what lies before and after a window."""
+        if window.ends_at <= self.began or self.ended <= window.starts_at:
+            yield self
+            return
+        if self.began < window.starts_at:
+            yield Stretch(self.began, window.starts_at)
+        if window.ends_at < self.ended:
+            yield replace(self, began=window.ends_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Until when nothing runs anew; None while what runs unproven has not ended."""
+
+    until: datetime | None
+
+    def __str__(self) -> str:
+        if self.until is None:
+            return f"{_minutes(PAUSE)} after that has ended"
+        return f"at {self.until:%Y-%m-%d %H:%M} UTC"
+
+    def data(self) -> dict[str, str | None]:
+        """Give it to programs."""
+        return {"again_at": self.until.isoformat() if self.until else None}
 
 
 def unproven(pod: Pod, *, now: datetime) -> timedelta:
-    """Add up the last day's stretches that count for a pod; one that lasts is counted up to ``now``."""
-    return _length(_counted(pod, now))
+    """Add up a pod's stretches of the last day; nothing, while one that lasts has hardly begun."""
+    stretches = _stretches_of(pod, now)
+    if any(one.lasts and one.ended - one.began < FIRST_PROOF for one in stretches):
+        return timedelta()
+    return _length(stretches)
 
 
 def require_minutes(pod: Pod, *, done: str, now: datetime) -> None:
-    """Refuse to let a pod run anew in its place that has no minutes left.
+    """Refuse to let a pod run anew that has no minutes left.
 
     :raises RanUnproven: with the time from which it may.
     """
-    _require(_counted(pod, now), done, now)
+    most, stretches = settings.MARKET_SSH_SILENCE, _stretches_of(pod, now)
+    if rest := _rest(stretches, most, now):
+        raise RanUnproven(
+            f"The pod ran for more than {_minutes(most)} of the last day without proving itself, at no charge; "
+            f"it can be {done} again {rest}.",
+            hint="Its files are kept. Wait until then, or rent another machine.",
+            data={"status": pod.status, **rest.data()},
+        )
 
 
-def require_owners_minutes(owner_id: int, *, done: str, now: datetime) -> None:
-    """Refuse another run to an owner whose pods that do not run well have used up the minutes.
+def require_patience(principal: Principal, *, now: datetime) -> None:
+    """Refuse another rent where pods of a workspace, or of a person, that do not run well have used up the minutes of several.
 
     :raises RanUnproven: with the time from which it may.
     """
-    _require(list(_stretches(_events(owner_id, now), now)), done, now)
+    whose = Q(pod__workspace=principal.workspace) | Q(pod__user=principal.user)
+    # Whatever ran unproven within the day has moved within it, or runs so still.
+    moved = Q(pod__status_since__gte=now - WITHIN) | Q(pod__status__in=TO_PROVE_AGAIN)
+    rows = _events(now).filter(whose, moved).exclude(pod__status=PodStatus.RUNNING)
+    most = PODS_A_DAY * settings.MARKET_SSH_SILENCE
+    if rest := _rest(_stretches(rows, now), most, now):
+        raise RanUnproven(
+            f"Pods of this workspace, or that you rented elsewhere, ran for more than {_minutes(most)} of the last day "
+            f"without proving themselves, at no charge; another can be rented {rest}.",
+            hint="Their pages say why they were not ready. What runs well runs on, and files are kept.",
+            data=rest.data(),
+        )
 
 
 def note_run(pod: Pod, *, now: datetime) -> None:
@@ -92,19 +143,17 @@ def _last_shown(pod: Pod) -> str | None:
     return shown.order_by("pk").values_list("sub_type", flat=True).last()
 
 
-def _require(stretches: Collection[Stretch], done: str, now: datetime) -> None:
-    if _length(stretches) <= settings.MARKET_SSH_SILENCE:
-        return
-    again_at = _full_minute(max(stretch.ended for stretch in stretches) + PAUSE)
-    if again_at <= now:
-        return
-    minutes = settings.MARKET_SSH_SILENCE // timedelta(minutes=1)
-    raise RanUnproven(
-        f"Pods of the workspace's owner ran for more than {minutes} minutes of the last day without proving "
-        f"themselves, at no charge; one can be {done} again at {again_at:%Y-%m-%d %H:%M} UTC.",
-        hint="Wait until then. What runs well runs on, and files are kept.",
-        data={"again_at": again_at.isoformat()},
-    )
+def _rest(stretches: Sequence[Stretch], most: timedelta, now: datetime) -> Rest | None:
+    if _length(stretches) <= most:
+        return None
+    if any(one.lasts for one in stretches):
+        return Rest(None)
+    until = _full_minute(max(one.ended for one in stretches) + PAUSE)
+    return Rest(until) if until > now else None
+
+
+def _minutes(length: timedelta) -> str:
+    return f"{length // timedelta(minutes=1)} minutes"
 
 
 def _full_minute(at: datetime) -> datetime:
@@ -113,7 +162,7 @@ def _full_minute(at: datetime) -> datetime:
     return whole if whole == at else whole + timedelta(minutes=1)
 
 
-def _length(stretches: Collection[Stretch]) -> timedelta:
+def _length(stretches: Iterable[Stretch]) -> timedelta:
     """Add up time, not pods: many on one machine whose ports fail were silent once."""
     total, reached = timedelta(), None
     for stretch in sorted(stretches, key=attrgetter("began")):
@@ -123,41 +172,59 @@ def _length(stretches: Collection[Stretch]) -> timedelta:
     return total
 
 
-def _counted(pod: Pod, now: datetime) -> list[Stretch]:
-    """Give a pod's own stretches, and those of the owner's others that came before it was rented or started.
-
-    Renting again buys no new minutes; and a pod that has run well all along does not answer for another.
-    """
-    events = _events(pod.workspace.owner_id, now, also=pod)
-    own = [event for event in events if event.pod_id == pod.pk]
-    taken_up = [event.occurred_at for event in own if event.from_status in _AT_REST]
-    since = max(taken_up, default=pod.created_at)
-    return [row for row in _stretches(events, now) if row.pod_id == pod.pk or row.began < since]
+def _stretches_of(pod: Pod, now: datetime) -> list[Stretch]:
+    return _stretches(_events(now).filter(pod=pod), now)
 
 
-def _stretches(events: Iterable[PodEvent], now: datetime) -> Iterator[Stretch]:
-    """Give when pods ran unproven: each from one event of a pod to its next, whatever that says."""
-    for pod_id, own in groupby(events, key=attrgetter("pod_id")):
-        began = None
-        for event in own:
-            if began:
-                yield Stretch(pod_id, began, event.occurred_at)
-            elif first := _first_start(event):
-                yield first
-            began = _beginning(event)
-        if began:
-            yield Stretch(pod_id, began, now)
+def _stretches(events: Iterable[PodEvent], now: datetime) -> list[Stretch]:
+    """Give when pods ran unproven, but for the maintenances of their machines."""
+    found = [
+        (rows[0].pod.node_id, stretch)
+        for rows in (list(own) for _, own in groupby(events, key=attrgetter("pod_id")))
+        for stretch in _raw(rows, now)
+    ]
+    nodes = {node_id for node_id, _ in found}
+    away = maintenances(nodes, since=now - 2 * WITHIN, now=now) if nodes else {}
+    kept: list[Stretch] = []
+    for node_id, stretch in found:
+        parts = [stretch]
+        for window in away.get(node_id, ()):
+            parts = [piece for part in parts for piece in part.without(window)]
+        kept += parts
+    return kept
+
+
+def _raw(events: Sequence[PodEvent], now: datetime) -> Iterator[Stretch]:
+    """Give a pod's stretches: each from one event to its next, whatever that says."""
+    if first := _first_start(events[0]):
+        yield first
+    for event, following in pairwise((*events, None)):
+        assert event is not None  # noqa: S101  # only the last has none after it
+        if began := _beginning(event):
+            yield _from(event, began, following.occurred_at if following else None, now)
+
+
+def _from(event: PodEvent, began: datetime, next_at: datetime | None, now: datetime) -> Stretch:
+    pod = event.pod
+    lasts = next_at is None and pod.status in TO_PROVE_AGAIN
+    # What was noted of a pod that had moved on meanwhile says nothing.
+    ended = now if lasts else next_at or max(began, pod.status_since)
+    if event.sub_type == RUNS_AGAIN and ended > began + terms.REBOOT_DEADLINE:
+        # Whoever is late by then is ended at the next look: what comes after waited for us.
+        return Stretch(began, began + terms.REBOOT_DEADLINE)
+    return Stretch(began, ended, lasts)
 
 
 def _first_start(event: PodEvent) -> Stretch | None:
-    """Give for how long a first start, which this event ended, kept everybody waiting for the pod itself."""
+    """Give for how long a first start, which this event ended, kept everybody waiting in vain for the pod itself."""
     began_to_prove = event.from_status == PodStatus.PENDING and event.pod.phase == Phase.SSH
-    if not began_to_prove or event.reason_code in _THE_MACHINES:
+    is_well = event.to_status == PodStatus.RUNNING
+    if not began_to_prove or is_well or event.reason_code in _THE_MACHINES:
         return None
     began = event.pod.phase_since + FIRST_PROOF
     # What comes after the deadline waited for us.
     ended = min(event.occurred_at, event.pod.phase_since + terms.PHASE_DEADLINES[Phase.SSH])
-    return Stretch(event.pod_id, began, ended) if began < ended else None
+    return Stretch(began, ended) if began < ended else None
 
 
 def _beginning(event: PodEvent) -> datetime | None:
@@ -174,19 +241,12 @@ def _beginning(event: PodEvent) -> datetime | None:
     return max(event.metered_until or event.occurred_at, event.occurred_at - meter.LONGEST_GAP)
 
 
-def _events(owner_id: int, now: datetime, *, also: Pod | None = None) -> list[PodEvent]:
-    """Give the last day's events of an owner's pods that do not run well, and of one whatever it does."""
-    since = now - WITHIN
+def _events(now: datetime) -> QuerySet[PodEvent]:
+    """Select the last day's events that begin or end a stretch, in the order of each pod."""
     moves = Q(to_status=PodStatus.UNREACHABLE)
     moves |= Q(from_status__in=TO_PROVE_AGAIN | _AT_REST | {PodStatus.PENDING})
     shown = Q(sub_type__in=(transitions.EXPLAINED, *_SHOWN))
-    # Whatever ran unproven within the day has moved within it, or runs so still.
-    moved = Q(pod__status_since__gte=since) | Q(pod__status__in=TO_PROVE_AGAIN)
-    whose = moved & ~Q(pod__status=PodStatus.RUNNING)
     rows = PodEvent.objects.with_metered_until().filter(
-        whose | Q(pod__public_id=also.public_id) if also else whose,
-        moves | shown,
-        pod__workspace__owner=owner_id,
-        occurred_at__gte=since,
+        moves | shown, occurred_at__gte=now - WITHIN
     )
-    return list(rows.select_related("pod").order_by("pod_id", "pk"))
+    return rows.select_related("pod").order_by("pod_id", "pk")

@@ -41,6 +41,7 @@ WITH part AS (
 INSERT INTO marketplace_usagefact (node_id, holder, started_at, ended_at, gpu_count, charged_usd)
 SELECT node_id, public_id, since, until, gpu_count, usd FROM charged
 WHERE until > since OR (is_last AND usd <> 0)
+ORDER BY pod_id, since
 ON CONFLICT (holder, started_at) DO NOTHING
 """
 # A fact ends where charges end: what is not charged is not told either. Once a pod is removed, all of it is told.

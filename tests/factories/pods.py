@@ -59,6 +59,7 @@ def make_pod(
         node=node, workspace=workspace, hours=1, lines=[line], expires_at=created_at, **agreed
     )
     values = {
+        "user": workspace.owner,
         "name": "p1",
         "template": fields.pop("template", None) or make_template(),
         "image": "ubuntu:24.04",
@@ -74,7 +75,6 @@ def make_pod(
     }
     pod = Pod.objects.create(
         workspace=workspace,
-        user=workspace.owner,
         node=node,
         quote=quote,
         created_at=created_at,

@@ -47,19 +47,20 @@ def test_a_debt_is_not_left_behind_in_another_workspace() -> None:
 def test_minutes_that_nobody_paid_for_are_not_had_anew_in_another_workspace() -> None:
     node, alice, bob = make_node(), make_principal(), make_principal()
     make_template()
-    team = Workspace.objects.create(name="Team", owner=alice.workspace.owner)
-    silent, over = make_pod(workspace=team, status=PodStatus.RUNNING), NOON + timedelta(minutes=11)
-    for to, reason, at in (
-        (PodStatus.UNREACHABLE, Reason.SSH_SILENT, NOON),
-        (PodStatus.REMOVING, Reason.REMOVED_BY_RENTER, over),
-    ):
-        transitions.move(silent, to=to, reason=reason, actor=PLATFORM, now=at)
+    over = NOON + timedelta(minutes=51)
+    for minutes in (0, 20, 40):
+        silent = make_pod(user=alice.user, status=PodStatus.RUNNING)
+        for to, reason, at in (
+            (PodStatus.UNREACHABLE, Reason.SSH_SILENT, NOON + timedelta(minutes=minutes)),
+            (PodStatus.REMOVING, Reason.REMOVED_BY_RENTER, NOON + timedelta(minutes=minutes + 11)),
+        ):
+            transitions.move(silent, to=to, reason=reason, actor=PLATFORM, now=at)
 
-    with pytest.raises(RanUnproven, match="rented again at 2026-11-21 13:11 UTC") as refusal:
+    with pytest.raises(RanUnproven, match="rented at 2026-11-21 13:51 UTC") as refusal:
         renting.rent(principal=alice, request=rent_request(node), now=over)
 
     assert (refusal.value.status, refusal.value.code) == (409, "ran_unproven")
-    assert not Pod.objects.exclude(pk=silent.pk).exists()
+    assert not Pod.objects.filter(workspace=alice.workspace).exists()
     assert renting.rent(principal=bob, request=rent_request(node), now=over).pk
     rested = over + silences.PAUSE
     assert renting.rent(principal=alice, request=rent_request(node, name="p2"), now=rested).pk

@@ -1,20 +1,24 @@
 """The time of a day in which pods ran without proving themselves, added up from what their events say."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from django.conf import settings
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import User, Workspace
+from accounts.principal import Principal
 from core.actors import PLATFORM
 from marketplace.machine import MachineUnreachable
-from rentals import transitions
+from marketplace.models import Notice
+from rentals import terms, transitions
 from rentals.models import Phase, Pod, PodStatus
 from rentals.reasons import Reason
 from rentals.services import meter, provisioning, silences
 from rentals.services.silences import RanUnproven
-from tests.factories.pods import NOON, make_pod, make_user
+from tests.factories.pods import NOON, make_pod
+from tests.factories.rentals import make_principal
 
 pytestmark = pytest.mark.django_db
 # From the last good look until a pod is called unreachable.
@@ -222,8 +226,8 @@ class TestFirstStart:
         [
             (Reason.SSH_TOO_LATE, Phase.SSH, timedelta(seconds=90), timedelta(seconds=60)),
             (Reason.REMOVED_BY_RENTER, Phase.SSH, timedelta(seconds=70), timedelta(seconds=40)),
-            (Reason.PROVEN, Phase.SSH, timedelta(seconds=70), timedelta(seconds=40)),
-            (Reason.PROVEN, Phase.SSH, silences.FIRST_PROOF, timedelta()),
+            (Reason.PROVEN, Phase.SSH, timedelta(seconds=70), timedelta()),
+            (Reason.SSH_TOO_LATE, Phase.SSH, silences.FIRST_PROOF, timedelta()),
             (Reason.PROGRAM_ENDED, Phase.SSH, timedelta(seconds=3), timedelta()),
             (Reason.MACHINE_UNREACHABLE, Phase.SSH, timedelta(seconds=90), timedelta()),
             (Reason.ENGINE_FAILED, Phase.SSH, timedelta(seconds=90), timedelta()),
@@ -242,82 +246,110 @@ class TestFirstStart:
 
         assert silences.unproven(pod, now=NOON + timedelta(hours=2)) == counted
 
-    def test_of_a_broken_image_may_be_tried_ten_times_and_then_by_the_hour(self) -> None:
-        alice = make_user()
-        for tries in range(11):
+    def test_of_a_broken_image_may_be_tried_thirty_times_and_then_by_the_hour(self) -> None:
+        alice = make_principal()
+        for tries in range(31):
             at = NOON + timedelta(minutes=2 * tries)
-            silences.require_owners_minutes(alice.pk, done="rented", now=at)
-            pod = make_pod(workspace=team_of(alice), phase=Phase.SSH, phase_since=at)
+            silences.require_patience(alice, now=at)
+            pod = make_pod(workspace=alice.workspace, phase=Phase.SSH, phase_since=at)
             go(pod, PodStatus.FAILED, Reason.SSH_TOO_LATE, at=at + timedelta(seconds=90))
 
         with pytest.raises(RanUnproven):
-            silences.require_owners_minutes(alice.pk, done="rented", now=at + timedelta(hours=1))
-        silences.require_owners_minutes(alice.pk, done="rented", now=at + timedelta(minutes=62))
+            silences.require_patience(alice, now=at + timedelta(hours=1))
+        silences.require_patience(alice, now=at + timedelta(minutes=62))
 
 
-def team_of(user: User) -> Workspace:
-    return Workspace.objects.create(name="Team", owner=user)
+class TestMaintenance:
+    def test_counts_nothing(self, pod: Pod) -> None:
+        begins, ends = NOON + timedelta(minutes=2), NOON + timedelta(minutes=42)
+        Notice.objects.create(node=pod.node, starts_at=begins, minutes=40, created_at=NOON)
+        fall_silent(pod, at=NOON + timedelta(minutes=3), told=timedelta(minutes=2))
+
+        assert silences.unproven(pod, now=ends) == timedelta(minutes=1)
+        assert silences.unproven(pod, now=ends + timedelta(minutes=5)) == timedelta(minutes=6)
 
 
-class TestOwner:
-    """Alice's first pod was silent from noon on, for eight minutes."""
+def test_a_run_that_is_noted_after_the_pod_has_moved_on_counts_nothing(pod: Pod) -> None:
+    go(pod, PodStatus.REBOOTING, Reason.REBOOT_BY_RENTER, at=NOON)
+    go(pod, PodStatus.REMOVING, Reason.REMOVED_BY_RENTER, at=NOON + timedelta(minutes=1))
+    silences.note_run(pod, now=NOON + timedelta(minutes=1))
+
+    assert silences.unproven(pod, now=NOON + timedelta(hours=1)) == timedelta()
+
+
+def test_what_a_market_that_was_down_saw_too_late_is_its_own(pod: Pod) -> None:
+    reboot(pod, at=NOON)
+
+    assert silences.unproven(pod, now=NOON + timedelta(hours=1)) == terms.REBOOT_DEADLINE
+
+
+def test_a_start_without_minutes_has_half_one_to_prove_itself(pod: Pod) -> None:
+    fall_silent(pod, at=NOON)
+    go(pod, PodStatus.STOPPING, Reason.STOPPED_SILENT, at=NOON + timedelta(minutes=11))
+    go(pod, PodStatus.STOPPED, Reason.STOPPED_SILENT, at=NOON + timedelta(minutes=12))
+    begins = NOON + timedelta(hours=2)
+    go(pod, PodStatus.STARTING, Reason.STARTED_BY_RENTER, at=begins)
+    silences.note_run(pod, now=begins)
+
+    assert silences.unproven(pod, now=begins + timedelta(seconds=29)) == timedelta()
+    assert silences.unproven(pod, now=begins + timedelta(seconds=30)) > settings.MARKET_SSH_SILENCE
+
+
+class TestRenter:
+    """Alice's pods were silent, eleven minutes each, one after another."""
 
     @pytest.fixture
-    def alice(self) -> User:
-        return make_user()
+    def alice(self) -> Principal:
+        return make_principal()
 
-    @pytest.fixture
-    def first(self, alice: User) -> Pod:
-        pod = make_pod(workspace=team_of(alice), status=PodStatus.RUNNING, ready_at=NOON)
-        fall_silent(pod, at=NOON + TOLD)
-        return pod
+    @staticmethod
+    def spend(*, times: int, begin: int = 0, **of: Any) -> datetime:
+        """Let pods be silent, and give when the last was removed."""
+        for number in range(begin, begin + times):
+            at = NOON + timedelta(minutes=20 * number)
+            pod = make_pod(status=PodStatus.RUNNING, ready_at=NOON, **of)
+            fall_silent(pod, at=at)
+            at += timedelta(minutes=11)
+            go(pod, PodStatus.REMOVING, Reason.REMOVED_BY_RENTER, at=at)
+        return at
 
-    ENDED = NOON + timedelta(minutes=8)
-    LATER = NOON + timedelta(minutes=30)
+    def test_may_meet_with_two_bad_machines_a_day(self, alice: Principal) -> None:
+        over = self.spend(times=2, workspace=alice.workspace)
 
-    def test_gets_no_new_minutes_with_another_pod(self, alice: User, first: Pod) -> None:
-        go(first, PodStatus.REMOVING, Reason.REMOVED_BY_RENTER, at=self.ENDED)
+        silences.require_patience(alice, now=over)
 
-        again = make_pod(workspace=team_of(alice), created_at=self.ENDED)
-        bobs = make_pod(created_at=self.ENDED)
+    @pytest.mark.parametrize("of", ["workspace", "user"])
+    def test_waits_an_hour_after_the_third(self, alice: Principal, of: str) -> None:
+        over = self.spend(times=3, **{of: getattr(alice, of)})
 
-        assert silences.unproven(again, now=self.LATER) == timedelta(minutes=8)
-        assert silences.unproven(bobs, now=self.LATER) == timedelta()
+        with pytest.raises(RanUnproven, match=r"rented at 2026-11-21 13:51 UTC"):
+            silences.require_patience(alice, now=over)
+        silences.require_patience(make_principal(), now=over)
+        silences.require_patience(alice, now=over + silences.PAUSE)
 
-    def test_gets_none_with_one_that_is_started_again(self, alice: User, first: Pod) -> None:
-        kept = make_pod(workspace=team_of(alice), status=PodStatus.STOPPED)
-        go(first, PodStatus.REMOVING, Reason.REMOVED_BY_RENTER, at=self.ENDED)
+    def test_is_not_held_to_pods_that_run_well_again(self, alice: Principal) -> None:
+        over = self.spend(times=3, workspace=alice.workspace)
+        Pod.objects.update(status=PodStatus.RUNNING)
 
-        go(kept, PodStatus.STARTING, Reason.STARTED_BY_RENTER, at=self.ENDED)
+        silences.require_patience(alice, now=over)
 
-        assert silences.unproven(kept, now=self.LATER) == timedelta(minutes=8)
+    def test_hears_no_minute_while_one_is_silent_still(self, alice: Principal) -> None:
+        self.spend(times=2, workspace=alice.workspace)
+        silent = make_pod(workspace=alice.workspace, status=PodStatus.RUNNING, ready_at=NOON)
+        at = NOON + timedelta(minutes=45)
+        fall_silent(silent, at=at)
 
-    def test_loses_none_of_a_pod_that_ran_well_meanwhile(self, alice: User, first: Pod) -> None:
-        other = make_pod(workspace=team_of(alice), status=PodStatus.RUNNING)
-        go(first, PodStatus.REMOVING, Reason.REMOVED_BY_RENTER, at=self.ENDED)
-
-        assert silences.unproven(other, now=self.LATER) == timedelta()
-
-    def test_is_not_held_to_a_pod_that_runs_well_again(self, alice: User, first: Pod) -> None:
-        go(first, PodStatus.RUNNING, Reason.RECOVERED, at=self.ENDED)
-
-        again = make_pod(workspace=team_of(alice), created_at=self.ENDED)
-
-        assert silences.unproven(again, now=self.LATER) == timedelta()
-        assert silences.unproven(first, now=self.LATER) == timedelta(minutes=8)
+        with pytest.raises(RanUnproven, match="60 minutes after that has ended"):
+            silences.require_patience(alice, now=at + timedelta(minutes=10))
 
     def test_spends_the_same_minutes_with_all_that_are_silent_at_once(
-        self, alice: User, first: Pod, django_assert_num_queries: DjangoAssertNumQueries
+        self, alice: Principal, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
-        for minutes in (1, 2):
-            beside = make_pod(workspace=team_of(alice), status=PodStatus.RUNNING, ready_at=NOON)
+        for minutes in (1, 2, 3, 4):
+            beside = make_pod(workspace=alice.workspace, status=PodStatus.RUNNING, ready_at=NOON)
             fall_silent(beside, at=NOON + timedelta(minutes=minutes))
 
-        with django_assert_num_queries(1):
-            silences.require_owners_minutes(
-                alice.pk, done="rented", now=NOON + timedelta(minutes=10)
-            )
+        with django_assert_num_queries(2):
+            silences.require_patience(alice, now=NOON + timedelta(minutes=30))
         with pytest.raises(RanUnproven):
-            silences.require_owners_minutes(
-                alice.pk, done="rented", now=NOON + timedelta(minutes=10, seconds=1)
-            )
+            silences.require_patience(alice, now=NOON + timedelta(minutes=31))
