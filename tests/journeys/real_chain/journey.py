@@ -27,7 +27,7 @@ from core import clock
 from lium_site.stack.paths import State
 from rentals import tasks as rental_tasks
 from rentals.models import Pod
-from rentals.services import meter
+from rentals.services import meter, usage_facts
 from tests.billing.chain.runtime import Runtime
 from tests.journeys.real_chain import machine, workers
 from tests.journeys.real_chain.killer import Killer
@@ -79,6 +79,7 @@ class Journey:
             self._pay_in()
             self._sweep()
             self._run_pods()
+            self._tell_use()
             self._pay_out()
             self._reconcile()
         if self._pod is not None:
@@ -124,6 +125,11 @@ class Journey:
             [METER],
             each=self._prove,
         )
+
+    def _tell_use(self) -> None:
+        """Tell the market what was used so far, though no hour is full: only what is told is paid out."""
+        usage_facts.SLICE = timedelta()  # type: ignore[misc]
+        rental_tasks.record_usage()
 
     def _pay_out(self) -> None:
         approve_payouts(self.chain)
