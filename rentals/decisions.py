@@ -124,6 +124,8 @@ def _unreachable(pod: Subject, seen: Seen, now: datetime) -> Step:
     if container and not container.exists:
         return move(PodStatus.LOST, Reason.LOST_CONTAINER)
     if container and container.running and seen.readiness and proves(pod, seen.readiness):
+        if _had_no_minutes(pod, now):
+            return move(PodStatus.STOPPING, Reason.STOPPED_SILENT)
         return move(PodStatus.RUNNING, Reason.RECOVERED)
     if container and not container.running:
         return _restart(seen, container)
@@ -148,6 +150,12 @@ def _was_unproven_too_long(pod: Subject, seen: Seen, now: datetime) -> bool:
     if not runs_unproven(pod, seen) or _is_away(pod, now):
         return False
     return pod.unproven > settings.MARKET_SSH_SILENCE
+
+
+def _had_no_minutes(pod: Subject, now: datetime) -> bool:
+    """Say whether a pod fell silent without minutes: with a proof after each silence it would run unbilled for ever."""
+    before = pod.unproven - (now - pod.status_since)
+    return pod.reason in UNPROVEN and before > settings.MARKET_SSH_SILENCE
 
 
 def _stopping(pod: Subject, seen: Seen, now: datetime) -> Step:

@@ -43,7 +43,7 @@ class Reason(StrEnum):
         "stopped_silent",
         "The machine answered, but the pod did not prove itself for too long within a day: what cannot be proven "
         "is not charged, and does not run on.",
-        "Its files are kept. In an hour it can be started or rebooted again, or another one rented.",
+        "Its files are kept. In an hour it can be started or rebooted again; another one can be rented.",
     )
     STARTED_BY_RENTER = "started_by_renter", "A start was asked for."
     REBOOT_BY_RENTER = "reboot_by_renter", "A reboot was asked for."

@@ -213,6 +213,7 @@ def _take_up(pod: Pod, change: Change, *, source: PodStatus, done: str) -> Pod:
             row = _lock(pod)
             _require(row, source, done)
             silences.require_minutes(row, done=done, now=change.now)
+            silences.require_patience(row.workspace, row.user, now=change.now)
             floors.require(
                 row.workspace, balance_usd=balance, hourly_price_usd=row.hourly_price_usd
             )

@@ -156,7 +156,7 @@ def _commit(principal: Principal, order: _Order, now: datetime) -> Pod:
         hourly_price_usd=order.quote.hourly_price_usd,
     )
     budgets.require_room(principal.api_key, hourly_price_usd=order.quote.hourly_price_usd, now=now)
-    silences.require_patience(principal, now=now)
+    silences.require_patience(principal.workspace, principal.user, now=now)
     reserved = reservations.reserve(
         node_id=order.node.pk,
         gpu_count=order.gpu_count,

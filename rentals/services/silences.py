@@ -4,7 +4,7 @@ Who is inside can bring that about, so it is limited by the day: a pod's own sto
 minutes of several rents no other for a while. While its machine or engine is silent, or in a maintenance, nothing counts.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
@@ -14,25 +14,32 @@ from typing import Final
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from accounts.principal import Principal
+from accounts.models import User, Workspace
 from core.actors import PLATFORM
 from core.errors import Conflict
 from marketplace.selectors.notices import Window, maintenances
 from rentals import terms, transitions
-from rentals.models import TO_PROVE_AGAIN, Phase, Pod, PodEvent, PodStatus
+from rentals.models import RESTARTING, TO_PROVE_AGAIN, Phase, Pod, PodEvent, PodStatus
 from rentals.reasons import UNPROVEN, Reason
 from rentals.services import meter
 
 WITHIN: Final = timedelta(days=1)
 # Between two runs while no minutes are left.
 PAUSE: Final = timedelta(hours=1)
-# Whoever is started has these to prove itself, and a first start that fails within them counts as none.
+# A first start that proves itself, or fails, within these counts as none.
 FIRST_PROOF: Final = timedelta(seconds=30)
 # A renter may meet with so many bad machines, or images, a day.
 PODS_A_DAY: Final = 3
+# A pod that was paid for so many times as long as it ran unproven answers for itself alone.
+PAID_OFTEN: Final = 10
 # What the looks of a start or reboot show.
 RUNS_AGAIN: Final = "pod-lifecycle.runs_again"
 OUT_OF_SIGHT: Final = "pod-lifecycle.out_of_sight"
+NEEDED: Final = (
+    *("pod_id", "occurred_at", "from_status", "to_status", "reason_code", "sub_type"),
+    *("pod__node_id", "pod__status", "pod__status_since", "pod__phase", "pod__phase_since"),
+    "pod__meter__counted_seconds",
+)
 _SHOWN: Final = (RUNS_AGAIN, OUT_OF_SIGHT)
 _AT_REST: Final = frozenset({PodStatus.STOPPED, PodStatus.REBOOT_FAILED})
 # A first start that ended so waited for its machine.
@@ -83,9 +90,10 @@ class Rest:
 
 
 def unproven(pod: Pod, *, now: datetime) -> timedelta:
-    """Add up a pod's stretches of the last day; nothing, while one that lasts has hardly begun."""
+    """Add up a pod's stretches of the last day; nothing, while a restart after an hour's rest has its time to prove it."""
     stretches = _stretches_of(pod, now)
-    if any(one.lasts and one.ended - one.began < FIRST_PROOF for one in stretches):
+    rested = _length(one for one in stretches if one.ended > now - PAUSE)
+    if pod.status in RESTARTING and rested < terms.PHASE_DEADLINES[Phase.SSH]:
         return timedelta()
     return _length(stretches)
 
@@ -105,20 +113,20 @@ def require_minutes(pod: Pod, *, done: str, now: datetime) -> None:
         )
 
 
-def require_patience(principal: Principal, *, now: datetime) -> None:
-    """Refuse another rent where pods of a workspace, or of a person, that do not run well have used up the minutes of several.
+def require_patience(workspace: Workspace, user: User, *, now: datetime) -> None:
+    """Refuse another run where pods of a workspace, or of a person, that do not run well have used up the minutes of several.
 
     :raises RanUnproven: with the time from which it may.
     """
-    whose = Q(pod__workspace=principal.workspace) | Q(pod__user=principal.user)
+    whose = Q(pod__workspace=workspace) | Q(pod__user=user)
     # Whatever ran unproven within the day has moved within it, or runs so still.
     moved = Q(pod__status_since__gte=now - WITHIN) | Q(pod__status__in=TO_PROVE_AGAIN)
     rows = _events(now).filter(whose, moved).exclude(pod__status=PodStatus.RUNNING)
     most = PODS_A_DAY * settings.MARKET_SSH_SILENCE
-    if rest := _rest(_stretches(rows, now), most, now):
+    if rest := _rest(_stretches(rows, now, of=_was_hardly_paid), most, now):
         raise RanUnproven(
             f"Pods of this workspace, or that you rented elsewhere, ran for more than {_minutes(most)} of the last day "
-            f"without proving themselves, at no charge; another can be rented {rest}.",
+            f"without proving themselves, at no charge; the next can be rented or started {rest}.",
             hint="Their pages say why they were not ready. What runs well runs on, and files are kept.",
             data=rest.data(),
         )
@@ -176,21 +184,28 @@ def _stretches_of(pod: Pod, now: datetime) -> list[Stretch]:
     return _stretches(_events(now).filter(pod=pod), now)
 
 
-def _stretches(events: Iterable[PodEvent], now: datetime) -> list[Stretch]:
-    """Give when pods ran unproven, but for the maintenances of their machines."""
-    found = [
-        (rows[0].pod.node_id, stretch)
-        for rows in (list(own) for _, own in groupby(events, key=attrgetter("pod_id")))
-        for stretch in _raw(rows, now)
-    ]
-    nodes = {node_id for node_id, _ in found}
+def _was_hardly_paid(pod: Pod, stretches: Sequence[Stretch]) -> bool:
+    paid = timedelta(seconds=float(pod.meter.counted_seconds))
+    return paid < PAID_OFTEN * _length(stretches)
+
+
+def _stretches(
+    events: Iterable[PodEvent],
+    now: datetime,
+    *,
+    of: Callable[[Pod, Sequence[Stretch]], bool] = lambda *_: True,
+) -> list[Stretch]:
+    """Give when pods ran unproven, but for the maintenances of their machines; of some pods alone."""
+    own = [list(rows) for _, rows in groupby(events, key=attrgetter("pod_id"))]
+    found = [(rows[0].pod, list(_raw(rows, now))) for rows in own]
+    nodes = {pod.node_id for pod, stretches in found if stretches}
     away = maintenances(nodes, since=now - 2 * WITHIN, now=now) if nodes else {}
     kept: list[Stretch] = []
-    for node_id, stretch in found:
-        parts = [stretch]
-        for window in away.get(node_id, ()):
-            parts = [piece for part in parts for piece in part.without(window)]
-        kept += parts
+    for pod, stretches in found:
+        for window in away.get(pod.node_id, ()):
+            stretches = [part for one in stretches for part in one.without(window)]
+        if of(pod, stretches):
+            kept += stretches
     return kept
 
 
@@ -216,10 +231,9 @@ def _from(event: PodEvent, began: datetime, next_at: datetime | None, now: datet
 
 
 def _first_start(event: PodEvent) -> Stretch | None:
-    """Give for how long a first start, which this event ended, kept everybody waiting in vain for the pod itself."""
+    """Give for how long a first start, which this event ended, kept everybody waiting for the pod itself."""
     began_to_prove = event.from_status == PodStatus.PENDING and event.pod.phase == Phase.SSH
-    is_well = event.to_status == PodStatus.RUNNING
-    if not began_to_prove or is_well or event.reason_code in _THE_MACHINES:
+    if not began_to_prove or event.reason_code in _THE_MACHINES:
         return None
     began = event.pod.phase_since + FIRST_PROOF
     # What comes after the deadline waited for us.
@@ -249,4 +263,4 @@ def _events(now: datetime) -> QuerySet[PodEvent]:
     rows = PodEvent.objects.with_metered_until().filter(
         moves | shown, occurred_at__gte=now - WITHIN
     )
-    return rows.select_related("pod").order_by("pod_id", "pk")
+    return rows.select_related("pod__meter").only(*NEEDED).order_by("pod_id", "pk")

@@ -67,6 +67,8 @@ MUTE = {"reason": Reason.SSH_SILENT}
 MUTE_FOR_LONG = {**MUTE, "unproven": timedelta(minutes=11)}
 MUTE_FOR_A_WHILE = {**MUTE, "unproven": timedelta(minutes=10)}
 JUST_LOST_SIGHT = {"status_since": NOW - timedelta(minutes=1)}
+# The eleven minutes of today were used up before it fell silent.
+SPENT = {**MUTE, **JUST_LOST_SIGHT, "unproven": timedelta(minutes=12)}
 DAYS_AGO = {"status_since": NOW - timedelta(days=4)}
 WEEKS_AGO = {"status_since": NOW - timedelta(days=8)}
 FREE = {"holds_gpus": False}
@@ -158,6 +160,8 @@ TABLE = [
     ("mute for too much of a day", U, MUTE_FOR_LONG, seen(UP, NO_BANNER), (A.MOVE, SG, Reason.STOPPED_SILENT)),
     ("another server for too much of a day", U, MUTE_FOR_LONG, seen(UP, OTHER_KEY), (A.MOVE, SG, Reason.STOPPED_SILENT)),
     ("mute for long, proven again", U, MUTE_FOR_LONG, seen(UP, GOOD), (A.MOVE, R, Reason.RECOVERED)),
+    ("silent without minutes, proven again", U, SPENT, seen(UP, GOOD), (A.MOVE, SG, Reason.STOPPED_SILENT)),
+    ("blind without minutes, proven again", U, {**SPENT, **BLIND}, seen(UP, GOOD), (A.MOVE, R, Reason.RECOVERED)),
     ("without GPUs for too much of a day", U, MUTE_FOR_LONG, seen(UP, ONE_GPU), (A.MOVE, SG, Reason.STOPPED_SILENT)),
     ("GPUs untold for too much of a day", U, MUTE_FOR_LONG, GPUS_UNTOLD, (A.MOVE, SG, Reason.STOPPED_SILENT)),
     ("GPUs untold for some of a day", U, MUTE_FOR_A_WHILE, GPUS_UNTOLD, (A.WAIT,)),

@@ -56,7 +56,7 @@ def test_minutes_that_nobody_paid_for_are_not_had_anew_in_another_workspace() ->
         ):
             transitions.move(silent, to=to, reason=reason, actor=PLATFORM, now=at)
 
-    with pytest.raises(RanUnproven, match="rented at 2026-11-21 13:51 UTC") as refusal:
+    with pytest.raises(RanUnproven, match="rented or started at 2026-11-21 13:51 UTC") as refusal:
         renting.rent(principal=alice, request=rent_request(node), now=over)
 
     assert (refusal.value.status, refusal.value.code) == (409, "ran_unproven")

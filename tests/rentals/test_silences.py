@@ -13,7 +13,7 @@ from core.actors import PLATFORM
 from marketplace.machine import MachineUnreachable
 from marketplace.models import Notice
 from rentals import terms, transitions
-from rentals.models import Phase, Pod, PodStatus
+from rentals.models import Phase, Pod, PodMeter, PodStatus
 from rentals.reasons import Reason
 from rentals.services import meter, provisioning, silences
 from rentals.services.silences import RanUnproven
@@ -226,8 +226,8 @@ class TestFirstStart:
         [
             (Reason.SSH_TOO_LATE, Phase.SSH, timedelta(seconds=90), timedelta(seconds=60)),
             (Reason.REMOVED_BY_RENTER, Phase.SSH, timedelta(seconds=70), timedelta(seconds=40)),
-            (Reason.PROVEN, Phase.SSH, timedelta(seconds=70), timedelta()),
-            (Reason.SSH_TOO_LATE, Phase.SSH, silences.FIRST_PROOF, timedelta()),
+            (Reason.PROVEN, Phase.SSH, timedelta(seconds=70), timedelta(seconds=40)),
+            (Reason.PROVEN, Phase.SSH, silences.FIRST_PROOF, timedelta()),
             (Reason.PROGRAM_ENDED, Phase.SSH, timedelta(seconds=3), timedelta()),
             (Reason.MACHINE_UNREACHABLE, Phase.SSH, timedelta(seconds=90), timedelta()),
             (Reason.ENGINE_FAILED, Phase.SSH, timedelta(seconds=90), timedelta()),
@@ -250,13 +250,13 @@ class TestFirstStart:
         alice = make_principal()
         for tries in range(31):
             at = NOON + timedelta(minutes=2 * tries)
-            silences.require_patience(alice, now=at)
+            silences.require_patience(alice.workspace, alice.user, now=at)
             pod = make_pod(workspace=alice.workspace, phase=Phase.SSH, phase_since=at)
             go(pod, PodStatus.FAILED, Reason.SSH_TOO_LATE, at=at + timedelta(seconds=90))
 
         with pytest.raises(RanUnproven):
-            silences.require_patience(alice, now=at + timedelta(hours=1))
-        silences.require_patience(alice, now=at + timedelta(minutes=62))
+            silences.require_patience(alice.workspace, alice.user, now=at + timedelta(hours=1))
+        silences.require_patience(alice.workspace, alice.user, now=at + timedelta(minutes=62))
 
 
 class TestMaintenance:
@@ -283,7 +283,7 @@ def test_what_a_market_that_was_down_saw_too_late_is_its_own(pod: Pod) -> None:
     assert silences.unproven(pod, now=NOON + timedelta(hours=1)) == terms.REBOOT_DEADLINE
 
 
-def test_a_start_without_minutes_has_half_one_to_prove_itself(pod: Pod) -> None:
+def test_a_start_without_minutes_has_time_to_prove_itself_once_an_hour(pod: Pod) -> None:
     fall_silent(pod, at=NOON)
     go(pod, PodStatus.STOPPING, Reason.STOPPED_SILENT, at=NOON + timedelta(minutes=11))
     go(pod, PodStatus.STOPPED, Reason.STOPPED_SILENT, at=NOON + timedelta(minutes=12))
@@ -291,8 +291,15 @@ def test_a_start_without_minutes_has_half_one_to_prove_itself(pod: Pod) -> None:
     go(pod, PodStatus.STARTING, Reason.STARTED_BY_RENTER, at=begins)
     silences.note_run(pod, now=begins)
 
-    assert silences.unproven(pod, now=begins + timedelta(seconds=29)) == timedelta()
-    assert silences.unproven(pod, now=begins + timedelta(seconds=30)) > settings.MARKET_SSH_SILENCE
+    in_time = begins + terms.PHASE_DEADLINES[Phase.SSH]
+    assert silences.unproven(pod, now=in_time - timedelta(seconds=1)) == timedelta()
+    assert silences.unproven(pod, now=in_time) > settings.MARKET_SSH_SILENCE
+
+    go(pod, PodStatus.RUNNING, Reason.PROVEN, at=in_time)
+    go(pod, PodStatus.REBOOTING, Reason.PROGRAM_ENDED, at=in_time + timedelta(minutes=1))
+    again = in_time + timedelta(minutes=1)
+    silences.note_run(pod, now=again)
+    assert silences.unproven(pod, now=again) > settings.MARKET_SSH_SILENCE
 
 
 class TestRenter:
@@ -316,22 +323,35 @@ class TestRenter:
     def test_may_meet_with_two_bad_machines_a_day(self, alice: Principal) -> None:
         over = self.spend(times=2, workspace=alice.workspace)
 
-        silences.require_patience(alice, now=over)
+        silences.require_patience(alice.workspace, alice.user, now=over)
 
     @pytest.mark.parametrize("of", ["workspace", "user"])
     def test_waits_an_hour_after_the_third(self, alice: Principal, of: str) -> None:
         over = self.spend(times=3, **{of: getattr(alice, of)})
 
-        with pytest.raises(RanUnproven, match=r"rented at 2026-11-21 13:51 UTC"):
-            silences.require_patience(alice, now=over)
-        silences.require_patience(make_principal(), now=over)
-        silences.require_patience(alice, now=over + silences.PAUSE)
+        with pytest.raises(RanUnproven, match="rented or started at 2026-11-21 13:51 UTC"):
+            silences.require_patience(alice.workspace, alice.user, now=over)
+        bob = make_principal()
+        silences.require_patience(bob.workspace, bob.user, now=over)
+        silences.require_patience(alice.workspace, alice.user, now=over + silences.PAUSE)
 
     def test_is_not_held_to_pods_that_run_well_again(self, alice: Principal) -> None:
         over = self.spend(times=3, workspace=alice.workspace)
         Pod.objects.update(status=PodStatus.RUNNING)
 
-        silences.require_patience(alice, now=over)
+        silences.require_patience(alice.workspace, alice.user, now=over)
+
+    def test_is_not_held_to_pods_that_were_paid_for_ten_times_as_long(
+        self, alice: Principal
+    ) -> None:
+        over = self.spend(times=3, workspace=alice.workspace)
+        PodMeter.objects.update(counted_seconds=10 * (11 * 60 + TOLD.seconds) - 1)
+        with pytest.raises(RanUnproven):
+            silences.require_patience(alice.workspace, alice.user, now=over)
+
+        PodMeter.objects.update(counted_seconds=10 * (11 * 60 + TOLD.seconds))
+
+        silences.require_patience(alice.workspace, alice.user, now=over)
 
     def test_hears_no_minute_while_one_is_silent_still(self, alice: Principal) -> None:
         self.spend(times=2, workspace=alice.workspace)
@@ -340,7 +360,7 @@ class TestRenter:
         fall_silent(silent, at=at)
 
         with pytest.raises(RanUnproven, match="60 minutes after that has ended"):
-            silences.require_patience(alice, now=at + timedelta(minutes=10))
+            silences.require_patience(alice.workspace, alice.user, now=at + timedelta(minutes=10))
 
     def test_spends_the_same_minutes_with_all_that_are_silent_at_once(
         self, alice: Principal, django_assert_num_queries: DjangoAssertNumQueries
@@ -350,6 +370,6 @@ class TestRenter:
             fall_silent(beside, at=NOON + timedelta(minutes=minutes))
 
         with django_assert_num_queries(2):
-            silences.require_patience(alice, now=NOON + timedelta(minutes=30))
+            silences.require_patience(alice.workspace, alice.user, now=NOON + timedelta(minutes=30))
         with pytest.raises(RanUnproven):
-            silences.require_patience(alice, now=NOON + timedelta(minutes=31))
+            silences.require_patience(alice.workspace, alice.user, now=NOON + timedelta(minutes=31))
