@@ -2,6 +2,8 @@
 /* global uPlot */
 const KEPT = 300;
 const ROWS = 60;
+// Seconds; a single sample would be stretched over years.
+const SHORTEST = 60;
 const plots = new Map();
 
 const css = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
@@ -55,7 +57,10 @@ function draw(figure) {
     height: canvas.clientHeight || 96,
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false }, points: { size: 6 } },
-    scales: { y: { range: (_, low, high) => [0, maximum ? maximum * 1.04 : Math.max(1, (high ?? 0) * 1.15)] } },
+    scales: {
+      x: { range: (_, low, high) => [low === null ? low : Math.min(low, high - SHORTEST), high] },
+      y: { range: (_, low, high) => [0, maximum ? maximum * 1.04 : Math.max(1, (high ?? 0) * 1.15)] },
+    },
     axes: axes(figure, paint),
     series: [{}, { stroke: () => paint().line, fill: () => paint().fill, width: 1.6, points: { show: false }, spanGaps: false }],
     hooks: { setCursor: [(self) => point(figure, self)] },
