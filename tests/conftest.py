@@ -13,7 +13,7 @@ from tests.machines import why_no_engine
 from tests.skips import judged
 
 # One market for the session, shared by every folder of tests that wants one; Alice, Bob and Charlie.
-pytest_plugins = ["tests.market", "tests.cast", "tests.serving", "tests.emptying"]
+pytest_plugins = ["tests.market", "tests.cast", "tests.serving", "tests.emptying", "tests.receiver"]
 
 # No test is timed: another worker may have the processor.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -54,7 +54,7 @@ def overdue(notice: Notice, *, now: datetime) -> bool:
 def last_maintenance(node_id: int, *, now: datetime) -> Window | None:
     """Give the newest maintenance of a node that has begun, until it ended or is to end."""
     notice = _begun(now).filter(node_id=node_id).order_by("-starts_at").first()
-    return _window(notice) if notice and notice.ends_at else None
+    return _window(notice) if notice else None
 
 
 def maintenances(

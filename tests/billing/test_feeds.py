@@ -1,7 +1,6 @@
 """Prices over HTTP, from feeds that mean harm."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,15 +11,9 @@ from django.core.checks import run_checks
 from billing.rates.configured import sources
 from billing.rates.feeds import LARGEST_BODY, Feed
 from billing.rates.port import SourceFailed
-from tests.receiver import Receiver, receiving
+from tests.receiver import Receiver
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
 
 
 def feed(url: str = "https://feed.example", *, price: str = "/p", time: str = "") -> Feed:

@@ -2,7 +2,6 @@
 
 import socket
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from threading import Thread
 from typing import Any
@@ -11,13 +10,7 @@ import pytest
 
 from core import outbound
 from core.outbound import AddressRefused, NoAnswer
-from tests.receiver import Receiver, receiving
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
+from tests.receiver import Receiver
 
 
 def send(url: str, *, trial: bool = True) -> int:

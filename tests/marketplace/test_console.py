@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from html import unescape
@@ -43,21 +42,10 @@ from tests.factories.payouts import ADA, make_payout
 from tests.factories.pods import make_pod, make_ready
 from tests.live_page import close_code, heard, live_page
 from tests.marketplace.test_earnings import charge
-from tests.receiver import Receiver, receiving
+from tests.receiver import Receiver
 from tests.serving import Served
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
-
-
-@pytest.fixture
-def provider(bob: Person) -> Provider:
-    return make_provider(workspace=bob.workspace)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -30,20 +30,9 @@ from tests.factories.marketplace import (
     make_provider,
     make_webhook,
 )
-from tests.receiver import Receiver, receiving
+from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
-
-
-@pytest.fixture
-def provider(bob: Person) -> Provider:
-    return make_provider(workspace=bob.workspace)
 
 
 @pytest.fixture

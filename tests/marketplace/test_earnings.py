@@ -22,11 +22,6 @@ pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def provider(bob: Person) -> Provider:
-    return make_provider(workspace=bob.workspace)
-
-
 def charge(
     renter: Person, provider: Provider, usd: str, *, at: datetime, pod: UUID | None = None
 ) -> Entry:

@@ -13,16 +13,11 @@ from marketplace.place_fields import PlaceFields
 from marketplace.services import places
 from marketplace.services.places import Place, UnknownPlace
 from tests.factories.accounts import Person
-from tests.factories.marketplace import NOON, make_gpu_model, make_node, make_provider
+from tests.factories.marketplace import NOON, make_gpu_model, make_node
 
 pytestmark = pytest.mark.django_db
 HELSINKI = Place(country_code="FI", city="Helsinki", latitude=60.17, longitude=24.94)
 TYPED = {"country": "FI", "city": "Helsinki", "coordinates": "60.17, 24.94"}
-
-
-@pytest.fixture
-def provider(bob: Person) -> Provider:
-    return make_provider(workspace=bob.workspace)
 
 
 def found(**wishes: Any) -> list[Node]:

@@ -1,6 +1,5 @@
 """What a renter's webhooks hear: of pods and of a balance that runs out; and nobody else's do."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,16 +24,10 @@ from tests.factories.accounts import Person
 from tests.factories.billing import in_parallel
 from tests.factories.marketplace import NOON, make_provider
 from tests.factories.pods import make_pod, make_ready
-from tests.receiver import Receiver, receiving
+from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 ALICE = Actor(kind=ActorKind.USER, id="alice-id", name="Alice")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
 
 
 @pytest.fixture
